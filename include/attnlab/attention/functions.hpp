@@ -1,0 +1,142 @@
+#pragma once
+#include <cmath>
+#include <utility>
+
+#include <attnlab/attention/expression.hpp>
+
+/// \file
+/// Values and derivatives of the functions of the language, on any lane type: float, double, a SIMD batch. At kinks:
+/// relu'(0) = 0, |x|'(0) = 0. This table is the only place where a derivative is written.
+
+namespace attnlab::expr {
+
+/// Elementary functions of a lane type; a SIMD type specialises this.
+template <class L>
+struct lane_functions {
+    static L exp(L x) { return std::exp(x); }
+    static L log(L x) { return std::log(x); }
+    static L sqrt(L x) { return std::sqrt(x); }
+    static L tanh(L x) { return std::tanh(x); }
+    static L abs(L x) { return std::abs(x); }
+    /// `a` where x > 0, else `b`.
+    static L where_positive(L x, L a, L b) { return x > 0 ? a : b; }
+};
+
+/// Of a function f: its value at x; its derivative from x and y = f(x).
+struct exp_op {
+    template <class L>
+    static L value(L x) {
+        return lane_functions<L>::exp(x);
+    }
+    template <class L>
+    static L derivative(L, L y) {
+        return y;
+    }
+};
+struct log_op {
+    template <class L>
+    static L value(L x) {
+        return lane_functions<L>::log(x);
+    }
+    template <class L>
+    static L derivative(L x, L) {
+        return L(1) / x;
+    }
+};
+struct sqrt_op {
+    template <class L>
+    static L value(L x) {
+        return lane_functions<L>::sqrt(x);
+    }
+    template <class L>
+    static L derivative(L, L y) {
+        return L(0.5) / y;
+    }
+};
+struct tanh_op {
+    template <class L>
+    static L value(L x) {
+        return lane_functions<L>::tanh(x);
+    }
+    template <class L>
+    static L derivative(L, L y) {
+        return L(1) - y * y;
+    }
+};
+struct sigmoid_op {
+    // exp(-x) may overflow to infinity, and 1 / infinity is the right answer.
+    template <class L>
+    static L value(L x) {
+        return L(1) / (L(1) + lane_functions<L>::exp(-x));
+    }
+    template <class L>
+    static L derivative(L, L y) {
+        return y * (L(1) - y);
+    }
+};
+struct relu_op {
+    // x * 0 keeps a NaN a NaN.
+    template <class L>
+    static L value(L x) {
+        return lane_functions<L>::where_positive(x, x, x * L(0));
+    }
+    template <class L>
+    static L derivative(L x, L) {
+        return lane_functions<L>::where_positive(x, L(1), L(0));
+    }
+};
+struct abs_op {
+    template <class L>
+    static L value(L x) {
+        return lane_functions<L>::abs(x);
+    }
+    template <class L>
+    static L derivative(L x, L) {
+        return lane_functions<L>::where_positive(x, L(1), lane_functions<L>::where_positive(-x, L(-1), L(0)));
+    }
+};
+
+/// Of a op b: its value y, and what an adjoint of y means for a and for b.
+struct add_op {
+    template <class L>
+    static L value(L a, L b) {
+        return a + b;
+    }
+    template <class L>
+    static std::pair<L, L> pull(L adjoint, L, L, L) {
+        return {adjoint, adjoint};
+    }
+};
+struct subtract_op {
+    template <class L>
+    static L value(L a, L b) {
+        return a - b;
+    }
+    template <class L>
+    static std::pair<L, L> pull(L adjoint, L, L, L) {
+        return {adjoint, -adjoint};
+    }
+};
+struct multiply_op {
+    template <class L>
+    static L value(L a, L b) {
+        return a * b;
+    }
+    template <class L>
+    static std::pair<L, L> pull(L adjoint, L a, L b, L) {
+        return {adjoint * b, adjoint * a};
+    }
+};
+struct divide_op {
+    template <class L>
+    static L value(L a, L b) {
+        return a / b;
+    }
+    template <class L>
+    static std::pair<L, L> pull(L adjoint, L, L b, L y) {
+        L const da = adjoint / b;
+        return {da, -da * y};
+    }
+};
+
+}  // namespace attnlab::expr

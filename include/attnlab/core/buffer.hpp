@@ -1,0 +1,73 @@
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <new>
+#include <vector>
+
+#include <attnlab/core/view.hpp>
+
+/// \file
+/// Memory on 64-byte lines, so that every row that begins a buffer may be loaded as a full register.
+
+namespace attnlab {
+
+inline constexpr std::size_t line_bytes = 64;
+
+/// The allocator behind `buffer`. New elements are left as they are: a buffer that is written before it is read costs no sweep.
+template <class T>
+struct line_allocator {
+    using value_type = T;
+    line_allocator() = default;
+    template <class U>
+    line_allocator(line_allocator<U> const&) {}
+    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{line_bytes})); }
+    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{line_bytes}); }
+    template <class U>
+    void construct(U* p) { ::new (static_cast<void*>(p)) U; }
+    template <class U, class... A>
+    void construct(U* p, A&&... a) { ::new (static_cast<void*>(p)) U(static_cast<A&&>(a)...); }
+    bool operator==(line_allocator const&) const { return true; }
+};
+
+template <class T>
+using buffer = std::vector<T, line_allocator<T>>;
+
+/// An owned tensor: a buffer with a shape. `resize` keeps the storage where it is large enough; contents are then unspecified.
+template <class T, std::size_t N>
+class tensor {
+public:
+    tensor() = default;
+    explicit tensor(std::array<index, N> shape) { resize(shape); }
+    tensor(std::array<index, N> shape, T value) {
+        resize(shape);
+        fill(value);
+    }
+
+    void resize(std::array<index, N> shape) {
+        shape_ = shape;
+        storage_.resize(static_cast<std::size_t>(view<T, N>{nullptr, shape}.size()));
+    }
+    void fill(T value) { std::fill(storage_.begin(), storage_.end(), value); }
+
+    operator view<T, N>() { return {storage_.data(), shape_}; }
+    operator view<T const, N>() const { return {storage_.data(), shape_}; }
+    view<T, N> operator*() { return *this; }
+    view<T const, N> operator*() const { return *this; }
+
+    T* data() { return storage_.data(); }
+    T const* data() const { return storage_.data(); }
+    index size() const { return static_cast<index>(storage_.size()); }
+    std::array<index, N> const& shape() const { return shape_; }
+    index shape(std::size_t axis) const { return shape_[axis]; }
+
+    template <class... I>
+    T& operator()(I... i) { return view<T, N>(*this)(i...); }
+    template <class... I>
+    T const& operator()(I... i) const { return view<T const, N>(*this)(i...); }
+
+private:
+    buffer<T> storage_;
+    std::array<index, N> shape_{};
+};
+
+}  // namespace attnlab

@@ -1,0 +1,33 @@
+#pragma once
+#include <attnlab/attention/functions.hpp>
+#include <attnlab/attention/row_program.hpp>
+#include <attnlab/kernels/cpu/simd.hpp>
+
+/// \file
+/// The language of joints on a register of floats.
+
+namespace attnlab {
+
+namespace expr {
+template <>
+struct lane_functions<lanes> {
+    static lanes exp(lanes x) { return attnlab::exp(x); }
+    static lanes log(lanes x) { return xsimd::log(x); }
+    static lanes sqrt(lanes x) { return xsimd::sqrt(x); }
+    static lanes tanh(lanes x) { return xsimd::tanh(x); }
+    static lanes abs(lanes x) { return xsimd::abs(x); }
+    static lanes where_positive(lanes x, lanes a, lanes b) { return xsimd::select(x > lanes(0.0f), a, b); }
+};
+}  // namespace expr
+
+/// Rows walked a register at a time.
+struct simd_lanes {
+    using scalar = float;
+    using pack = lanes;
+    static constexpr index width = attnlab::width;
+    static lanes load(float const* p) { return attnlab::load(p); }
+    static void store(float* p, lanes x) { attnlab::store(p, x); }
+    static float sum(lanes x) { return hsum(x); }
+};
+
+}  // namespace attnlab
