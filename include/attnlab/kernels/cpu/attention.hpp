@@ -29,7 +29,7 @@ public:
     }
     float* take(index rows, index columns) {
         float* p = next_;
-        next_ += rows * padded(columns);
+        next_ += rows * rounded_up(columns);
         return p;
     }
 
@@ -106,7 +106,7 @@ std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, 
 
 template <class Policy>
 void forward_head(attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, index b, index h) {
-    index const T = p.T, D = p.D, ldt = padded(T), ldd = padded(D);
+    index const T = p.T, D = p.D, ldt = rounded_up(T), ldd = rounded_up(D);
     scratch room(D * ldt + T * ldd + tile_rows * (tile_columns + ldd) + 64);
     float* const kt = room.take(D, T);                             // (D, T) K transposed
     float* const v = room.take(T, D);                              // (T, D)
@@ -128,12 +128,12 @@ void forward_head(attention_problem<float> const& p, attention_saved<float>& sav
         bool first = true;
         for (index j0 = keys.begin / tile_columns * tile_columns; j0 < keys.end; j0 += tile_columns) {
             index const count = std::min(tile_columns, T - j0);
-            multiply(rows, padded(count), D, p.q.row(b, h, i0), p.q.position, 1, kt + j0, ldt, scores, tile_columns, false);
+            multiply(rows, rounded_up(count), D, p.q.row(b, h, i0), p.q.position, 1, kt + j0, ldt, scores, tile_columns, false);
             for (index r = 0; r < rows; ++r) {
                 key_range const seen = Policy::mask::keys(i0 + r, T);
-                float const rescale = weigh.of_row(seen).forward(scores + r * tile_columns, inside_tile(seen, j0, count), padded(count), m[r], z[r]);
+                float const rescale = weigh.of_row(seen).forward(scores + r * tile_columns, inside_tile(seen, j0, count), rounded_up(count), m[r], z[r]);
                 if (rescale != 1 && !first)
-                    for (index c = 0; c < ldd; c += width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(rescale));
+                    for (index c = 0; c < ldd; c += register_width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(rescale));
             }
             multiply(rows, ldd, count, scores, tile_columns, 1, v + j0 * ldd, ldd, o, ldd, !first);
             first = false;
@@ -144,7 +144,7 @@ void forward_head(attention_problem<float> const& p, attention_saved<float>& sav
             bool const none = seen.begin >= seen.end;
             float const g = none ? 0 : weigher<Policy>::row_factor(m[r], z[r]);
             if (none) std::fill(o + r * ldd, o + (r + 1) * ldd, 0.0f);
-            for (index c = 0; c < ldd; c += width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(g));
+            for (index c = 0; c < ldd; c += register_width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(g));
             if constexpr (Policy::has_output) {
                 std::copy_n(o + r * ldd, D, &saved.core(b, t, h * D));
                 output.forward(row_at<Policy>(p, saved, b, h, t, o + r * ldd, parameters.data()), y.row(b, h, t));
@@ -206,7 +206,7 @@ template <class Policy>
 void backward_head(attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> weighted,
                    heads<float const> d_weighted, [[maybe_unused]] view<float const, 3> d_log_normalizer,
                    attention_gradients<float> const& gradients, index b, index h) {
-    index const T = p.T, D = p.D, ldt = padded(T), ldd = padded(D);
+    index const T = p.T, D = p.D, ldt = rounded_up(T), ldd = rounded_up(D);
     scratch room(2 * D * ldt + 5 * T * ldd + tile_rows * (2 * tile_columns + ldd) + 64);
     float* const kt = room.take(D, T);
     float* const vt = room.take(D, T);
@@ -248,7 +248,7 @@ void backward_head(attention_problem<float> const& p, attention_saved<float> con
         key_range const keys = keys_of_rows<Policy>(i0, i0 + rows, T);
         bool first = true;
         for (index j0 = keys.begin / tile_columns * tile_columns; j0 < keys.end; j0 += tile_columns) {
-            index const count = std::min(tile_columns, T - j0), wide = padded(count);
+            index const count = std::min(tile_columns, T - j0), wide = rounded_up(count);
             multiply(rows, wide, D, q + i0 * ldd, ldd, 1, kt + j0, ldt, w, tile_columns, false);
             multiply(rows, wide, D, d_o + i0 * ldd, ldd, 1, vt + j0, ldt, ds, tile_columns, false);
             for (index r = 0; r < rows; ++r) {

@@ -8,22 +8,22 @@
 namespace attnlab {
 
 /// Columns of a tile, rounded up to whole registers.
-constexpr index padded(index n) { return (n + width - 1) / width * width; }
+constexpr index rounded_up(index n) { return (n + register_width - 1) / register_width * register_width; }
 
 namespace detail {
 
-/// c (Rows, Packs x width) = [c +] a b over k. Everything stays in registers between the first and the last line.
+/// c (Rows, Packs x register_width) = [c +] a b over k. Everything stays in registers between the first and the last line.
 template <int Rows, int Packs>
 inline void multiply_block(index k, float const* a, index a_row, index a_column, float const* b, index ldb, float* c, index ldc, bool add) {
     lanes sum[Rows][Packs];
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-        for (int p = 0; p < Packs; ++p) sum[r][p] = add ? load_aligned(c + r * ldc + p * width) : lanes(0.0f);
+        for (int p = 0; p < Packs; ++p) sum[r][p] = add ? load_aligned(c + r * ldc + p * register_width) : lanes(0.0f);
     for (index i = 0; i < k; ++i) {
         lanes row[Packs];
 #pragma GCC unroll 4
-        for (int p = 0; p < Packs; ++p) row[p] = load_aligned(b + i * ldb + p * width);
+        for (int p = 0; p < Packs; ++p) row[p] = load_aligned(b + i * ldb + p * register_width);
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r) {
             lanes const x(a[r * a_row + i * a_column]);
@@ -34,13 +34,13 @@ inline void multiply_block(index k, float const* a, index a_row, index a_column,
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-        for (int p = 0; p < Packs; ++p) store_aligned(c + r * ldc + p * width, sum[r][p]);
+        for (int p = 0; p < Packs; ++p) store_aligned(c + r * ldc + p * register_width, sum[r][p]);
 }
 
 // Accumulators, one row of b and one number of a fill the registers: 32 where a register holds 16 floats, else 16.
-inline constexpr int widest = width >= 16 ? 4 : 2;
+inline constexpr int widest = register_width >= 16 ? 4 : 2;
 constexpr int tallest(int packs) {
-    if (width >= 16) return packs == 4 ? 6 : packs == 3 ? 8 : 12;
+    if (register_width >= 16) return packs == 4 ? 6 : packs == 3 ? 8 : 12;
     return packs == 2 ? 6 : 12;
 }
 
@@ -59,14 +59,15 @@ inline void multiply_columns(index m, index k, float const* a, index a_row, inde
 
 }  // namespace detail
 
-/// c (m, n) = a b, or += with `add`; a (m, k) by strides, b (k, n) and c in rows of ldb and ldc, aligned, n a multiple of `width`.
-inline void multiply(index m, index n, index k, float const* a, index a_row, index a_column, float const* b, index ldb, float* c, index ldc,
+/// c (m, n) = a b, or += with `add`; a (m, k) by strides, b (k, n) and c in rows of ldb and ldc, aligned, n a multiple of `register_width`.
+/// Never inlined: it is the same for all policies, and its many unrolled bodies would be compiled again at each call.
+[[gnu::noinline]] inline void multiply(index m, index n, index k, float const* a, index a_row, index a_column, float const* b, index ldb, float* c, index ldc,
                      bool add) {
     constexpr int widest = detail::widest;
     index j = 0;
-    for (; j + widest * width <= n; j += widest * width)
+    for (; j + widest * register_width <= n; j += widest * register_width)
         detail::multiply_columns<widest>(m, k, a, a_row, a_column, b + j, ldb, c + j, ldc, add);
-    index const left = (n - j) / width;
+    index const left = (n - j) / register_width;
     if constexpr (widest > 2)
         if (left == 3) return detail::multiply_columns<3>(m, k, a, a_row, a_column, b + j, ldb, c + j, ldc, add);
     if constexpr (widest > 2)
@@ -74,17 +75,17 @@ inline void multiply(index m, index n, index k, float const* a, index a_row, ind
     if (left == 1) detail::multiply_columns<1>(m, k, a, a_row, a_column, b + j, ldb, c + j, ldc, add);
 }
 
-/// Copies rows of n numbers to rows of `ldc` = padded(n), the rest zero.
+/// Copies rows of n numbers to rows of `ldc` = rounded_up(n), the rest zero.
 inline void pack_rows(index rows, index n, float const* from, index stride, float* to) {
     for (index r = 0; r < rows; ++r) {
-        std::copy_n(from + r * stride, n, to + r * padded(n));
-        std::fill(to + r * padded(n) + n, to + (r + 1) * padded(n), 0.0f);
+        std::copy_n(from + r * stride, n, to + r * rounded_up(n));
+        std::fill(to + r * rounded_up(n) + n, to + (r + 1) * rounded_up(n), 0.0f);
     }
 }
 
-/// Copies (rows, n) transposed to (n, padded(rows)), the rest zero.
+/// Copies (rows, n) transposed to (n, rounded_up(rows)), the rest zero.
 inline void pack_transposed(index rows, index n, float const* from, index stride, float* to) {
-    index const ld = padded(rows);
+    index const ld = rounded_up(rows);
     constexpr index edge = 16;   // a block of 16 x 16 stays in the nearest cache both ways
     for (index r = 0; r < rows; r += edge)
         for (index c = 0; c < n; ++c) {

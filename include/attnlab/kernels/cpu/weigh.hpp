@@ -23,7 +23,7 @@ namespace detail {
 /// Numbers 0, 1, 2, ... in a register.
 inline lanes counting() {
     alignas(lanes) float v[lanes::size];
-    std::iota(v, v + width, 0.0f);
+    std::iota(v, v + register_width, 0.0f);
     return load_aligned(v);
 }
 /// Which lanes of the register at column `first` lie in the range.
@@ -43,8 +43,8 @@ float power(float x) {
 /// Calls `body(c, masked)` for each register of the range's columns; `masked` is a constant that says whether lanes lie outside.
 template <class Body>
 void each_register(columns range, Body body) {
-    for (index c = range.begin / width * width; c < range.end; c += width)
-        if (c >= range.begin && c + width <= range.end)
+    for (index c = range.begin / register_width * register_width; c < range.end; c += register_width)
+        if (c >= range.begin && c + register_width <= range.end)
             body(c, std::false_type{});
         else
             body(c, std::true_type{});
@@ -90,7 +90,7 @@ public:
         }
         expr::scalar_point<lanes> at{lanes(0.0f), lanes(0.0f), lanes(m), lift(m), lanes(0.0f)};
         lanes sum(0.0f);
-        std::fill(scores, scores + range.begin / width * width, 0.0f);
+        std::fill(scores, scores + range.begin / register_width * register_width, 0.0f);
         detail::each_register(range, [&](index c, auto masked) {
             at.score = load_aligned(scores + c) * scale_;
             lanes f = expr::evaluate<void>(of_score_, at).value;
@@ -133,7 +133,7 @@ public:
     /// Scores (raw) become weights w, and `d_weights` (do . v) becomes the gradient by the raw scores.
     void backward(float* scores, float* d_weights, columns range, index padded_columns, float m, float g, float r) const {
         expr::scalar_point<lanes> at{lanes(0.0f), lanes(0.0f), lanes(m), lift(m), lanes(0.0f)};
-        index const first = range.begin / width * width;
+        index const first = range.begin / register_width * register_width;
         std::fill(scores, scores + first, 0.0f);
         std::fill(d_weights, d_weights + first, 0.0f);
         detail::each_register(range, [&](index c, auto masked) {
@@ -160,7 +160,7 @@ public:
     }
 
 private:
-    static index padded_columns_before(columns range) { return (range.end + width - 1) / width * width; }
+    static index padded_columns_before(columns range) { return (range.end + register_width - 1) / register_width * register_width; }
     static lanes lift(float m) { return lanes(mixes ? std::exp(-m) : 1.0f); }
     static expr::scalar_point<float> row_values(float m, float z) { return {0, z, m, mixes ? std::exp(-m) : 1.0f, 0}; }
 

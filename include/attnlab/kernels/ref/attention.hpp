@@ -80,7 +80,7 @@ row_values<Policy> output_values(attention_problem<double> const& p, head_state 
     std::size_t i = 0;
     std::apply(
         [&](auto const&... e) {
-            auto const copy = [&](index n) {
+            [[maybe_unused]] auto const copy = [&](index n) {
                 values.parameters[i] = matrix({std::size_t{1}, static_cast<std::size_t>(n)});
                 std::copy_n(p.parameters[i] + h * n, n, values.parameters[i].data());
                 ++i;

@@ -1,0 +1,20 @@
+// An attention of one's own beside plain softmax: every command of attnlab, for both.
+//   build/release/bin/own_attention reproduce      trains them side by side and writes a report
+#include <attnlab/attnlab.hpp>
+using namespace attnlab;
+
+// One learnable key and value beside the sequence. Nobody writes a derivative.
+struct slot {
+    struct parameters {
+        head_vector<"key"> key{normal(0.02)};
+        head_vector<"value"> value{normal(0.02)};
+    };
+    static constexpr auto output(auto const& row, auto const& p) {
+        auto w = sigmoid(row.scale * dot(row.query, p.key) - row.log_normalizer);
+        return (1 - w) * row.output + w * p.value;
+    }
+};
+
+int main(int argc, char** argv) {
+    return experiment_main<attention<causal, softmax>, attention<causal, softmax, slot>>(argc, argv);
+}

@@ -1,0 +1,52 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <attnlab/cli/run_settings.hpp>
+#include <attnlab/io/json.hpp>
+#include <attnlab/io/safetensors.hpp>
+#include <attnlab/train/checkpoint.hpp>
+
+/// \file
+/// A run taken from its checkpoint: the settings it was trained with, for `evaluate` and `generate`.
+
+namespace attnlab {
+
+/// What a checkpoint says of its run.
+struct checkpoint_run {
+    run_settings settings;
+    std::optional<std::vector<std::uint32_t>> code_points;   ///< of a text's characters
+    training_state state;
+};
+
+/// The file itself, or ckpt.safetensors in a run's folder.
+inline std::filesystem::path checkpoint_path(std::filesystem::path const& given) {
+    return std::filesystem::is_directory(given) ? given / "ckpt.safetensors" : given;
+}
+
+/// \throws error naming the file when it is no checkpoint of `attnlab train`
+inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
+    safetensors_reader const file(path);
+    checkpoint_run run;
+    run.state = read_training_state(file);
+    auto const where = path.string() + ": config";
+    json const options = parse_json_text(run.state.config, where);
+    require(options.is_object() && options.contains("policy"), where, ": expected the options of `attnlab train`");
+    option_table table("", "");
+    declare(table, run.settings);
+    for (auto const& [name, value] : options.items()) {
+        if (name == "code_points") {
+            run.code_points = json_as<std::vector<std::uint32_t>>(value, where, name);
+            continue;
+        }
+        std::string given = value.is_string() ? value.get<std::string>() : value.dump();
+        if (value.is_array()) given = joined(json_as<std::vector<std::string>>(value, where, name), ",");
+        table.set(name, given, where + ": ");
+    }
+    settle(run.settings);
+    return run;
+}
+
+}  // namespace attnlab

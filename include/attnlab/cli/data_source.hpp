@@ -1,0 +1,78 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <attnlab/cli/run_settings.hpp>
+#include <attnlab/data/batches.hpp>
+#include <attnlab/data/text.hpp>
+
+/// \file
+/// The data that a run's settings name, as one source of batches.
+
+namespace attnlab {
+
+/// Batches of Bigram-Backcopy, of a text or of token files; knows what its tokens look like.
+class data_source {
+public:
+    /// \param code_points  the vocabulary a checkpoint was trained with, for a text of characters
+    /// \throws error naming the file
+    explicit data_source(run_settings const& s, std::optional<std::vector<std::uint32_t>> code_points = {}) : batches_(open(s, code_points)) {}
+
+    void batch(std::uint64_t i, view<token, 2> x, view<token, 2> y) const {
+        std::visit([&](auto const& b) { b.batch(i, x, y); }, batches_);
+    }
+    void evaluation(std::uint64_t i, view<token, 2> x, view<token, 2> y) const {
+        std::visit([&](auto const& b) { b.evaluation(i, x, y); }, batches_);
+    }
+
+    index vocabulary_size() const { return vocabulary_size_; }
+    /// The made-up language, or null.
+    backcopy const* task() const {
+        auto const* b = std::get_if<backcopy_batches>(&batches_);
+        return b ? &b->task() : nullptr;
+    }
+    /// The text's vocabulary, or null.
+    text_vocabulary const* vocabulary() const { return vocabulary_ ? &*vocabulary_ : nullptr; }
+
+    /// What to print for a token: a character, a number, BOS; triggers bear a star.
+    std::string label(token x) const {
+        if (auto const* made_up = task()) return x == 0 ? "BOS" : std::to_string(x) + (made_up->is_trigger(x) ? "*" : "");
+        if (!vocabulary_) return std::to_string(x);
+        if (x == vocabulary_->bos()) return "BOS";
+        token const one[] = {x};
+        auto const shown = vocabulary_->decode(one);
+        if (shown == "\n") return "\\n";
+        if (shown == " ") return "_";
+        bool const plain = vocabulary_->level() == text_level::characters || (shown[0] > ' ' && shown[0] <= '~');
+        return plain ? shown : attnlab::text("#", x);
+    }
+
+private:
+    using any_batches = std::variant<backcopy_batches, token_batches>;
+
+    any_batches open(run_settings const& s, std::optional<std::vector<std::uint32_t>> const& code_points) {
+        vocabulary_size_ = s.model.vocab_size;
+        if (s.task == "backcopy")
+            return backcopy_batches(backcopy({s.model.vocab_size, s.triggers, s.model.block_size, s.matrix_seed}), s.seed);
+        token_batch_settings window{s.model.block_size, s.seed, {}};
+        if (s.task == "tokens")
+            return token_batches(load_bin(s.data_dir / "train.bin", s.model.vocab_size), load_bin(s.data_dir / "val.bin", s.model.vocab_size),
+                                 window);
+        auto corpus = load_text(s.text, s.level == "bytes" ? text_level::bytes : text_level::characters);
+        if (code_points && *code_points != corpus.vocabulary.code_points())
+            fail(s.text.string(), ": its characters are not those the checkpoint was trained with");
+        vocabulary_size_ = corpus.vocabulary.size();
+        window.bos = corpus.vocabulary.bos();
+        vocabulary_ = corpus.vocabulary;
+        return token_batches(corpus.train, corpus.validation, window);
+    }
+
+    index vocabulary_size_ = 0;
+    std::optional<text_vocabulary> vocabulary_;
+    any_batches batches_;   // last: `open` fills the others
+};
+
+}  // namespace attnlab

@@ -1,0 +1,35 @@
+#pragma once
+#include <iostream>
+
+#include <attnlab/analysis/results_json.hpp>
+#include <attnlab/cli/checkpoint_model.hpp>
+#include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/measure_run.hpp>
+
+/// \file
+/// `attnlab evaluate`: a checkpoint's loss, and all measures of sinks and outliers, on its evaluation sequences.
+
+namespace attnlab {
+
+/// \param as_json print every row instead of the few lines for people
+inline void evaluate_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, bool as_json) {
+    auto s = run.settings;
+    data_source const data(s, run.code_points);
+    auto const model = e.make_model(s.model);
+    load_weights(safetensors_reader(path), model->parameters());
+    results rows;
+    auto const found = measure_model(*model, data, s, run.state.iteration, rows);
+    if (as_json) {
+        json all = json::array();
+        for (auto const& r : rows) all.push_back(to_json(r));
+        std::cout << all.dump(2) << '\n';
+        return;
+    }
+    std::cout << s.policy << ", step " << run.state.iteration << ", " << s.eval_sequences << " sequences of " << s.model.block_size
+              << ", T of formulas: " << s.length << "\nloss " << found.loss << " nats per token\n";
+    if (found.score) std::cout << "excess over the entropy floor " << found.score->excess() << " nats per token\n";
+    for (auto const* name : {"bos_mass", "sink_rate", "value_ratio", "sinks_and_drains"})
+        if (auto const value = rows.find({.metric = name, .layer = whole, .head = whole})) std::cout << name << ' ' << *value << '\n';
+}
+
+}  // namespace attnlab

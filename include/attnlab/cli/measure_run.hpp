@@ -1,0 +1,81 @@
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include <attnlab/analysis/measure.hpp>
+#include <attnlab/analysis/sample.hpp>
+#include <attnlab/cli/data_source.hpp>
+#include <attnlab/cli/experiment.hpp>
+
+/// \file
+/// A model measured on its evaluation sequences: skill (loss, excess) and, by observers, what its attention and stream do.
+
+namespace attnlab {
+
+/// Skill on the evaluation sequences.
+struct skill {
+    double loss = 0;                       ///< nats per token
+    std::optional<backcopy_score> score;   ///< on Bigram-Backcopy
+};
+
+/// Passes the evaluation sequences through the model; `o` watches.
+inline skill evaluate_model(any_model& model, data_source const& data, run_settings const& s, measure<float>& o) {
+    index const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
+    tensor<token, 2> x({B, T}), y({B, T});
+    std::vector<std::uint8_t> triggers(static_cast<std::size_t>(B * T));
+    auto const batches = static_cast<std::uint64_t>((s.eval_sequences + B - 1) / B);
+    skill out;
+    if (data.task()) out.score.emplace();
+    for (std::uint64_t i = 0; i < batches; ++i) {
+        data.evaluation(i, x, y);
+        if (data.task()) {
+            for (index k = 0; k < x.size(); ++k) triggers[static_cast<std::size_t>(k)] = data.task()->is_trigger(x.data()[k]);
+            o.mark_triggers(view<std::uint8_t const, 2>(triggers.data(), {B, T}));
+            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, o));
+        } else {
+            out.loss += model.loss(*x, *y, o) / static_cast<double>(batches);
+        }
+    }
+    if (out.score) out.loss = out.score->loss();
+    return out;
+}
+
+/// Appends all rows of a measurement at `step`.
+inline skill measure_model(any_model& model, data_source const& data, run_settings const& s, index step, results& rows) {
+    measure<float> watcher(s.outlier_factor);
+    auto const found = evaluate_model(model, data, s, watcher);
+    int const seed = static_cast<int>(s.seed);
+    auto const row = [&](char const* name, double value) { rows.add(s.policy, seed, step, {name}, value); };
+    row("loss", found.loss);
+    if (found.score) {
+        row("excess", found.score->excess());
+        row("copy_loss", found.score->copy_loss());
+        row("copy_accuracy", found.score->copy_accuracy());
+        row("floor", data.task()->floor().loss);
+    }
+    if (data.vocabulary() && data.vocabulary()->level() == text_level::bytes) row("bits_per_byte", found.loss / std::numbers::ln2);
+    watcher.finish(rows, s.policy, seed, step);
+    return found;
+}
+
+/// The attention maps of the first evaluation sequence.
+inline sample take_sample(any_model& model, data_source const& data, run_settings const& s) {
+    index const T = s.model.block_size;
+    tensor<token, 2> x({1, T}), y({1, T});
+    data.evaluation(0, x, y);
+    pattern_record seen;
+    model.logits(*x, seen);
+    sample_taker<float> taker;
+    for (index layer = 0; layer < s.model.n_layer; ++layer) {
+        auto const& maps = seen.at(site::full_name<site::pattern>(layer));
+        taker(site::pattern{}, layer, view<float const, 4>(maps.values.data(), {1, s.model.n_head, T, T}));
+    }
+    std::vector<std::string> labels;
+    for (index t = 0; t < T; ++t) labels.push_back(data.label(x(0, t)));
+    return taker.take(s.policy, static_cast<int>(s.seed), std::vector<std::int64_t>(x.data(), x.data() + T), std::move(labels));
+}
+
+}  // namespace attnlab

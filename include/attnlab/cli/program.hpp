@@ -1,0 +1,239 @@
+#pragma once
+#include <exception>
+#include <iomanip>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <attnlab/cli/benchmark_command.hpp>
+#include <attnlab/cli/evaluate_command.hpp>
+#include <attnlab/cli/experiment_main.hpp>
+#include <attnlab/cli/generate_command.hpp>
+#include <attnlab/cli/read_options.hpp>
+#include <attnlab/cli/reproduce_command.hpp>
+#include <attnlab/cli/train_command.hpp>
+
+/// \file
+/// The program around policies: names to types, options to settings, errors to one line and an exit status. Include it in exactly one
+/// source file of a program; attnlab_add_experiment(name main.cpp) in CMake does that beside the file with main, so that a change
+/// of a policy does not compile the commands again.
+
+namespace attnlab {
+
+namespace detail {
+
+/// The commands, each over the experiments compiled in.
+class program {
+public:
+    program(std::vector<experiment> all, std::vector<std::string> words) : all_(std::move(all)), words_(std::move(words)) {}
+
+    /// Exit status.
+    int run() {
+        std::string const command = words_.size() > 1 ? words_[1] : "--help";
+        std::vector<std::string> const arguments(words_.begin() + std::min<std::ptrdiff_t>(2, static_cast<std::ptrdiff_t>(words_.size())), words_.end());
+        if (command == "reproduce") return reproduce(arguments);
+        if (command == "train") return train(arguments);
+        if (command == "evaluate") return evaluate(arguments);
+        if (command == "generate") return generate(arguments);
+        if (command == "benchmark") return benchmark(arguments);
+        if (command == "policies") return policies(arguments);
+        if (command == "sites") return sites(arguments);
+        if (command == "--help" || command == "-h" || command == "help") return help();
+        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "generate", "benchmark", "policies", "sites"});
+        fail<usage_error>("'", command, "': unknown command; ", near.empty() ? "--help lists them all" : "nearest: " + joined(near));
+    }
+
+private:
+    static int help() {
+        std::cout << "usage: attnlab COMMAND [--option value ...]\n\n"
+                     "  reproduce  train every attention side by side, analyse, write a report\n"
+                     "  train      one model (nanoGPT's options)\n"
+                     "  evaluate   loss and sinks of a checkpoint\n"
+                     "  generate   samples from a checkpoint\n"
+                     "  benchmark  attention or step: lines `name value unit`\n"
+                     "  policies   the attentions there are\n"
+                     "  sites      the places an observer can look at\n\n"
+                     "COMMAND --help lists its options.\n";
+        return 0;
+    }
+
+    experiment const& find(std::string const& name) const {
+        std::vector<std::string> names;
+        for (auto const& e : all_) {
+            names.push_back(e.card.name);
+            if (e.card.name == name || std::find(e.card.aliases.begin(), e.card.aliases.end(), name) != e.card.aliases.end()) return e;
+        }
+        fail<usage_error>("policy '", name, "': expected one of ", joined(names));
+    }
+
+    /// Reads the options twice: the first time to know the preset, the second over its values. False after --help.
+    template <class Settings, class Run, class Declare>
+    static bool read(Settings& s, Run run_of, Declare declare_all, option_table& table, std::vector<std::string> const& arguments) {
+        Settings first;
+        run_of(first) = preset("default");
+        option_table probe(table.command(), table.summary());
+        declare_all(probe, first);
+        if (!read_options(probe, arguments, std::cout)) return false;
+        bool const text_given = probe.given("text"), preset_given = probe.given("preset");
+        run_of(s) = preset(text_given && !preset_given ? "text" : run_of(first).preset);
+        declare_all(table, s);
+        read_options(table, arguments, std::cout);
+        if (text_given && !table.given("task")) run_of(s).task = "text";
+        return true;
+    }
+
+    int train(std::vector<std::string> const& arguments) {
+        run_settings s;
+        option_table table("attnlab train", "Trains one model and measures it along the way.");
+        auto const self = [](run_settings& r) -> run_settings& { return r; };
+        if (!read(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments)) return 0;
+        auto const& e = find(s.policy);
+        s.policy = e.card.name;
+        settle(s);
+        train_command(e, s, effective_values(table));
+        return 0;
+    }
+
+    int reproduce(std::vector<std::string> const& arguments) {
+        reproduce_settings s;
+        option_table table("attnlab reproduce", "Trains every attention side by side, analyses and writes report.html.");
+        auto const run_of = [](reproduce_settings& r) -> run_settings& { return r.run; };
+        if (!read(s, run_of, [](option_table& o, reproduce_settings& r) { declare(o, r); }, table, arguments)) return 0;
+        if (s.policies.empty())
+            for (auto const& e : all_) s.policies.push_back(e.card.name);
+        for (auto& name : s.policies) name = find(name).card.name;
+        if (s.seeds == 0) s.seeds = s.run.task == "text" ? 1 : 3;
+        if (s.out.empty()) s.out = "attnlab-" + s.run.preset;
+        auto& t = s.run.train;
+        if (s.steps > 0) {
+            t.max_iters = t.schedule.lr_decay_iters = s.steps;
+            t.schedule.warmup_iters = std::min(t.schedule.warmup_iters, s.steps);
+        }
+        auto checked = s.run;
+        settle(checked);
+        data_source const probe(checked);   // a text that cannot be read is found before anything is trained
+        std::string command;
+        for (auto const& w : words_) command += (command.empty() ? "" : " ") + w;
+        reproduce_command(s, effective_values(table), command);
+        std::cout << "report: " << (s.out / "report.html").string() << std::endl;
+        return 0;
+    }
+
+    int evaluate(std::vector<std::string> const& arguments) {
+        std::filesystem::path given;
+        bool as_json = false;
+        std::string length = "trained";
+        index sequences = 0;
+        option_table table("attnlab evaluate", "Loss and measures of a checkpoint on its evaluation sequences.");
+        table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+        table.add("json", as_json, "all measures as JSON");
+        table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
+        table.add("eval_sequences", sequences, "evaluation sequences; 0: as in training", at_least{0});
+        if (!read_options(table, arguments, std::cout)) return 0;
+        auto const path = checkpoint_path(given);
+        auto run = read_checkpoint_run(path);
+        run.settings.length = length;
+        if (sequences > 0) run.settings.eval_sequences = sequences;
+        settle(run.settings);
+        evaluate_command(find(run.settings.policy), run, path, as_json);
+        return 0;
+    }
+
+    int generate(std::vector<std::string> const& arguments) {
+        std::filesystem::path given;
+        std::string length = "trained";
+        generate_settings g;
+        option_table table("attnlab generate", "Samples from a checkpoint.");
+        table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+        declare(table, g);
+        table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
+        if (!read_options(table, arguments, std::cout)) return 0;
+        auto const path = checkpoint_path(given);
+        auto run = read_checkpoint_run(path);
+        run.settings.length = length;
+        settle(run.settings);
+        generate_command(find(run.settings.policy), run, path, g);
+        return 0;
+    }
+
+    int benchmark(std::vector<std::string> const& arguments) {
+        benchmark_settings s;
+        std::vector<std::string> names;
+        int threads = 0;
+        option_table table("attnlab benchmark", "Times attention or a training step.");
+        table.positional("WHAT", s.what, "attention or step");
+        table.add("policies", names, "which attentions; nothing: all of them");
+        table.add("sizes", s.sizes, "step: models out of demo, tiny, small, gpt2-124m");
+        table.add("T", s.lengths, "attention: lengths");
+        table.add("batch", s.attention.batch, "attention: sequences", at_least{1});
+        table.add("heads", s.attention.heads, "attention: heads", at_least{1});
+        table.add("head_size", s.attention.head_size, "attention: size of a head", at_least{1});
+        table.add("threads", threads, "threads; 0: as OMP_NUM_THREADS says", at_least{0});
+        table.add("seconds", s.seconds, "spent on each figure", at_least{0});
+        if (!read_options(table, arguments, std::cout)) return 0;
+        if (s.what != "attention" && s.what != "step") fail<usage_error>("'", s.what, "': expected attention or step");
+        for (auto const& T : s.lengths)
+            if (auto const n = option_type<index>::read(T); !n || *n < 1) fail<usage_error>("--T: '", T, "': expected lengths, as 256,1024");
+        if (threads > 0) omp_set_num_threads(threads);
+        if (names.empty())
+            for (auto const& e : all_) names.push_back(e.card.name);
+        std::cout << "# " << cpu_name() << ", " << register_width << " floats a register" << std::endl;
+        for (auto const& name : names) benchmark_command(find(name), s);
+        return 0;
+    }
+
+    int policies(std::vector<std::string> const& arguments) {
+        option_table table("attnlab policies", "The attentions there are: formula, parameters, source.");
+        if (!read_options(table, arguments, std::cout)) return 0;
+        for (auto const& e : all_) {
+            std::cout << std::left << std::setw(16) << e.card.name << e.card.formula << '\n';
+            auto const line = [](char const* what, std::string const& value) {
+                if (!value.empty()) std::cout << std::string(16, ' ') << what << value << '\n';
+            };
+            line("learns ", joined(e.parameters));
+            line("source ", e.card.source);
+            line("also called ", joined(e.card.aliases));
+        }
+        return 0;
+    }
+
+    int sites(std::vector<std::string> const& arguments) {
+        option_table table("attnlab sites", "The places an observer can look at, in order of a forward pass.");
+        if (!read_options(table, arguments, std::cout)) return 0;
+        std::apply(
+            []<class... Sites>(Sites...) {
+                ((std::cout << std::left << std::setw(30) << (std::string(Sites::per_layer ? "blocks.{layer}." : "") + std::string(Sites::name))
+                            << '(' << Sites::axes << ")\n"),
+                 ...);
+            },
+            site::all{});
+        return 0;
+    }
+
+    std::vector<experiment> all_;
+    std::vector<std::string> words_;
+};
+
+}  // namespace detail
+
+/// Runs the command that the arguments name. Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by a signal.
+int run_program(int argc, char** argv, std::vector<experiment> experiments) {
+    try {
+        return detail::program(std::move(experiments), {argv, argv + argc}).run();
+    } catch (interrupted const& e) {
+        std::cerr << e.what() << std::endl;
+        return 130;
+    } catch (usage_error const& e) {
+        std::cerr << "error: " << e.what() << std::endl;
+        return 2;
+    } catch (std::bad_alloc const&) {
+        std::cerr << "error: out of memory: expected smaller sizes" << std::endl;
+        return 1;
+    } catch (std::exception const& e) {
+        std::cerr << "error: " << e.what() << std::endl;
+        return 1;
+    }
+}
+
+}  // namespace attnlab

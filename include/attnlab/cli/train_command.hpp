@@ -1,0 +1,151 @@
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include <attnlab/analysis/results_csv.hpp>
+#include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/measure_run.hpp>
+#include <attnlab/io/json.hpp>
+#include <attnlab/io/progress.hpp>
+
+/// \file
+/// `attnlab train`: one model, measured along the way. The run's folder holds ckpt.safetensors, results.csv, sample.safetensors and,
+/// when it has come to its end, run.json.
+
+namespace attnlab {
+
+namespace detail {
+
+/// Seconds spent in training steps: evaluations stop the clock.
+class step_clock {
+    using clock = std::chrono::steady_clock;
+
+public:
+    void pause() { began_ = clock::now(); }
+    void step() {
+        auto const now = clock::now();
+        seconds_ += std::chrono::duration<double>(now - began_).count();
+        began_ = now;
+    }
+    double seconds() const { return seconds_; }
+    void set(double seconds) { seconds_ = seconds; }
+
+private:
+    clock::time_point began_ = clock::now();
+    double seconds_ = 0;
+};
+
+/// First step, and tokens, at which the excess had come down to each threshold.
+inline void add_convergence(results& rows, run_settings const& s, index step) {
+    int const seed = static_cast<int>(s.seed);
+    auto const excess = rows.over_steps(s.policy, {"excess"});
+    for (auto const& [name, threshold] : {std::pair{"0.1", 0.1}, {"0.05", 0.05}})
+        for (auto const& [at, values] : excess)
+            if (values.back() <= threshold) {
+                auto const tokens = static_cast<double>(at * s.train.gradient_accumulation_steps * s.train.batch_size * s.train.block_size);
+                rows.add(s.policy, seed, step, {std::string("steps_to_excess_") + name}, static_cast<double>(at));
+                rows.add(s.policy, seed, step, {std::string("tokens_to_excess_") + name}, tokens);
+                break;
+            }
+}
+
+/// How far the run is, for a reader: a line redrawn in place, or lines a parent process reads.
+class run_progress {
+public:
+    run_progress(run_settings const& s, std::int64_t start)
+        : lines_(s.progress == "lines"), line_("training " + s.policy, static_cast<std::uint64_t>(s.train.max_iters), "steps",
+                                               {.quiet = s.progress != "line"}) {
+        line_.advance(static_cast<std::uint64_t>(start));
+    }
+    void step(std::int64_t iteration, double loss) {
+        line_.note(text("loss ", loss));
+        line_.advance();
+        auto const now = std::chrono::steady_clock::now();
+        if (!lines_ || now - told_ < std::chrono::milliseconds(200)) return;
+        told_ = now;
+        std::cout << "progress " << iteration + 1 << ' ' << loss << std::endl;
+    }
+
+private:
+    bool lines_;
+    progress line_;
+    std::chrono::steady_clock::time_point told_{};
+};
+
+}  // namespace detail
+
+/// Trains by the settings. \param options every option with its value, kept in the checkpoint
+inline void train_command(experiment const& e, run_settings s, json options) {
+    data_source const data(s);
+    s.model.vocab_size = data.vocabulary_size();
+    options["vocab_size"] = s.model.vocab_size;
+    if (data.vocabulary()) options["code_points"] = data.vocabulary()->code_points();
+    auto const owned = e.make_model(s.model);
+    any_model& model = *owned;
+    model.parameters().initialize(s.seed);
+
+    auto const table = s.out_dir / "results.csv", checkpoint = s.train.checkpoint;
+    std::error_code ignored;
+    if (!s.resume && std::filesystem::exists(checkpoint, ignored))
+        fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
+    trainer<any_model> run(model, s.train, options.dump());
+    results rows;
+    detail::step_clock clock;
+    if (s.resume) {
+        run.resume(checkpoint);
+        // The evaluation of the step it stopped at is repeated.
+        if (std::filesystem::exists(table, ignored))
+            for (auto const& r : read_results_csv(table))
+                if (r.step < run.state().iteration) rows.add(r);
+        if (auto const before = rows.last(s.policy, {"train_seconds"}); before.count > 0) clock.set(before.mean);
+    }
+
+    int const seed = static_cast<int>(s.seed);
+    double loss_sum = 0, norm_sum = 0;
+    index looks = 0;
+    detail::run_progress shown(s, run.state().iteration);
+    train_hooks<any_model> hooks;
+    hooks.on_step = [&](step_record const& r) {
+        clock.step();
+        if (r.log) loss_sum += r.loss, norm_sum += r.gradient_norm, ++looks;
+        shown.step(r.iteration, r.loss);
+    };
+    hooks.on_evaluate = [&](std::int64_t step, any_model& m, loss_estimate estimate) {
+        auto const row = [&](char const* name, double value) { rows.add(s.policy, seed, step, {name}, value); };
+        if (s.measure) {
+            auto const found = measure_model(m, data, s, step, rows);
+            if (s.progress == "none") std::cout << "step " << step << ": loss " << found.loss << std::endl;
+        }
+        if (!std::isnan(estimate.validation)) {
+            std::cout << "step " << step << ": train loss " << estimate.train << ", val loss " << estimate.validation << std::endl;
+            if (!s.measure) row("loss", estimate.validation);
+            row("train_loss", estimate.train);
+        } else if (looks > 0) {
+            row("train_loss", loss_sum / static_cast<double>(looks));
+            row("gradient_norm", norm_sum / static_cast<double>(looks));
+        }
+        loss_sum = norm_sum = 0, looks = 0;
+        auto const tokens = static_cast<double>(run.state().tokens_seen);
+        row("tokens_seen", tokens);
+        row("train_seconds", clock.seconds());
+        if (clock.seconds() > 0) row("tokens_per_second", tokens / clock.seconds());
+        row("parameters", static_cast<double>(m.parameters().count()));
+        if (!s.train.eval_only) {
+            std::filesystem::create_directories(s.out_dir);
+            write_results_csv(table, rows);
+        }
+        clock.pause();
+    };
+    run.run(data, hooks);
+    if (s.train.eval_only) return;
+
+    detail::add_convergence(rows, s, run.state().iteration);
+    write_results_csv(table, rows);
+    if (s.measure) write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
+    json const finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}};
+    write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
+}
+
+}  // namespace attnlab

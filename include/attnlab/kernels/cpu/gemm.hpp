@@ -1,0 +1,38 @@
+#pragma once
+#include <algorithm>
+#include <limits>
+
+#ifdef ATTNLAB_USE_ONEDNN
+#include <oneapi/dnnl/dnnl.h>
+#else
+#include <xflens/cxxblas/drivers/cblas.h>  // plain C; beside it in one file, <cblas.h> would be a redefinition
+#endif
+
+#include <attnlab/core/device.hpp>
+#include <attnlab/core/error.hpp>
+#include <attnlab/core/view.hpp>
+
+/// \file
+/// The seam to a library's matrix product. oneDNN where found: OpenBLAS 0.3.21 does not know newer CPUs and takes kernels of half
+/// the speed there.
+
+namespace attnlab {
+
+/// c = alpha op(a) op(b) + beta c, row-major: op(a) is (m,k), op(b) (k,n), c (m,n); lda, ldb, ldc are lengths of the stored rows.
+/// With beta = 0, c is only written. \throws error when the library refuses
+inline void gemm(cpu, bool transpose_a, bool transpose_b, index m, index n, index k, float alpha, float const* a, index lda,
+                 float const* b, index ldb, float beta, float* c, index ldc) {
+    if (m == 0 || n == 0) return;
+#ifdef ATTNLAB_USE_ONEDNN
+    auto const status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    require(status == dnnl_success, "gemm: oneDNN refused m ", m, ", n ", n, ", k ", k, ", lda ", lda, ", ldb ", ldb, ", ldc ", ldc);
+#else
+    constexpr index largest = std::numeric_limits<int>::max();
+    require(std::max({m, n, k, lda, ldb, ldc}) <= largest, "gemm: m ", m, ", n ", n, ", k ", k, ": expected at most ", largest);
+    auto const i = [](index x) { return static_cast<int>(x); };
+    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, i(m), i(n), i(k),
+                alpha, a, i(lda), b, i(ldb), beta, c, i(ldc));
+#endif
+}
+
+}  // namespace attnlab

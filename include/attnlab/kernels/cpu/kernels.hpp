@@ -1,0 +1,11 @@
+#pragma once
+
+/// \file
+/// Everything a model on `cpu` calls. Layers find these by their device argument.
+
+#include <attnlab/kernels/cpu/activation.hpp>
+#include <attnlab/kernels/cpu/attention.hpp>
+#include <attnlab/kernels/cpu/embedding.hpp>
+#include <attnlab/kernels/cpu/linear.hpp>
+#include <attnlab/kernels/cpu/loss.hpp>
+#include <attnlab/kernels/cpu/norm.hpp>

@@ -1,0 +1,11 @@
+#pragma once
+
+/// \file
+/// Everything a model on `ref` calls. Layers find these by their device argument.
+
+#include <attnlab/kernels/ref/activation.hpp>
+#include <attnlab/kernels/ref/attention.hpp>
+#include <attnlab/kernels/ref/embedding.hpp>
+#include <attnlab/kernels/ref/linear.hpp>
+#include <attnlab/kernels/ref/loss.hpp>
+#include <attnlab/kernels/ref/norm.hpp>

@@ -1,0 +1,85 @@
+#pragma once
+#include <string>
+
+#include <attnlab/layers/attention.hpp>
+#include <attnlab/layers/mlp.hpp>
+#include <attnlab/layers/norm.hpp>
+
+namespace attnlab {
+
+/// A pre-norm block (GPT-2): x += attention(norm(x)); x += mlp(norm(x)).
+template <class Policy, class Device>
+class block {
+    using S = typename Device::scalar;
+
+public:
+    struct settings {
+        index width, heads;
+        bool bias;
+        gelu_form gelu;
+        double norm_eps, deviation, projection_deviation;
+    };
+    /// What one block keeps for the way back, its input apart.
+    struct saved {
+        tensor<S, 3> normed1, normed2, mid;   ///< (B, T, C)
+        typename layer_norm<Device>::saved norm1, norm2;
+        typename attention_layer<Policy, Device>::saved attention;
+        typename mlp<Device>::saved mlp_rows;
+    };
+    struct workspace {
+        typename attention_layer<Policy, Device>::workspace attention;
+        tensor<S, 2> wide;
+        tensor<S, 3> narrow;
+    };
+
+    block(parameter_list<S>& all, std::string const& name, settings const& c)
+        : norm1_(all, name + ".ln_1", c.width, c.bias, c.norm_eps),
+          attention_(all, name + ".attn", c.width, c.heads, c.bias, c.deviation, c.projection_deviation),
+          norm2_(all, name + ".ln_2", c.width, c.bias, c.norm_eps),
+          mlp_(all, name + ".mlp", c.width, c.bias, c.gelu, c.deviation, c.projection_deviation) {}
+
+    /// x -> y, both (B, T, C).
+    template <observer Observer>
+    void forward(view<S const, 3> x, view<S, 3> y, saved& s, length_rule rule, index trained_length, Observer& o, index layer) const {
+        s.normed1.resize(x.shape());
+        s.normed2.resize(x.shape());
+        s.mid.resize(x.shape());
+        watch(o, site::resid_pre{}, layer, x);
+        norm1_.forward(rows(x), rows(*s.normed1), s.norm1);
+        watch(o, site::ln1_normalized{}, layer, *s.normed1);
+        attention_.forward(s.normed1, rows(*s.mid), s.attention, rule, trained_length, o, layer);
+        watch(o, site::attn_out{}, layer, *s.mid);
+        add(Device{}, flat(x), view<S, 1>(s.mid.data(), {s.mid.size()}));
+        watch(o, site::resid_mid{}, layer, *s.mid);
+        norm2_.forward(rows(view<S const, 3>(s.mid)), rows(*s.normed2), s.norm2);
+        watch(o, site::ln2_normalized{}, layer, *s.normed2);
+        mlp_.forward(rows(view<S const, 3>(s.normed2)), rows(y), s.mlp_rows, o, layer, {x.shape(0), x.shape(1)});
+        watch(o, site::mlp_out{}, layer, y);
+        add(Device{}, flat(s.mid), view<S, 1>(y.data(), {y.size()}));
+        watch(o, site::resid_post{}, layer, y);
+    }
+
+    /// d: the gradient by y becomes the gradient by x.
+    void backward(view<S const, 3> x, saved const& s, length_rule rule, index trained_length, view<S, 3> d, workspace& w) const {
+        w.narrow.resize(x.shape());
+        view<S const, 3> const narrow = w.narrow;
+        mlp_.backward(rows(view<S const, 3>(d)), rows(view<S const, 3>(s.normed2)), s.mlp_rows, w.narrow.data(), w.wide);
+        norm2_.backward(rows(narrow), rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
+        attention_.backward(rows(view<S const, 3>(d)), s.normed1, s.attention, rule, trained_length, w.narrow, w.attention);
+        norm1_.backward(rows(narrow), rows(x), s.norm1, rows(d));
+    }
+
+private:
+    template <class U>
+    static view<U, 2> rows(view<U, 3> x) {
+        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
+    }
+    static view<S const, 1> flat(view<S const, 3> x) { return x.reshaped(std::array{x.size()}); }
+
+    layer_norm<Device> norm1_;
+    attention_layer<Policy, Device> attention_;
+    layer_norm<Device> norm2_;
+    mlp<Device> mlp_;
+};
+
+}  // namespace attnlab

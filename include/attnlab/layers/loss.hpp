@@ -1,0 +1,59 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include <attnlab/core/parameter.hpp>
+
+namespace attnlab {
+
+/// The head and the cross-entropy together, a slab of rows at a time, so that the (N, V) logits and their gradient never exist whole.
+template <class Device>
+class loss_head {
+    using S = typename Device::scalar;
+
+public:
+    /// `table` (V, C) is the token table where the head is tied, else a parameter of its own.
+    explicit loss_head(parameter<S>* table) : table_(table) {}
+
+    /// logits (N, V) = h W^T
+    void logits(view<S const, 2> h, view<S, 2> out) const {
+        linear_forward(Device{}, h, weight(), static_cast<S const*>(nullptr), out);
+    }
+
+    /// Mean loss over targets that are not -1, in nats; NaN when there are none.
+    double loss(view<S const, 2> h, std::int32_t const* targets) { return run(h, targets, 0, nullptr); }
+
+    /// The same, and scale * its gradient: dh (N, C) is assigned, the table's is added to.
+    double loss_and_gradient(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) { return run(h, targets, scale, dh); }
+
+private:
+    double run(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) {
+        index const n = h.shape(0), C = h.shape(1), V = table_->shape[0];
+        auto const counted = std::count_if(targets, targets + n, [](std::int32_t t) { return t != -1; });
+        index const slab = std::clamp<index>((1 << 20) / V, 1, n);   // 4 MiB of floats
+        slab_.resize({slab, V});
+        losses_.resize(static_cast<std::size_t>(n));
+        for (index first = 0; first < n; first += slab) {
+            index const rows = std::min(slab, n - first);
+            view<S const, 2> const x{h.data() + first * C, {rows, C}};
+            view<S, 2> const y{slab_.data(), {rows, V}};
+            logits(x, y);
+            cross_entropy(Device{}, y, targets + first, static_cast<S>(scale / static_cast<double>(counted)), dh != nullptr,
+                          losses_.data() + first);
+            if (dh)
+                linear_backward(Device{}, view<S const, 2>(y), x, weight(), dh + first * C, view<S, 2>(table_->gradient.data(), {V, C}),
+                                static_cast<S*>(nullptr));
+        }
+        double sum = 0;
+        for (double l : losses_) sum += l;
+        return sum / static_cast<double>(counted);
+    }
+    view<S const, 2> weight() const { return {table_->value.data(), {table_->shape[0], table_->shape[1]}}; }
+
+    parameter<S>* table_;
+    tensor<S, 2> slab_;
+    std::vector<double> losses_;
+};
+
+}  // namespace attnlab

@@ -1,0 +1,53 @@
+#pragma once
+#include <string>
+
+#include <attnlab/kernels/gelu_form.hpp>
+#include <attnlab/layers/linear.hpp>
+#include <attnlab/observe/observer.hpp>
+
+namespace attnlab {
+
+/// y = W2 gelu(W1 x), the width in between 4 C.
+template <class Device>
+class mlp {
+    using S = typename Device::scalar;
+
+public:
+    struct saved {
+        tensor<S, 2> pre, post;   ///< (N, 4C): before and after GELU
+    };
+
+    mlp(parameter_list<S>& all, std::string const& name, index width, bool bias, gelu_form form, double deviation, double projection_deviation)
+        : width_(width), form_(form), up_(all, name + ".c_fc", width, 4 * width, bias, deviation),
+          down_(all, name + ".c_proj", 4 * width, width, bias, projection_deviation) {}
+
+    template <observer Observer>
+    void forward(view<S const, 2> x, view<S, 2> y, saved& s, Observer& o, index layer, std::array<index, 2> batch) const {
+        index const n = x.shape(0), wide = 4 * width_;
+        s.pre.resize({n, wide});
+        s.post.resize({n, wide});
+        up_.forward(x, s.pre);
+        watch(o, site::mlp_pre{}, layer, (*s.pre).reshaped(std::array{batch[0], batch[1], wide}));
+        gelu_forward(Device{}, form_, flat(s.pre), (*s.post).reshaped(std::array{n * wide}));
+        watch(o, site::mlp_post{}, layer, (*s.post).reshaped(std::array{batch[0], batch[1], wide}));
+        down_.forward(s.post, y);
+    }
+
+    /// dx (N, C) is assigned; `wide` (N, 4C) is room to work in.
+    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, S* dx, tensor<S, 2>& wide) const {
+        wide.resize(s.pre.shape());
+        down_.backward(dy, s.post, wide.data());
+        view<S, 1> const d = (*wide).reshaped(std::array{wide.size()});
+        gelu_backward(Device{}, form_, view<S const, 1>(d), flat(s.pre), d);
+        up_.backward(wide, x, dx);
+    }
+
+private:
+    static view<S const, 1> flat(tensor<S, 2> const& x) { return {x.data(), {x.size()}}; }
+
+    index width_;
+    gelu_form form_;
+    linear<Device> up_, down_;
+};
+
+}  // namespace attnlab

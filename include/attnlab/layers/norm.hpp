@@ -1,0 +1,39 @@
+#pragma once
+#include <string>
+
+#include <attnlab/core/parameter.hpp>
+
+namespace attnlab {
+
+/// LayerNorm over rows of C, bias optional.
+template <class Device>
+class layer_norm {
+    using S = typename Device::scalar;
+
+public:
+    /// What backward needs besides the input.
+    struct saved {
+        tensor<S, 1> mean, rstd;   ///< (N)
+    };
+
+    layer_norm(parameter_list<S>& all, std::string const& name, index width, bool bias, double eps)
+        : eps_(static_cast<S>(eps)), weight_(all.add(name + ".weight", {width}, ones)),
+          bias_(bias ? all.add(name + ".bias", {width}, zeros) : nullptr) {}
+
+    void forward(view<S const, 2> x, view<S, 2> y, saved& s) const {
+        s.mean.resize({x.shape(0)});
+        s.rstd.resize({x.shape(0)});
+        layer_norm_forward(Device{}, x, weight_->value.data(), bias_ ? bias_->value.data() : nullptr, eps_, y, s.mean.data(), s.rstd.data());
+    }
+    /// Adds to dx: the stream's own gradient passes by the norm.
+    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const {
+        layer_norm_backward(Device{}, dy, x, weight_->value.data(), s.mean.data(), s.rstd.data(), dx, weight_->gradient.data(),
+                            bias_ ? bias_->gradient.data() : nullptr);
+    }
+
+private:
+    S eps_;
+    parameter<S>*weight_, *bias_;
+};
+
+}  // namespace attnlab

@@ -1,0 +1,142 @@
+#pragma once
+#include <cmath>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include <attnlab/layers/block.hpp>
+#include <attnlab/layers/embedding.hpp>
+#include <attnlab/layers/loss.hpp>
+#include <attnlab/models/config.hpp>
+
+namespace attnlab {
+
+/// GPT-2 as in nanoGPT, its attention a policy: embedding -> L blocks -> norm -> head. Parameters bear nanoGPT's names.
+/// Include the kernels of the device beside this header (<attnlab/kernels/cpu/kernels.hpp> or ref).
+template <class Policy, class Device>
+class gpt {
+public:
+    using scalar = typename Device::scalar;
+    using policy = Policy;
+    using device = Device;
+
+    /// \throws usage_error for sizes that do not fit
+    explicit gpt(gpt_config const& c)
+        : config_((c.check(), c)), embedding_(parameters_, "transformer.", c.vocab_size, c.block_size, c.n_embd, embedding_std(c)),
+          norm_(declare_blocks(c), "transformer.ln_f", c.n_embd, c.bias, c.layer_norm_eps),
+          head_(c.tied ? embedding_.table() : parameters_.add("lm_head.weight", {c.vocab_size, c.n_embd}, normal(c.init_std))) {
+        parameters_.allocate();
+    }
+    gpt(gpt const&) = delete;
+    gpt& operator=(gpt const&) = delete;
+
+    parameter_list<scalar>& parameters() { return parameters_; }
+    gpt_config const& config() const { return config_; }
+    /// Which T the policy's formula means from now on.
+    void set_length_rule(length_rule rule) { config_.length = rule; }
+
+    /// Logits (B, T, V); they stay valid until the next call.
+    template <observer Observer>
+    view<scalar const, 3> logits(view<std::int32_t const, 2> ids, Observer& o) {
+        run(ids, o, false);
+        logits_.resize({ids.shape(0), ids.shape(1), config_.vocab_size});
+        head_.logits(rows(view<scalar const, 3>(normed_)), rows(*logits_));
+        watch(o, site::logits{}, 0, *logits_);
+        return logits_;
+    }
+    view<scalar const, 3> logits(view<std::int32_t const, 2> ids) {
+        no_observer nobody;
+        return logits(ids, nobody);
+    }
+
+    /// Mean cross-entropy in nats over targets that are not -1. \throws error when there are none
+    template <observer Observer>
+    double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, Observer& o) {
+        check_targets(ids, targets);
+        run(ids, o, false);
+        return head_.loss(rows(view<scalar const, 3>(normed_)), targets.data());
+    }
+    double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets) {
+        no_observer nobody;
+        return loss(ids, targets, nobody);
+    }
+
+    /// The same; adds scale * its gradient to the parameters' gradients.
+    double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale = 1) {
+        check_targets(ids, targets);
+        no_observer nobody;
+        run(ids, nobody, true);
+        stream_gradient_.resize(normed_.shape());
+        stream_gradient_.fill(0);
+        normed_gradient_.resize(normed_.shape());
+        double const value = head_.loss_and_gradient(rows(view<scalar const, 3>(normed_)), targets.data(), scale, normed_gradient_.data());
+        norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_,
+                       rows(*stream_gradient_));
+        for (index l = config_.n_layer; l-- > 0;) {
+            auto& kept = saved_[config_.recompute ? 0 : static_cast<std::size_t>(l)];
+            auto& x = stream_[static_cast<std::size_t>(l)];
+            // The last block's activations are still there; the others are made again.
+            if (config_.recompute && l + 1 < config_.n_layer)
+                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, config_.length,
+                                                             config_.block_size, nobody, l);
+            blocks_[static_cast<std::size_t>(l)].backward(x, kept, config_.length, config_.block_size, stream_gradient_, workspace_);
+        }
+        embedding_.backward(ids, stream_gradient_);
+        return value;
+    }
+
+private:
+    static double embedding_std(gpt_config const& c) { return c.embedding_std > 0 ? c.embedding_std : c.init_std; }
+
+    parameter_list<scalar>& declare_blocks(gpt_config const& c) {
+        typename block<Policy, Device>::settings const s{c.n_embd,         c.n_head,  c.bias, c.gelu, c.layer_norm_eps, c.init_std,
+                                                         c.init_std / std::sqrt(2.0 * static_cast<double>(c.n_layer))};
+        for (index l = 0; l < c.n_layer; ++l) blocks_.emplace_back(parameters_, "transformer.h." + std::to_string(l), s);
+        return parameters_;
+    }
+
+    void check_targets(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets) const {
+        require(ids.shape() == targets.shape(), "loss: expected targets of the inputs' shape");
+        require(std::any_of(targets.begin(), targets.end(), [](std::int32_t t) { return t != -1; }),
+                "loss: expected at least one target that is not -1");
+    }
+
+    /// The stream through all blocks and the last norm. Without `keep` (or when recomputing) all blocks share one set of activations.
+    template <observer Observer>
+    void run(view<std::int32_t const, 2> ids, Observer& o, bool keep) {
+        std::array<index, 3> const shape{ids.shape(0), ids.shape(1), config_.n_embd};
+        auto const L = static_cast<std::size_t>(config_.n_layer);
+        saved_.resize(std::max(saved_.size(), keep && !config_.recompute ? L : 1));
+        stream_.resize(L + 1);
+        for (auto& x : stream_) x.resize(shape);
+        normed_.resize(shape);
+        embedding_.forward(ids, stream_[0]);
+        watch(o, site::embed{}, 0, *stream_[0]);
+        for (std::size_t l = 0; l < L; ++l)
+            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], config_.length, config_.block_size, o,
+                               static_cast<index>(l));
+        norm_.forward(rows(view<scalar const, 3>(stream_.back())), rows(*normed_), norm_saved_);
+        watch(o, site::ln_final{}, 0, *normed_);
+    }
+
+    template <class U>
+    static view<U, 2> rows(view<U, 3> x) {
+        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
+    }
+
+    gpt_config config_;
+    parameter_list<scalar> parameters_;
+    embedding<Device> embedding_;
+    std::deque<block<Policy, Device>> blocks_;
+    layer_norm<Device> norm_;
+    loss_head<Device> head_;
+
+    // Activations. They grow to the largest batch seen and stay.
+    std::vector<tensor<scalar, 3>> stream_;   // (B, T, C): entering each block, and leaving the last
+    std::vector<typename block<Policy, Device>::saved> saved_;
+    typename layer_norm<Device>::saved norm_saved_;
+    tensor<scalar, 3> normed_, logits_, normed_gradient_, stream_gradient_;
+    typename block<Policy, Device>::workspace workspace_;
+};
+
+}  // namespace attnlab

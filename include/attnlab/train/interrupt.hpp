@@ -1,0 +1,43 @@
+#pragma once
+#include <csignal>
+
+#include <attnlab/core/error.hpp>
+
+/// \file
+/// Ctrl-C as a wish, not an accident: a long run looks at `signal_watch::caught()` between steps and ends in order.
+
+namespace attnlab {
+
+/// A run was ended by a signal, in order; the line says what was saved. Programs exit with 130.
+class interrupted : public error {
+public:
+    using error::error;
+};
+
+/// While one lives, the first SIGINT or SIGTERM is only noted; the second ends the program as ever. One at a time.
+class signal_watch {
+public:
+    signal_watch() {
+        noted_ = 0;
+        struct sigaction act {};
+        act.sa_handler = [](int signal) { noted_ = signal; };
+        act.sa_flags = static_cast<int>(SA_RESETHAND);
+        sigaction(SIGINT, &act, &before_int_);
+        sigaction(SIGTERM, &act, &before_term_);
+    }
+    ~signal_watch() {
+        sigaction(SIGINT, &before_int_, nullptr);
+        sigaction(SIGTERM, &before_term_, nullptr);
+    }
+    signal_watch(signal_watch const&) = delete;
+    signal_watch& operator=(signal_watch const&) = delete;
+
+    /// The signal noted since construction, as "SIGINT" or "SIGTERM"; null if none.
+    char const* caught() const { return noted_ == 0 ? nullptr : noted_ == SIGINT ? "SIGINT" : "SIGTERM"; }
+
+private:
+    static inline volatile std::sig_atomic_t noted_ = 0;
+    struct sigaction before_int_ {}, before_term_ {};
+};
+
+}  // namespace attnlab

@@ -1,0 +1,186 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <attnlab/core/buffer.hpp>
+#include <attnlab/core/error.hpp>
+#include <attnlab/core/parameter.hpp>
+#include <attnlab/train/sweep.hpp>
+
+/// \file
+/// AdamW and SGD with momentum, in PyTorch's order of operations, so that a run can be laid beside one of nanoGPT. An optimizer
+/// sees a list of parameters and no layer.
+
+namespace attnlab {
+
+/// A learning rate of its own for some parameters: `{"k_bias", 10}` multiplies the rate of all whose name is, or ends in, ".k_bias".
+struct rate_factor {
+    std::string name;
+    double factor = 1;
+};
+
+/// nanoGPT's names and defaults.
+struct optimizer_settings {
+    std::string optim_name = "adam";  ///< adam: AdamW (Loshchilov, Hutter 2019); gdm: SGD with momentum beta1
+    double weight_decay = 0.1;        ///< on parameters with `decay`; adam: decoupled; gdm: added to the gradient (L2)
+    double beta1 = 0.9;
+    double beta2 = 0.95;
+    double epsilon = 1e-8;
+    std::vector<rate_factor> rate_factors = {};
+};
+
+/// An array of a checkpoint. Optimizer state has the shape of the parameter it belongs to: "optimizer.m.transformer.wte.weight".
+template <class T>
+struct named_array {
+    std::string name;
+    std::vector<index> shape;
+    std::span<T> values;
+};
+
+/// Moves parameters along their gradients. Keeps a pointer to the parameters: they must outlive it.
+template <class T>
+class optimizer {
+public:
+    /// \throws usage_error for an unknown optim_name, a number out of range, a rate factor that no parameter has
+    optimizer(parameter_list<T> const& parameters, optimizer_settings settings)
+        : parameters_(&parameters), settings_(std::move(settings)), adam_(settings_.optim_name == "adam") {
+        auto const expect = [](bool holds, char const* field, auto const& value, char const* expected) {
+            if (!holds) fail<usage_error>(field, ": '", value, "': expected ", expected);
+        };
+        auto const fraction = [](double x) { return 0 <= x && x < 1; };
+        expect(adam_ || settings_.optim_name == "gdm", "optim_name", settings_.optim_name, "adam or gdm");
+        expect(fraction(settings_.beta1), "beta1", settings_.beta1, "a number from 0 to below 1");
+        expect(fraction(settings_.beta2), "beta2", settings_.beta2, "a number from 0 to below 1");
+        expect(settings_.weight_decay >= 0, "weight_decay", settings_.weight_decay, "0 or more");
+        expect(settings_.epsilon > 0, "epsilon", settings_.epsilon, "more than 0");
+
+        rate_factors_.assign(parameters.items().size(), 1.0);
+        for (auto const& wanted : settings_.rate_factors) {
+            bool found = false;
+            for (std::size_t i = 0; i < rate_factors_.size(); ++i)
+                if (is_or_ends_in(parameters.items()[i]->name, wanted.name)) {
+                    rate_factors_[i] = wanted.factor;
+                    found = true;
+                }
+            if (!found) fail<usage_error>("rate_factors: '", wanted.name, "': no parameter has this name or ending");
+        }
+        for (auto const& p : parameters) {
+            first_.emplace_back(static_cast<std::size_t>(p->size()), T{0});
+            if (adam_) second_.emplace_back(static_cast<std::size_t>(p->size()), T{0});
+        }
+    }
+
+    /// One step. The gradients are read as if multiplied by `gradient_scale` (see `clip_factor`); they are not changed.
+    void step(double rate, double gradient_scale = 1) {
+        ++steps_;
+        for (std::size_t i = 0; i < parameters_->items().size(); ++i) {
+            auto const& p = *parameters_->items()[i];
+            if (adam_)
+                adam_step(p, first_[i].data(), second_[i].data(), rate * rate_factors_[i], gradient_scale);
+            else
+                momentum_step(p, first_[i].data(), rate * rate_factors_[i], gradient_scale);
+        }
+    }
+
+    /// Steps taken; bias correction depends on it, so a checkpoint keeps it.
+    std::int64_t steps() const { return steps_; }
+    void set_steps(std::int64_t steps) { steps_ = steps; }
+
+    optimizer_settings const& settings() const { return settings_; }
+
+    /// The arrays a checkpoint writes and fills: m and v of adam, momentum of gdm.
+    std::vector<named_array<T>> state() {
+        std::vector<named_array<T>> out;
+        auto const list = [&](std::string const& prefix, std::vector<buffer<T>>& slot) {
+            for (std::size_t i = 0; i < slot.size(); ++i) {
+                auto const& p = *parameters_->items()[i];
+                out.push_back({prefix + p.name, p.shape, slot[i]});
+            }
+        };
+        list(adam_ ? "optimizer.m." : "optimizer.momentum.", first_);
+        list("optimizer.v.", second_);
+        return out;
+    }
+
+private:
+    static bool is_or_ends_in(std::string_view name, std::string_view ending) {
+        if (!name.ends_with(ending)) return false;
+        return name.size() == ending.size() || name[name.size() - ending.size() - 1] == '.';
+    }
+
+    /// torch.optim.AdamW: decay, then m.lerp_(g, 1 - beta1), v = beta2 v + (1 - beta2) g g, p -= rate/c1 m / (sqrt(v)/sqrt(c2) + eps).
+    void adam_step(parameter<T> const& p, T* m, T* v, double rate, double scale) const {
+        double const t = static_cast<double>(steps_);
+        double const correction1 = 1 - std::pow(settings_.beta1, t), correction2 = 1 - std::pow(settings_.beta2, t);
+        auto const g_scale = static_cast<T>(scale), step = static_cast<T>(rate / correction1);
+        auto const keep = static_cast<T>(p.decay ? 1 - rate * settings_.weight_decay : 1);
+        auto const take1 = static_cast<T>(1 - settings_.beta1), take2 = static_cast<T>(1 - settings_.beta2);
+        auto const beta2 = static_cast<T>(settings_.beta2), root2 = static_cast<T>(std::sqrt(correction2));
+        auto const epsilon = static_cast<T>(settings_.epsilon);
+        sweep(p.size(), p.gradient.data(),
+              [=]<class X>(X g, X& value, X& mean, X& square) {
+                  using std::sqrt;
+                  g = X(g_scale) * g;
+                  mean = mean + X(take1) * (g - mean);
+                  square = X(beta2) * square + X(take2) * g * g;
+                  value = X(keep) * value - X(step) * (mean / (sqrt(square) / X(root2) + X(epsilon)));
+              },
+              p.value.data(), m, v);
+    }
+
+    /// torch.optim.SGD, dampening 0: buffer = beta1 buffer + g (+ decay p); a buffer of zeros makes the first step's buffer the gradient.
+    void momentum_step(parameter<T> const& p, T* momentum, double rate, double scale) const {
+        auto const g_scale = static_cast<T>(scale), step = static_cast<T>(rate), beta = static_cast<T>(settings_.beta1);
+        auto const decay = static_cast<T>(p.decay ? settings_.weight_decay : 0);
+        sweep(p.size(), p.gradient.data(),
+              [=]<class X>(X g, X& value, X& velocity) {
+                  velocity = X(beta) * velocity + (X(g_scale) * g + X(decay) * value);
+                  value = value - X(step) * velocity;
+              },
+              p.value.data(), momentum);
+    }
+
+    parameter_list<T> const* parameters_;
+    optimizer_settings settings_;
+    bool adam_;
+    std::vector<double> rate_factors_;            // one per parameter
+    std::vector<buffer<T>> first_, second_;       // m, v; or momentum and nothing
+    std::int64_t steps_ = 0;
+};
+
+/// Euclidean norm of all gradients together. Blocks of fixed size are summed in double and then in order: the same bits for any
+/// number of threads.
+template <class T>
+double gradient_norm(parameter_list<T> const& parameters) {
+    constexpr index block = 4096;
+    double total = 0;
+    std::vector<double> sums;
+    for (auto const& p : parameters) {
+        index const n = p->size(), blocks = (n + block - 1) / block;
+        T const* g = p->gradient.data();
+        sums.assign(static_cast<std::size_t>(blocks), 0);
+#pragma omp parallel for schedule(static) if (n >= sweep_threads_from)
+        for (index b = 0; b < blocks; ++b) {
+            double sum = 0;
+            index const end = std::min(n, (b + 1) * block);
+#pragma omp simd reduction(+ : sum)
+            for (index i = b * block; i < end; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+            sums[static_cast<std::size_t>(b)] = sum;
+        }
+        for (double s : sums) total += s;
+    }
+    return std::sqrt(total);
+}
+
+/// What PyTorch's clip_grad_norm_ multiplies gradients of that norm by; 1 where `max_norm` is 0 (no clipping) or not reached.
+inline double clip_factor(double norm, double max_norm) {
+    return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
+}
+
+}  // namespace attnlab

@@ -1,0 +1,218 @@
+#pragma once
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <attnlab/core/buffer.hpp>
+#include <attnlab/core/error.hpp>
+#include <attnlab/core/parameter.hpp>
+#include <attnlab/core/view.hpp>
+#include <attnlab/data/batches.hpp>
+#include <attnlab/train/checkpoint.hpp>
+#include <attnlab/train/interrupt.hpp>
+#include <attnlab/train/optimizer.hpp>
+#include <attnlab/train/schedule.hpp>
+
+/// \file
+/// The training loop of nanoGPT, over anything that has parameters, a loss and its gradient.
+
+namespace attnlab {
+
+/// What the loop asks of a model. x and y are (B,T) tokens and targets; losses are mean nats per target.
+/// `loss_and_gradient` adds `scale` times the gradient of the mean loss to the parameters' gradients.
+template <class Model>
+concept trainable = requires(Model& model, view<token const, 2> x, view<token const, 2> y, double scale) {
+    typename Model::scalar;
+    { model.parameters() } -> std::same_as<parameter_list<typename Model::scalar>&>;
+    { model.loss_and_gradient(x, y, scale) } -> std::same_as<double>;
+    { model.loss(x, y) } -> std::same_as<double>;
+};
+
+/// nanoGPT's names and defaults.
+struct train_settings {
+    std::int64_t max_iters = 600000;
+    std::int64_t eval_interval = 2000;    ///< evaluations are before step 0, every so many steps, and after the last
+    std::int64_t eval_iters = 200;        ///< batches an evaluation takes of each split; 0: only the hook evaluates
+    std::int64_t log_interval = 1;        ///< every so many steps `step_record::log` is set
+    bool eval_only = false;               ///< one evaluation, no step, nothing saved
+    bool always_save_checkpoint = true;   ///< at every evaluation, not only when the validation loss is the best so far
+    std::int64_t gradient_accumulation_steps = 40;
+    index batch_size = 12;                ///< B of a micro-batch
+    index block_size = 1024;              ///< T
+    double grad_clip = 1.0;               ///< largest norm of the gradient; 0: no clipping
+    schedule_settings schedule = {};
+    optimizer_settings optimizer = {};
+    std::filesystem::path checkpoint = {};  ///< the .safetensors file; empty: nothing is saved
+};
+
+/// \throws usage_error that names the field
+inline void validate(train_settings const& s) {
+    auto const least = [](char const* field, auto value, int low) {
+        if (!(value >= low)) fail<usage_error>(field, ": '", value, "': expected ", low, " or more");
+    };
+    least("max_iters", s.max_iters, 0);
+    least("eval_interval", s.eval_interval, 1);
+    least("eval_iters", s.eval_iters, 0);
+    least("log_interval", s.log_interval, 1);
+    least("gradient_accumulation_steps", s.gradient_accumulation_steps, 1);
+    least("batch_size", s.batch_size, 1);
+    least("block_size", s.block_size, 1);
+    least("grad_clip", s.grad_clip, 0);
+    validate(s.schedule);
+}
+
+/// Mean nats per target on either split; NaN where nothing was estimated.
+struct loss_estimate {
+    double train = std::numeric_limits<double>::quiet_NaN();
+    double validation = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// The model's losses on `eval_iters` fixed batches of training data (of numbers that training does not reach) and of validation data.
+template <trainable Model, batch_source Source>
+loss_estimate estimate_loss(Model& model, Source const& source, std::int64_t eval_iters, index batch_size, index block_size) {
+    constexpr std::uint64_t beyond_training = std::uint64_t{1} << 40;
+    tensor<token, 2> x({batch_size, block_size}), y({batch_size, block_size});
+    loss_estimate sum{0, 0};
+    for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(eval_iters); ++i) {
+        source.batch(beyond_training + i, x, y);
+        sum.train += model.loss(*x, *y);
+        source.evaluation(i, x, y);
+        sum.validation += model.loss(*x, *y);
+    }
+    auto const n = static_cast<double>(eval_iters);
+    return {sum.train / n, sum.validation / n};  // no batches: 0/0, NaN
+}
+
+/// One step as it was taken.
+struct step_record {
+    std::int64_t iteration;  ///< from 0
+    double loss;             ///< mean over the micro-batches, before the step; nats
+    double gradient_norm;    ///< before the clip
+    double rate;
+    bool log;                ///< iteration is a multiple of log_interval
+};
+
+/// What a caller wants to be told.
+template <class Model>
+struct train_hooks {
+    std::function<void(std::int64_t iteration, Model&, loss_estimate)> on_evaluate = {};
+    std::function<void(step_record const&)> on_step = {};
+};
+
+/// A run: a model, its optimizer, and where they stand. The model must outlive it.
+template <trainable Model>
+class trainer {
+public:
+    using scalar = typename Model::scalar;
+
+    /// \param config JSON text kept in checkpoints, for whoever builds the model again \throws usage_error naming the setting
+    trainer(Model& model, train_settings settings, std::string config = "{}")
+        : model_(&model), settings_(std::move(settings)), optimizer_(model.parameters(), settings_.optimizer) {
+        validate(settings_);
+        state_.config = std::move(config);
+    }
+
+    /// Takes up the run of a checkpoint; `run` then gives, bit for bit, what one run would have given. The evaluation of the step it
+    /// stopped at is repeated. \throws error when the checkpoint is not of this model and optimizer
+    void resume(std::filesystem::path const& checkpoint) {
+        auto config = std::move(state_.config);
+        state_ = load_checkpoint(checkpoint, model_->parameters(), optimizer_);
+        state_.config = std::move(config);
+        state_.written_by = version;
+    }
+
+    /// Trains up to max_iters.
+    /// \throws error when a loss or gradient is not finite: the checkpoint stays as it was
+    /// \throws interrupted after SIGINT or SIGTERM: the step was finished and the state saved
+    template <batch_source Source>
+    void run(Source const& source, train_hooks<Model> const& hooks = {}) {
+        make_folder();
+        signal_watch const signals;
+        for (;;) {
+            if (signals.caught()) stop(signals.caught());
+            bool const last = state_.iteration >= settings_.max_iters || settings_.eval_only;
+            if (last || state_.iteration % settings_.eval_interval == 0) evaluate(source, hooks);
+            if (last) return;
+            if (signals.caught()) stop(signals.caught());
+            step(source, hooks);
+        }
+    }
+
+    training_state const& state() const { return state_; }
+    attnlab::optimizer<scalar>& optimizer() { return optimizer_; }
+
+private:
+    template <class Source>
+    void step(Source const& source, train_hooks<Model> const& hooks) {
+        auto const it = state_.iteration, micro_batches = settings_.gradient_accumulation_steps;
+        double const rate = learning_rate(settings_.schedule, it), scale = 1 / static_cast<double>(micro_batches);
+        tensor<token, 2> x({settings_.batch_size, settings_.block_size}), y(x.shape());
+        auto& parameters = model_->parameters();
+        parameters.zero_gradients();
+        double loss = 0;
+        for (std::int64_t micro = 0; micro < micro_batches; ++micro) {
+            source.batch(static_cast<std::uint64_t>(it * micro_batches + micro), x, y);
+            loss += scale * model_->loss_and_gradient(*x, *y, scale);
+        }
+        expect_finite(loss, "loss");
+        double const norm = gradient_norm(parameters);
+        expect_finite(norm, "norm of the gradient");
+        optimizer_.step(rate, clip_factor(norm, settings_.grad_clip));
+        ++state_.iteration;
+        state_.tokens_seen += micro_batches * x.size();
+        if (hooks.on_step) hooks.on_step({it, loss, norm, rate, it % settings_.log_interval == 0});
+    }
+
+    template <class Source>
+    void evaluate(Source const& source, train_hooks<Model> const& hooks) {
+        loss_estimate losses;
+        if (settings_.eval_iters > 0) {
+            losses = estimate_loss(*model_, source, settings_.eval_iters, settings_.batch_size, settings_.block_size);
+            expect_finite(losses.train, "estimated training loss");
+            expect_finite(losses.validation, "validation loss");
+        }
+        if (hooks.on_evaluate) hooks.on_evaluate(state_.iteration, *model_, losses);
+        if (settings_.eval_only) return;
+        bool const better = losses.validation < state_.best_val_loss;
+        if (better) state_.best_val_loss = losses.validation;
+        bool const wanted = better || settings_.always_save_checkpoint || settings_.eval_iters == 0;
+        if (wanted && state_.iteration > 0 && !settings_.checkpoint.empty()) save(settings_.checkpoint);
+    }
+
+    void expect_finite(double value, char const* what) const {
+        require(std::isfinite(value), "train: step ", state_.iteration, ": the ", what, " is ", value,
+                ": expected a finite number; a lower learning_rate or grad_clip may help");
+    }
+
+    [[noreturn]] void stop(char const* signal) {
+        auto const where = text("stopped by ", signal, " after ", state_.iteration, " of ", settings_.max_iters, " steps; ");
+        if (settings_.checkpoint.empty()) fail<interrupted>(where, "no checkpoint was asked for, nothing is saved");
+        // Where only the best model is kept, it is not replaced by one that happened to be last.
+        auto path = settings_.checkpoint;
+        if (!settings_.always_save_checkpoint) path.replace_extension(".interrupted.safetensors");
+        save(path);
+        fail<interrupted>(where, "to go on, resume from ", path.string());
+    }
+
+    void make_folder() const {
+        auto const folder = settings_.checkpoint.parent_path();
+        std::error_code problem;
+        if (!folder.empty()) std::filesystem::create_directories(folder, problem);
+        require(!problem, folder.string(), ": cannot be made: ", problem.message());
+    }
+
+    void save(std::filesystem::path const& path) { save_checkpoint(path, model_->parameters(), optimizer_, state_); }
+
+    Model* model_;
+    train_settings settings_;
+    attnlab::optimizer<scalar> optimizer_;
+    training_state state_;
+};
+
+}  // namespace attnlab

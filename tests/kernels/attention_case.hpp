@@ -1,0 +1,138 @@
+#pragma once
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <attnlab/attention/policy.hpp>
+#include <attnlab/attention/problem.hpp>
+#include <attnlab/core/buffer.hpp>
+#include <attnlab/kernels/pattern.hpp>
+
+/// \file
+/// One call of attention with owned arrays, on any device: what the tests of kernels and the parity fixtures drive.
+/// Include the device's kernel beside it.
+
+namespace attnlab::testing {
+
+struct attention_sizes {
+    index B, H, T, D, width;   ///< width: C of the layer's input
+    double scale;
+    length_rule rule = length_rule::sequence;
+    index trained_length = 0;
+};
+
+/// What goes in, in double; a float device reads it narrowed.
+struct attention_inputs {
+    attention_sizes n;
+    tensor<double, 4> q, k, v, dy;                   ///< (B, H, T, D)
+    tensor<double, 3> input;                         ///< (B, T, C)
+    std::vector<std::vector<double>> parameters;     ///< in the policy's order, each for all heads
+};
+
+template <class S>
+struct attention_results {
+    tensor<S, 4> y, dq, dk, dv;                      ///< (B, H, T, D)
+    tensor<S, 3> d_input;                            ///< (B, T, C)
+    std::vector<std::vector<S>> d_parameters;
+    tensor<S, 4> pattern;                            ///< (B, H, T, T)
+    tensor<S, 3> slot, gate;                         ///< (B, H, T)
+};
+
+/// How q, k, v and the result lie in memory: four arrays, or (B, T, 3C) and (B, T, C) as a layer has them.
+enum class attention_layout { separate, packed };
+
+/// The four axes of (B, H, T, D) walked once: `body(b, h, t, c)`.
+template <class Body>
+void each_element(attention_sizes const& n, Body body) {
+    for (index b = 0; b < n.B; ++b)
+        for (index h = 0; h < n.H; ++h)
+            for (index t = 0; t < n.T; ++t)
+                for (index c = 0; c < n.D; ++c) body(b, h, t, c);
+}
+
+/// Storage of rows that a kernel sees as heads.
+template <class S>
+class head_storage {
+public:
+    /// `count` arrays of (B, H, T, D), side by side in the packed layout.
+    head_storage(attention_sizes const& n, attention_layout layout, index count) : n_(n), layout_(layout), count_(count) {
+        all_.resize(static_cast<std::size_t>(count * n.B * n.H * n.T * n.D), S(7));   // kernels must not count on zeros
+    }
+    heads<S> part(index i) {
+        index const each = n_.H * n_.D;
+        if (layout_ == attention_layout::packed) return merged_heads(view<S, 3>(all_.data(), {n_.B, n_.T, count_ * each}), n_.D, i * each);
+        return separate_heads(view<S, 4>(all_.data() + i * n_.B * n_.T * each, {n_.B, n_.H, n_.T, n_.D}));
+    }
+    void put(index i, tensor<double, 4> const& from) {
+        auto const to = part(i);
+        each_element(n_, [&](index b, index h, index t, index c) { to.row(b, h, t)[c] = static_cast<S>(from(b, h, t, c)); });
+    }
+    tensor<S, 4> take(index i) {
+        auto const from = part(i);
+        tensor<S, 4> out({n_.B, n_.H, n_.T, n_.D});
+        each_element(n_, [&](index b, index h, index t, index c) { out(b, h, t, c) = from.row(b, h, t)[c]; });
+        return out;
+    }
+
+private:
+    attention_sizes n_;
+    attention_layout layout_;
+    index count_;
+    buffer<S> all_;
+};
+
+/// Forward, backward and what observers see.
+template <class Policy, class Device>
+attention_results<typename Device::scalar> run_attention(attention_inputs const& in, attention_layout layout = attention_layout::separate) {
+    using S = typename Device::scalar;
+    auto const& n = in.n;
+    head_storage<S> qkv(n, layout, 3), y(n, layout, 1), dy(n, layout, 1), d_qkv(n, layout, 3);
+    qkv.put(0, in.q), qkv.put(1, in.k), qkv.put(2, in.v), dy.put(0, in.dy);
+    buffer<S> input;
+    for (double x : view<double const, 3>(in.input)) input.push_back(static_cast<S>(x));
+    std::vector<std::vector<S>> parameters;
+    for (auto const& p : in.parameters) {
+        parameters.emplace_back();
+        for (double x : p) parameters.back().push_back(static_cast<S>(x));
+    }
+
+    attention_problem<S> p;
+    p.B = n.B, p.H = n.H, p.T = n.T, p.D = n.D, p.width = n.width;
+    p.scale = static_cast<S>(n.scale);
+    p.rule = n.rule;
+    p.trained_length = n.trained_length;
+    p.q = qkv.part(0), p.k = qkv.part(1), p.v = qkv.part(2);
+    p.input = input.empty() ? nullptr : input.data();
+    attention_results<S> out;
+    attention_gradients<S> g;
+    g.q = d_qkv.part(0), g.k = d_qkv.part(1), g.v = d_qkv.part(2);
+    out.d_input = tensor<S, 3>({n.B, n.T, n.width}, S(0));
+    g.input = out.d_input.data();
+    for (auto const& values : parameters) {
+        p.parameters.push_back(values.data());
+        out.d_parameters.emplace_back(values.size(), S(0));
+    }
+    for (auto& d : out.d_parameters) g.parameters.push_back(d.data());
+
+    attention_saved<S> saved;
+    attention_forward<Policy>(Device{}, p, saved, y.part(0));
+    out.y = y.take(0);
+    attention_backward<Policy>(Device{}, p, saved, y.part(0), dy.part(0), g);
+    out.dq = d_qkv.take(0), out.dk = d_qkv.take(1), out.dv = d_qkv.take(2);
+    out.slot.resize({n.B, n.H, n.T});
+    out.gate.resize({n.B, n.H, n.T});
+    out.pattern.resize({n.B, n.H, n.T, n.T});
+    attention_gates<Policy, S>(p, saved, saved.template weighted_values<Policy>(p, y.part(0)), out.slot, out.gate);
+    attention_pattern<Policy, S>(p, saved, out.slot, out.pattern);
+    return out;
+}
+
+/// How many numbers each of the policy's parameters has.
+template <class Policy>
+std::vector<index> parameter_sizes(attention_sizes const& n) {
+    std::vector<index> out;
+    std::apply([&](auto const&... e) { (out.push_back(n.H * e.per_head({n.H, n.D, n.width})), ...); }, Policy::parameters);
+    return out;
+}
+
+}  // namespace attnlab::testing

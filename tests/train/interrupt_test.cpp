@@ -1,0 +1,44 @@
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <string>
+
+#include <attnlab/train/interrupt.hpp>
+
+using namespace attnlab;
+
+namespace {
+int elsewhere = 0;
+}
+
+BOOST_AUTO_TEST_SUITE(interrupt)
+
+BOOST_AUTO_TEST_CASE(a_signal_is_noted_and_the_handler_before_comes_back) {
+    auto const before = std::signal(SIGINT, [](int) { ++elsewhere; });
+    {
+        signal_watch const watch;
+        BOOST_TEST(watch.caught() == nullptr);
+        std::raise(SIGINT);
+        BOOST_TEST(std::string(watch.caught()) == "SIGINT");
+        BOOST_TEST(elsewhere == 0);
+    }
+    std::raise(SIGINT);
+    BOOST_TEST(elsewhere == 1);
+    {
+        signal_watch const watch;  // nothing is left of the first
+        BOOST_TEST(watch.caught() == nullptr);
+        std::raise(SIGTERM);
+        BOOST_TEST(std::string(watch.caught()) == "SIGTERM");
+    }
+    std::signal(SIGINT, before);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_signal_is_not_held_back) {
+    signal_watch const watch;
+    std::raise(SIGTERM);
+    struct sigaction now {};
+    sigaction(SIGTERM, nullptr, &now);
+    BOOST_TEST((now.sa_handler == SIG_DFL));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
