@@ -13,8 +13,8 @@ packages="git g++ cmake ninja-build ccache libxtensor-dev libxtensor-blas-dev li
   ocl-icd-opencl-dev libthrust-dev libboost-test-dev libboost-program-options-dev nlohmann-json3-dev gnuplot-nox bible-kjv $*"
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-  echo "setup: this is not Debian or Ubuntu. Needed: a C++20 compiler with OpenMP, CMake 3.25, Ninja, xtensor 0.24, xtensor-blas, xsimd," \
-    "OpenBLAS, oneDNN, Thrust, Boost.Test, Boost.Program_options, nlohmann-json 3.11, gnuplot" >&2
+  echo "setup: this is not Debian or Ubuntu. Needed: a C++20 compiler with OpenMP, CMake 3.25, Ninja, xtensor 0.24, xtensor-blas," \
+    "xsimd, OpenBLAS, oneDNN, Thrust, Boost.Test, Boost.Program_options, nlohmann-json 3.11, gnuplot" >&2
   exit 1
 fi
 

@@ -33,7 +33,8 @@ BOOST_AUTO_TEST_CASE(whole_numbers) {
     BOOST_TEST(read<int>("+12").value() == 12);
     BOOST_TEST(read<std::int64_t>("1_000_000").value() == 1000000);
     BOOST_TEST(read<std::uint64_t>("18446744073709551615").value() == std::numeric_limits<std::uint64_t>::max());
-    for (auto wrong : {"", "1.5", "1e3", "12x", "x", "_1", "1_", "1__0", "-_1", "0x10", " 1", "+-1", "-", "+", "99999999999999999999"})
+    for (auto wrong :
+         {"", "1.5", "1e3", "12x", "x", "_1", "1_", "1__0", "-_1", "0x10", " 1", "+-1", "-", "+", "99999999999999999999"})
         BOOST_TEST(!read<std::int64_t>(wrong).has_value(), wrong);
     BOOST_TEST(!read<std::uint64_t>("-1").has_value());
     BOOST_TEST(!read<int>("3000000000").has_value());  // not cut to 32 bits
@@ -44,7 +45,8 @@ BOOST_AUTO_TEST_CASE(numbers) {
     BOOST_TEST(read<double>(".5").value() == 0.5);
     BOOST_TEST(read<double>("-1_000.25").value() == -1000.25);
     BOOST_TEST(read<float>("0.1").value() == 0.1f);
-    for (auto wrong : {"", "nan", "inf", "-inf", "1e999", "1,5", "6e-4x", "e5"}) BOOST_TEST(!read<double>(wrong).has_value(), wrong);
+    for (auto wrong : {"", "nan", "inf", "-inf", "1e999", "1,5", "6e-4x", "e5"})
+        BOOST_TEST(!read<double>(wrong).has_value(), wrong);
 }
 
 BOOST_AUTO_TEST_CASE(lists) {

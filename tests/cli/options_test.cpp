@@ -58,7 +58,8 @@ BOOST_AUTO_TEST_CASE(unknown_names_bring_the_nearest) {
     BOOST_TEST(line("batchsize") == "--batchsize: unknown option; nearest: batch_size");
     BOOST_TEST(line("eval-onyl") == "--eval_onyl: unknown option; nearest: eval_only");
     BOOST_TEST(line("wandb_log") == "--wandb_log: unknown option; --help lists them all");
-    BOOST_TEST((nearest_names("beta", {"beta1", "gamma", "beta", "delta"}) == std::vector<std::string>{"beta", "beta1", "delta"}));
+    BOOST_TEST(
+        (nearest_names("beta", {"beta1", "gamma", "beta", "delta"}) == std::vector<std::string>{"beta", "beta1", "delta"}));
     BOOST_TEST(nearest_names("x", {}).empty());
 }
 

@@ -94,7 +94,9 @@ BOOST_AUTO_TEST_CASE(arguments_without_a_name) {
         std::string model, text = "default", other;
         option_table t("attnlab perplexity", "Measures.");
         int stride = 1;
-        t.positional("MODEL", model, "a model folder").positional("TEXT", text, "a text file", false).add("stride", stride, "step");
+        t.positional("MODEL", model, "a model folder")
+            .positional("TEXT", text, "a text file", false)
+            .add("stride", stride, "step");
         std::ostringstream help;
         attnlab::read_options(t, arguments, help);
         return model + "|" + text + "|" + std::to_string(stride);
@@ -103,7 +105,9 @@ BOOST_AUTO_TEST_CASE(arguments_without_a_name) {
     BOOST_TEST(read({"a", "--stride", "3", "b"}) == "a|b|3");
     BOOST_TEST(read({"--stride=3", "--", "--a", "-b"}) == "--a|-b|3");
     BOOST_TEST(error_of([&] { read({}); }) == "MODEL: missing: expected a model folder");
-    BOOST_TEST(error_of([&] { read({"a", "b", "c"}); }) == "'c': expected no further argument without a name; options are --name value");
+    BOOST_TEST(error_of([&] {
+                   read({"a", "b", "c"});
+               }) == "'c': expected no further argument without a name; options are --name value");
 }
 
 BOOST_AUTO_TEST_CASE(a_configuration_as_nanogpt_writes_them) {
@@ -165,8 +169,9 @@ BOOST_AUTO_TEST_CASE(help_lists_everything) {
         c.t.positional("MODEL", model, "a model folder");
         BOOST_TEST(!c.read({"--batchsize", ask}));  // help comes before complaints
         auto const text = c.help.str();
-        BOOST_TEST(names(text, "usage: attnlab train MODEL [--option value ...]", "Trains a model.", "a model folder", "Optimizer:", "Run:",
-                         "--batch_size N", "(default: 12)", "one of adam, gdm; default: adam", "default: none", "--policies A,B,...", "--config FILE"));
+        BOOST_TEST(names(text, "usage: attnlab train MODEL [--option value ...]", "Trains a model.", "a model folder",
+                         "Optimizer:", "Run:", "--batch_size N", "(default: 12)", "one of adam, gdm; default: adam",
+                         "default: none", "--policies A,B,...", "--config FILE"));
         for (auto const& o : c.t.options()) BOOST_TEST(names(text, "--" + o.name));
     }
 }
@@ -174,9 +179,10 @@ BOOST_AUTO_TEST_CASE(help_lists_everything) {
 BOOST_AUTO_TEST_CASE(effective_values_are_typed_json) {
     command c;
     c.read({"--seed=18446744073709551615", "--learning_rate=0.01", "--eval_only"});
-    BOOST_TEST(effective_values(c.t).dump() ==
-               R"({"batch_size":12,"learning_rate":0.01,"beta1":0.9,"optim_name":"adam","decay_lr":true,"seed":18446744073709551615,)"
-               R"("eval_only":true,"data_dir":"","out_dir":"out","policies":["softmax"]})");
+    BOOST_TEST(
+        effective_values(c.t).dump() ==
+        R"({"batch_size":12,"learning_rate":0.01,"beta1":0.9,"optim_name":"adam","decay_lr":true,"seed":18446744073709551615,)"
+        R"("eval_only":true,"data_dir":"","out_dir":"out","policies":["softmax"]})");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

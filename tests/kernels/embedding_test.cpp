@@ -18,8 +18,7 @@ using attnlab::cpu, attnlab::ref, attnlab::tensor, attnlab::view;
 tensor<std::int32_t, 2> tokens_of(attnlab::index b, attnlab::index t, std::uint64_t vocabulary) {
     tensor<std::int32_t, 2> out({b, t});
     for (attnlab::index i = 0; i < out.size(); ++i)
-        out.data()[i] =
-            i % 6 ? static_cast<std::int32_t>(attnlab::rng::bits(1, static_cast<std::uint64_t>(i)) % vocabulary) : 2;
+        out.data()[i] = i % 6 ? static_cast<std::int32_t>(attnlab::rng::bits(1, static_cast<std::uint64_t>(i)) % vocabulary) : 2;
     return out;
 }
 
@@ -80,7 +79,8 @@ BOOST_AUTO_TEST_CASE(same_bits_on_any_threads) {
     auto const run = [&](int threads) {
         return with_threads(threads, [&] {
             tensor<float, 2> both({107, 200}, 0.0f);
-            embedding_backward(cpu{}, tokens, dy, view<float, 2>(both.data(), {7, 200}), view<float, 2>(both.data() + 7 * 200, {100, 200}));
+            embedding_backward(cpu{}, tokens, dy, view<float, 2>(both.data(), {7, 200}),
+                               view<float, 2>(both.data() + 7 * 200, {100, 200}));
             return both;
         });
     };
@@ -111,8 +111,9 @@ void refuses() {
         BOOST_CHECK_EXCEPTION(embedding_forward(Device{}, tokens, wte, wpe, y), attnlab::error,
                               [&](auto const& e) { return e.what() == expected; });
     }
-    BOOST_CHECK_EXCEPTION(embedding_forward(Device{}, tensor<std::int32_t, 2>({1, 3}, 0), wte, wpe, longer), attnlab::error,
-                          [](auto const& e) { return e.what() == std::string("embedding: T 3: expected at most the 2 positions learned"); });
+    BOOST_CHECK_EXCEPTION(
+        embedding_forward(Device{}, tensor<std::int32_t, 2>({1, 3}, 0), wte, wpe, longer), attnlab::error,
+        [](auto const& e) { return e.what() == std::string("embedding: T 3: expected at most the 2 positions learned"); });
 }
 
 BOOST_AUTO_TEST_CASE(refuses_what_has_no_row) {

@@ -43,8 +43,8 @@ BOOST_AUTO_TEST_CASE(all_forms_on_both_devices) {
                     check_close(c, expected, 1e-13);
                     auto const af = narrow(a), bf = narrow(b);
                     auto cf = narrow(before);
-                    attnlab::gemm(cpu{}, ta, tb, m, n, k, 0.5f, af.data(), af.shape(1), bf.data(), bf.shape(1), static_cast<float>(beta),
-                         cf.data(), n);
+                    attnlab::gemm(cpu{}, ta, tb, m, n, k, 0.5f, af.data(), af.shape(1), bf.data(), bf.shape(1),
+                                  static_cast<float>(beta), cf.data(), n);
                     check_close(cf, expected);
                 }
 }

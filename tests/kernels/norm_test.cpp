@@ -39,8 +39,8 @@ BOOST_AUTO_TEST_CASE(forward_cpu_against_ref) {
                 auto const weight_f = narrow(weight), bias_f = narrow(bias);
                 tensor<float, 2> yf({n, c});
                 tensor<float, 1> mean_f({n}), rstd_f({n});
-                layer_norm_forward(cpu{}, narrow(x), weight_f.data(), with_bias ? bias_f.data() : nullptr, static_cast<float>(eps), yf,
-                                   mean_f.data(), rstd_f.data());
+                layer_norm_forward(cpu{}, narrow(x), weight_f.data(), with_bias ? bias_f.data() : nullptr,
+                                   static_cast<float>(eps), yf, mean_f.data(), rstd_f.data());
                 check_close(yf, y);
                 check_close(mean_f, mean);
                 check_close(rstd_f, rstd);
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(forward_cpu_against_ref) {
 
 BOOST_AUTO_TEST_CASE(a_massive_element_and_a_far_mean) {
     auto x = random<2>({3, 70}, 1);
-    x(0, 5) = 3000;                                            // an activation outlier
+    x(0, 5) = 3000;                                             // an activation outlier
     for (attnlab::index j = 0; j < 70; ++j) x(1, j) += 4096.0;  // variance by E[x^2] - E[x]^2 would be lost
     auto const rounded = narrow(x);
     for (attnlab::index i = 0; i < x.size(); ++i) x.data()[i] = rounded.data()[i];
@@ -83,8 +83,8 @@ BOOST_AUTO_TEST_CASE(backward_cpu_against_ref) {
                 layer_norm_backward(ref{}, dy, x, weight.data(), mean.data(), rstd.data(), dx, dweight.data(),
                                     with_bias ? dbias.data() : nullptr);
                 auto const weight_f = narrow(weight), mean_f = narrow(mean), rstd_f = narrow(rstd);
-                layer_norm_backward(cpu{}, narrow(dy), narrow(x), weight_f.data(), mean_f.data(), rstd_f.data(), dxf, dweight_f.data(),
-                                    with_bias ? dbias_f.data() : nullptr);
+                layer_norm_backward(cpu{}, narrow(dy), narrow(x), weight_f.data(), mean_f.data(), rstd_f.data(), dxf,
+                                    dweight_f.data(), with_bias ? dbias_f.data() : nullptr);
                 check_close(dxf, dx);
                 check_close(dweight_f, dweight);
                 check_close(dbias_f, dbias);
@@ -123,8 +123,8 @@ BOOST_AUTO_TEST_CASE(same_bits_on_any_threads) {
             tensor<float, 2> all({n + 2, c}, 0.0f), y({n, c});  // dx, then dweight and dbias
             tensor<float, 1> mean({n}), rstd({n});
             layer_norm_forward(cpu{}, x, weight.data(), nullptr, static_cast<float>(eps), y, mean.data(), rstd.data());
-            layer_norm_backward(cpu{}, dy, x, weight.data(), mean.data(), rstd.data(), attnlab::view<float, 2>(all.data(), {n, c}),
-                                all.data() + n * c, all.data() + (n + 1) * c);
+            layer_norm_backward(cpu{}, dy, x, weight.data(), mean.data(), rstd.data(),
+                                attnlab::view<float, 2>(all.data(), {n, c}), all.data() + n * c, all.data() + (n + 1) * c);
             return all;
         });
     };

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#include <boost/test/unit_test.hpp>
 #include <omp.h>
+#include <boost/test/unit_test.hpp>
 
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/core/rng.hpp>
@@ -21,7 +21,8 @@ template <std::size_t N>
 tensor<double, N> random(std::array<index, N> shape, std::uint64_t seed, double deviation = 1) {
     tensor<double, N> out(shape);
     for (index i = 0; i < out.size(); ++i)
-        out.data()[i] = static_cast<float>(deviation * rng::normal(rng::stream(seed, "kernel test"), static_cast<std::uint64_t>(i)));
+        out.data()[i] =
+            static_cast<float>(deviation * rng::normal(rng::stream(seed, "kernel test"), static_cast<std::uint64_t>(i)));
     return out;
 }
 

@@ -35,7 +35,8 @@ private:
         for (attnlab::index i = 0; i < x.size(); ++i) {
             auto const row = static_cast<std::size_t>(x.data()[i] * vocabulary), target = static_cast<std::size_t>(y.data()[i]);
             double sum = 0;
-            for (std::size_t j = 0; j < p.size(); ++j) sum += p[j] = std::exp(static_cast<double>(table_->value[row + j] + bias_->value[j]));
+            for (std::size_t j = 0; j < p.size(); ++j)
+                sum += p[j] = std::exp(static_cast<double>(table_->value[row + j] + bias_->value[j]));
             for (double& q : p) q /= sum;
             total -= std::log(p[target]);
             for (std::size_t j = 0; backward && j < p.size(); ++j) {
@@ -54,7 +55,9 @@ private:
 /// Endless batches of a rule the bigram can learn, x -> (3 x + 1) mod 7 nine times in ten.
 struct rule_batches {
     void batch(std::uint64_t i, attnlab::view<std::int32_t, 2> x, attnlab::view<std::int32_t, 2> y) const { fill(1, i, x, y); }
-    void evaluation(std::uint64_t i, attnlab::view<std::int32_t, 2> x, attnlab::view<std::int32_t, 2> y) const { fill(2, i, x, y); }
+    void evaluation(std::uint64_t i, attnlab::view<std::int32_t, 2> x, attnlab::view<std::int32_t, 2> y) const {
+        fill(2, i, x, y);
+    }
 
     static void fill(std::uint64_t stream, std::uint64_t i, attnlab::view<std::int32_t, 2> x, attnlab::view<std::int32_t, 2> y) {
         auto const key = attnlab::rng::stream(stream, i);

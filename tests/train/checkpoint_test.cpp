@@ -24,7 +24,8 @@ struct trained {
     explicit trained(optimizer_settings s = {}) : opt(model.parameters(), s) {
         for (int step = 0; step < 3; ++step) {
             for (auto const& p : model.parameters())
-                for (std::size_t i = 0; i < p->gradient.size(); ++i) p->gradient[i] = static_cast<T>(0.1 * static_cast<double>(i) - step);
+                for (std::size_t i = 0; i < p->gradient.size(); ++i)
+                    p->gradient[i] = static_cast<T>(0.1 * static_cast<double>(i) - step);
             opt.step(0.01);
         }
     }
@@ -65,7 +66,8 @@ BOOST_AUTO_TEST_CASE(the_first_best_loss_is_infinite_and_comes_back) {
     folder f;
     trained from;
     save_checkpoint(f / "a.safetensors", from.model.parameters(), from.opt, {});
-    BOOST_TEST(read_training_state(safetensors_reader(f / "a.safetensors")).best_val_loss == std::numeric_limits<double>::infinity());
+    BOOST_TEST(read_training_state(safetensors_reader(f / "a.safetensors")).best_val_loss ==
+               std::numeric_limits<double>::infinity());
 }
 
 BOOST_AUTO_TEST_CASE(weights_alone_convert_and_pass_over_the_optimizer) {
@@ -89,7 +91,8 @@ BOOST_AUTO_TEST_CASE(a_failed_write_leaves_the_old_file) {
     BOOST_TEST(names(error_of([&] { save_checkpoint(path, from.model.parameters(), from.opt, broken); }), "a.safetensors"));
     BOOST_TEST((read_text(path) == before));
     BOOST_TEST(f.count() == 1u);
-    BOOST_TEST(names(error_of([&] { save_checkpoint(f / "no/a.safetensors", from.model.parameters(), from.opt, somewhere); }), "no/a.safetensors"));
+    BOOST_TEST(names(error_of([&] { save_checkpoint(f / "no/a.safetensors", from.model.parameters(), from.opt, somewhere); }),
+                     "no/a.safetensors"));
 }
 
 BOOST_AUTO_TEST_CASE(another_model_is_refused_and_left_alone) {
@@ -119,10 +122,12 @@ BOOST_AUTO_TEST_CASE(a_run_is_taken_up_by_its_own_kind_only) {
     save_checkpoint(f / "a.safetensors", from.model.parameters(), from.opt, somewhere);
     bigram<float> model;
     optimizer<float> gdm(model.parameters(), {.optim_name = "gdm"});
-    BOOST_TEST(names(error_of([&] { load_checkpoint(f / "a.safetensors", model.parameters(), gdm); }), "field 'optimizer'", "'adam'", "'gdm'"));
+    BOOST_TEST(names(error_of([&] { load_checkpoint(f / "a.safetensors", model.parameters(), gdm); }), "field 'optimizer'",
+                     "'adam'", "'gdm'"));
     bigram<double> wide;
     optimizer<double> opt(wide.parameters(), {});
-    BOOST_TEST(names(error_of([&] { load_checkpoint(f / "a.safetensors", wide.parameters(), opt); }), "type F32, expected the model's F64"));
+    BOOST_TEST(names(error_of([&] { load_checkpoint(f / "a.safetensors", wide.parameters(), opt); }),
+                     "type F32, expected the model's F64"));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_no_checkpoint_says_so) {
@@ -140,8 +145,10 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_checkpoint_says_so) {
             out.add(t.name, t.shape, std::span<float const>(kept.back()));
         }
         out.metadata = good.metadata();
-        if (value.empty()) out.metadata.erase(key);
-        else out.metadata[key] = value;
+        if (value.empty())
+            out.metadata.erase(key);
+        else
+            out.metadata[key] = value;
         out.write(f / "b.safetensors");
         return error_of([&] { load_checkpoint(f / "b.safetensors", to.model.parameters(), to.opt); });
     };

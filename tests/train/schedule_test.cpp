@@ -33,7 +33,8 @@ BOOST_AUTO_TEST_CASE(the_rates_of_every_recorded_run) {
         validate(s);
         auto const expected = field<std::vector<double>>(about["float64"], where, "lr");
         for (std::size_t it = 0; it < expected.size(); ++it)
-            BOOST_TEST(std::abs(learning_rate(s, static_cast<std::int64_t>(it)) - expected[it]) <= 1e-15 * expected[it], where << " step " << it);
+            BOOST_TEST(std::abs(learning_rate(s, static_cast<std::int64_t>(it)) - expected[it]) <= 1e-15 * expected[it],
+                       where << " step " << it);
         ++cases;
     }
     BOOST_TEST(cases > 0);
@@ -44,8 +45,8 @@ BOOST_AUTO_TEST_CASE(warm_up_cosine_and_end) {
     BOOST_TEST(learning_rate(s, 0) == 0.0);
     BOOST_TEST(learning_rate(s, 5) == 0.5);
     BOOST_TEST(learning_rate(s, 10) == 1.0);
-    BOOST_TEST(std::abs(learning_rate(s, 60) - 0.55) < 1e-15);                                         // half way
-    BOOST_TEST(std::abs(learning_rate(s, 35) - (0.1 + 0.45 * (1 + std::sqrt(0.5)))) < 1e-15);          // cos(pi/4)
+    BOOST_TEST(std::abs(learning_rate(s, 60) - 0.55) < 1e-15);                                 // half way
+    BOOST_TEST(std::abs(learning_rate(s, 35) - (0.1 + 0.45 * (1 + std::sqrt(0.5)))) < 1e-15);  // cos(pi/4)
     BOOST_TEST(learning_rate(s, 110) == 0.1);
     BOOST_TEST(learning_rate(s, 100000) == 0.1);
 

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,33 @@ BOOST_AUTO_TEST_CASE(a_step_is_the_clipped_mean_of_its_micro_batches) {
         BOOST_TEST(std::abs(moved.value[i] - (start.value[i] - 0.05 * 0.01 / (norm + 1e-6) * start.gradient[i])) < 1e-15);
 }
 
+/// Notes the numbers of the training batches asked for.
+struct counted_batches : rule_batches {
+    std::vector<std::uint64_t>* asked;
+    void batch(std::uint64_t i, view<token, 2> x, view<token, 2> y) const {
+        asked->push_back(i);
+        rule_batches::batch(i, x, y);
+    }
+};
+
+BOOST_AUTO_TEST_CASE(batches_come_in_order_and_once_over_a_pause_too) {
+    folder f;
+    auto s = small();
+    s.eval_iters = 0;
+    s.checkpoint = f / "a.safetensors";
+    std::vector<std::uint64_t> asked;
+    for (std::int64_t until : {3, 7}) {
+        s.max_iters = until;
+        bigram<float> model;
+        attnlab::trainer t(model, s);
+        if (until > 3) t.resume(s.checkpoint);
+        t.run(counted_batches{{}, &asked});
+    }
+    std::vector<std::uint64_t> expected(7 * 2);
+    std::iota(expected.begin(), expected.end(), std::uint64_t{0});
+    BOOST_TEST(asked == expected, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(resuming_anywhere_gives_the_same_bits) {
     folder f;
     for (std::string kind : {"adam", "gdm"}) {
@@ -190,7 +218,8 @@ BOOST_AUTO_TEST_CASE(a_loss_that_is_no_number_stops_and_overwrites_nothing) {
         s.checkpoint = f / "a.safetensors";
         std::vector<float> before;
         auto const line = error_of([&] {
-            attnlab::trainer(model, s).run(rule_batches{}, {{}, [&](step_record const&) { before = values(model.parameters()); }});
+            attnlab::trainer(model, s).run(rule_batches{},
+                                           {{}, [&](step_record const&) { before = values(model.parameters()); }});
         });
         BOOST_TEST(names(line, "train: step 3: the ", gradient ? "norm of the gradient is inf" : "loss is nan"));
         BOOST_TEST((values(model.parameters()) == before));
@@ -212,7 +241,8 @@ BOOST_AUTO_TEST_CASE(a_signal_ends_the_run_in_order) {
                 if (r.iteration == 6) std::raise(signal);
             };
             BOOST_CHECK_EXCEPTION(t.run(rule_batches{}, hooks), interrupted, [&](interrupted const& e) {
-                return names(e.what(), signal == SIGINT ? "SIGINT" : "SIGTERM", "after 7 of 20 steps", always ? "a.safetensors" : "a.interrupted.safetensors");
+                return names(e.what(), signal == SIGINT ? "SIGINT" : "SIGTERM", "after 7 of 20 steps",
+                             always ? "a.safetensors" : "a.interrupted.safetensors");
             });
             auto const saved = always ? s.checkpoint : f / "a.interrupted.safetensors";
             if (!always) BOOST_TEST(read_training_state(safetensors_reader(s.checkpoint)).iteration == 5);
@@ -225,7 +255,8 @@ BOOST_AUTO_TEST_CASE(a_signal_ends_the_run_in_order) {
     bigram<float> model;
     train_hooks<bigram<float>> hooks;
     hooks.on_step = [&](step_record const&) { std::raise(SIGINT); };
-    BOOST_TEST(names(error_of([&] { attnlab::trainer(model, small()).run(rule_batches{}, hooks); }), "after 1 of 20 steps", "nothing is saved"));
+    BOOST_TEST(names(error_of([&] { attnlab::trainer(model, small()).run(rule_batches{}, hooks); }), "after 1 of 20 steps",
+                     "nothing is saved"));
 }
 
 BOOST_AUTO_TEST_CASE(wrong_settings_are_named) {
@@ -238,7 +269,8 @@ BOOST_AUTO_TEST_CASE(wrong_settings_are_named) {
     };
     BOOST_TEST(line([](auto& s) { s.max_iters = -1; }) == "max_iters: '-1': expected 0 or more");
     BOOST_TEST(line([](auto& s) { s.eval_interval = 0; }) == "eval_interval: '0': expected 1 or more");
-    BOOST_TEST(line([](auto& s) { s.gradient_accumulation_steps = 0; }) == "gradient_accumulation_steps: '0': expected 1 or more");
+    BOOST_TEST(line([](auto& s) { s.gradient_accumulation_steps = 0; }) ==
+               "gradient_accumulation_steps: '0': expected 1 or more");
     BOOST_TEST(line([](auto& s) { s.batch_size = 0; }) == "batch_size: '0': expected 1 or more");
     BOOST_TEST(line([](auto& s) { s.grad_clip = std::nan(""); }) == "grad_clip: 'nan': expected 0 or more");
     BOOST_TEST(names(line([](auto& s) { s.schedule.min_lr = 1; }), "min_lr"));

@@ -11,7 +11,7 @@
 /// \file
 /// The policy: a list of joints that reads in the direction of the data, `attention<causal, softmax, attention_bias>`. Each struct
 /// supplies one joint, recognised by its member:
-///   mask       `static key_range keys(index i, index T)`: which keys query i sees
+///   mask       `static key_range keys(auto i, auto T)`: which keys query i sees
 ///   weighting  `static auto summand(auto s)` and `static auto weight(auto s, auto z)`; without a row sum just `weight(auto s)`;
 ///              a last argument `auto row` gives the facts of the row (row.length)
 ///   output     `static auto output(auto const& row, auto const& p)`: the head's result (D), with `struct parameters` for what it learns;

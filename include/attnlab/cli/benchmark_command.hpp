@@ -21,7 +21,7 @@ struct benchmark_settings {
     double seconds = 1;                                 ///< spent on each figure
 };
 
-/// A training step: forward, backward, AdamW.
+/// A training step: forward, backward, clip, AdamW.
 inline void benchmark_step(experiment const& e, benchmark_settings const& s) {
     for (auto const& size : s.sizes) {
         gpt_config c;
@@ -42,7 +42,7 @@ inline void benchmark_step(experiment const& e, benchmark_settings const& s) {
         auto const t = detail::time_calls(s.seconds, [&] {
             model->parameters().zero_gradients();
             model->loss_and_gradient(*x, *y, 1);
-            adam.step(6e-4);
+            adam.step(6e-4, clip_factor(gradient_norm(model->parameters()), 1));
         });
         auto const name = text("step.attnlab.", size, ".", e.card.name, ".t", omp_get_max_threads());
         detail::print_times(name, t);

@@ -37,9 +37,9 @@ public:
     /// The text's vocabulary, or null.
     text_vocabulary const* vocabulary() const { return vocabulary_ ? &*vocabulary_ : nullptr; }
 
-    /// What to print for a token: a character, a number, BOS; triggers bear a star.
+    /// What to print for a token: a character, a number, BOS; triggers are t1, t2, ....
     std::string label(token x) const {
-        if (auto const* made_up = task()) return x == 0 ? "BOS" : std::to_string(x) + (made_up->is_trigger(x) ? "*" : "");
+        if (auto const* made_up = task()) return x == 0 ? "BOS" : (made_up->is_trigger(x) ? "t" : "") + std::to_string(x);
         if (!vocabulary_) return std::to_string(x);
         if (x == vocabulary_->bos()) return "BOS";
         token const one[] = {x};

@@ -72,7 +72,8 @@ struct option_type<bool> {
 
 template <std::integral T>
 struct option_type<T> {
-    static constexpr char const *expected = std::is_signed_v<T> ? "a whole number" : "a whole number, not negative", *placeholder = "N";
+    static constexpr char const *expected = std::is_signed_v<T> ? "a whole number" : "a whole number, not negative",
+                                *placeholder = "N";
     static std::optional<T> read(std::string_view s) { return detail::read_number<T>(s); }
     static option_value value(T x) {
         using wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
@@ -123,9 +124,12 @@ struct option_type<std::vector<std::string>> {
 inline std::string to_text(option_value const& value) {
     return std::visit(
         []<class T>(T const& x) -> std::string {
-            if constexpr (std::same_as<T, bool>) return x ? "true" : "false";
-            else if constexpr (std::same_as<T, std::string>) return x;
-            else if constexpr (std::same_as<T, std::vector<std::string>>) return joined(x, ",");
+            if constexpr (std::same_as<T, bool>)
+                return x ? "true" : "false";
+            else if constexpr (std::same_as<T, std::string>)
+                return x;
+            else if constexpr (std::same_as<T, std::vector<std::string>>)
+                return joined(x, ",");
             else {
                 char digits[32];
                 return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};

@@ -1,5 +1,7 @@
 #pragma once
 #include <algorithm>
+#include <concepts>
+#include <filesystem>
 #include <functional>
 #include <numeric>
 #include <string>
@@ -41,7 +43,9 @@ struct between {
 struct one_of {
     std::vector<std::string> names;
     bool operator()(std::string const& value) const { return std::find(names.begin(), names.end(), value) != names.end(); }
-    bool operator()(std::vector<std::string> const& values) const { return std::all_of(values.begin(), values.end(), std::ref(*this)); }
+    bool operator()(std::vector<std::string> const& values) const {
+        return std::all_of(values.begin(), values.end(), std::ref(*this));
+    }
     std::string expected(std::string const&) const { return text("one of ", joined(names)); }
 };
 
@@ -49,10 +53,10 @@ struct one_of {
 struct option {
     std::string group, name, help, placeholder, expected;
     option_value default_value;
-    bool is_flag = false;                                 ///< bool: on the command line the name alone means true
-    std::function<bool(std::string_view)> set;            ///< false: the text is not what was expected; the field is as before
+    bool is_flag = false;                       ///< bool: on the command line the name alone means true
+    std::function<bool(std::string_view)> set;  ///< false: the text is not what was expected; the field is as before
     std::function<option_value()> get;
-    bool given = false;                                   ///< set by a file or the command line
+    bool given = false;  ///< set by a file or the command line
 };
 
 /// An argument without a name: `attnlab inspect PATH`.
@@ -83,6 +87,9 @@ inline std::vector<std::string> nearest_names(std::string_view wrong, std::vecto
     return out;
 }
 
+template <class T>
+concept text_or_path = std::same_as<T, std::string> || std::same_as<T, std::filesystem::path>;
+
 /// The options of one command. Fields bound to it must outlive it.
 class option_table {
 public:
@@ -95,7 +102,8 @@ public:
         return *this;
     }
 
-    /// Binds `--name` to a field: bool, whole number, floating-point, std::string, std::filesystem::path or std::vector<std::string>.
+    /// Binds `--name` to a field: bool, whole number, floating-point, std::string, std::filesystem::path or
+    /// std::vector<std::string>.
     template <class T, class Check = any_value>
     option_table& add(std::string name, T& field, std::string help, Check check = {}) {
         require(find(name) == nullptr && name != "config" && name != "help", "option '", name, "' is declared twice");
@@ -106,21 +114,22 @@ public:
             field = std::move(*value);
             return true;
         };
-        options_.push_back({group_, std::move(name), std::move(help), type::placeholder, check.expected(type::expected), type::value(field),
-                            std::same_as<T, bool>, std::move(set), [&field] { return type::value(field); }});
+        options_.push_back({group_, std::move(name), std::move(help), type::placeholder, check.expected(type::expected),
+                            type::value(field), std::same_as<T, bool>, std::move(set), [&field] { return type::value(field); }});
         return *this;
     }
 
     /// The next argument without a name goes to `field`.
-    template <class Text>
-        requires(std::same_as<Text, std::string> || std::same_as<Text, std::filesystem::path>)
+    template <text_or_path Text>
     option_table& positional(std::string name, Text& field, std::string help, bool required = true) {
-        positionals_.push_back({std::move(name), std::move(help), required, [&field](std::string const& given) { field = given; }});
+        positionals_.push_back(
+            {std::move(name), std::move(help), required, [&field](std::string const& given) { field = given; }});
         return *this;
     }
 
     /// Reads one value. `before` is written before the name in an error: "run.cfg:3: ", or "--".
-    /// Dashes in a name count as underscores. \throws usage_error for an unknown name, or a text that is not of the option's type and range
+    /// Dashes in a name count as underscores.
+    /// \throws usage_error for an unknown name, or a text that is not of the option's type and range
     void set(std::string name, std::string_view given, std::string_view before) {
         std::replace(name.begin(), name.end(), '-', '_');
         auto* o = find(name);
@@ -133,7 +142,8 @@ public:
         std::vector<std::string> names;
         for (auto const& o : options_) names.push_back(o.name);
         auto const near = nearest_names(name, names);
-        fail<usage_error>(before, name, ": unknown option; ", near.empty() ? "--help lists them all" : text("nearest: ", joined(near)));
+        fail<usage_error>(before, name, ": unknown option; ",
+                          near.empty() ? "--help lists them all" : text("nearest: ", joined(near)));
     }
 
     /// The option of that name (underscores), or null.
@@ -143,7 +153,7 @@ public:
     }
     option* find(std::string_view name) { return const_cast<option*>(std::as_const(*this).find(name)); }
 
-    /// Whether a file or the command line gave it, so that a preset may fill in the rest. \throws error when there is no such option
+    /// Whether a file or the command line gave it, so that a preset may fill in the rest. \throws error when there is none
     bool given(std::string_view name) const {
         auto const* o = find(name);
         require(o != nullptr, "no option '", name, "' was declared");
@@ -161,7 +171,8 @@ public:
         std::string out;
         for (auto const& o : options_) {
             auto const value = o.get();
-            bool const quoted = std::holds_alternative<std::string>(value) || std::holds_alternative<std::vector<std::string>>(value);
+            bool const quoted =
+                std::holds_alternative<std::string>(value) || std::holds_alternative<std::vector<std::string>>(value);
             char const* quote = !quoted ? "" : to_text(value).find('\'') == std::string::npos ? "'" : "\"";
             out += text(o.name, " = ", quote, to_text(value), quote, "\n");
         }

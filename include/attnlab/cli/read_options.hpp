@@ -48,7 +48,8 @@ inline void read_config(option_table& table, std::filesystem::path const& path) 
             auto const close = value.find(quote, 1);
             if (close == value.npos) fail<usage_error>(where, key, ": ", value, ": expected a closing ", quote);
             auto const rest = detail::trimmed(value.substr(close + 1));
-            if (!rest.empty() && rest[0] != '#') fail<usage_error>(where, key, ": '", rest, "' after the closing quote: expected nothing");
+            if (!rest.empty() && rest[0] != '#')
+                fail<usage_error>(where, key, ": '", rest, "' after the closing quote: expected nothing");
             value = value.substr(1, close - 1);
         } else {
             value = detail::trimmed(value.substr(0, value.find('#')));
@@ -72,7 +73,8 @@ inline void print_help(option_table const& table, std::ostream& out) {
     if (!table.positionals().empty()) out << "\n";
 
     // Boost lays out the columns; the value type is only there to carry the placeholder.
-    auto const line = [](po::options_description& d, std::string const& name, std::string const& placeholder, std::string const& help) {
+    auto const line = [](po::options_description& d, std::string const& name, std::string const& placeholder,
+                         std::string const& help) {
         d.add_options()(name.c_str(), po::value<std::string>()->value_name(placeholder), help.c_str());
     };
     std::vector<std::string> groups;
@@ -83,8 +85,9 @@ inline void print_help(option_table const& table, std::ostream& out) {
         for (auto const& o : table.options())
             if (o.group == group) {
                 auto const value = to_text(o.default_value);
-                line(lines, o.name, o.placeholder, text(o.help, " (", o.expected.starts_with("one of") ? o.expected + "; " : "", "default: ",
-                                                        value.empty() ? "none" : value, ")"));
+                line(lines, o.name, o.placeholder,
+                     text(o.help, " (", o.expected.starts_with("one of") ? o.expected + "; " : "",
+                          "default: ", value.empty() ? "none" : value, ")"));
             }
         out << "\n" << lines;
     }
@@ -94,8 +97,8 @@ inline void print_help(option_table const& table, std::ostream& out) {
     out << "\n" << lines;
 }
 
-/// Reads the arguments that follow the command's name. Values as `--key value` or `--key=value`, names with underscores or dashes;
-/// a bool's name alone means true. No abbreviations.
+/// Reads the arguments that follow the command's name. Values as `--key value` or `--key=value`, names with underscores or
+/// dashes; a bool's name alone means true. No abbreviations.
 /// \return false when --help was asked for and printed to `help`: nothing is to be done then
 /// \throws usage_error naming the option or line
 inline bool read_options(option_table& table, std::vector<std::string> const& arguments, std::ostream& help) {
@@ -121,8 +124,10 @@ inline bool read_options(option_table& table, std::vector<std::string> const& ar
         if (o == nullptr && key != "config") table.unknown(key, "--");
         if (equals == token.size()) {
             bool const is_flag = o != nullptr && o->is_flag;
-            bool const follows = !left.empty() && (is_flag ? option_type<bool>::read(left.front()).has_value() : !left.front().starts_with("--"));
-            if (!follows && !is_flag) fail<usage_error>("--", key, ": expected a value: ", o != nullptr ? o->expected : "a configuration file");
+            bool const follows =
+                !left.empty() && (is_flag ? option_type<bool>::read(left.front()).has_value() : !left.front().starts_with("--"));
+            if (!follows && !is_flag)
+                fail<usage_error>("--", key, ": expected a value: ", o != nullptr ? o->expected : "a configuration file");
             value = follows ? take() : "true";
         }
         found.emplace_back(key, std::vector{value});
@@ -142,8 +147,10 @@ inline bool read_options(option_table& table, std::vector<std::string> const& ar
     std::map<std::string, std::string> values;
     std::vector<std::string> positional;
     for (auto const& p : parsed.options) {
-        if (p.string_key == nameless) positional.push_back(p.value.front());
-        else if (!values.emplace(p.string_key, p.value.front()).second) fail<usage_error>("--", p.string_key, ": given twice");
+        if (p.string_key == nameless)
+            positional.push_back(p.value.front());
+        else if (!values.emplace(p.string_key, p.value.front()).second)
+            fail<usage_error>("--", p.string_key, ": given twice");
     }
     if (auto const config = values.extract("config")) read_config(table, config.mapped());
     for (auto const& [name, value] : values) table.set(name, value, "--");
@@ -151,9 +158,12 @@ inline bool read_options(option_table& table, std::vector<std::string> const& ar
     auto const& wanted = table.positionals();
     for (std::size_t i = 0; i < std::max(wanted.size(), positional.size()); ++i) {
         if (i >= wanted.size())
-            fail<usage_error>("'", positional[i], "': expected no ", wanted.empty() ? "" : "further ", "argument without a name; options are --name value");
-        if (i < positional.size()) wanted[i].set(positional[i]);
-        else if (wanted[i].required) fail<usage_error>(wanted[i].name, ": missing: expected ", wanted[i].help);
+            fail<usage_error>("'", positional[i], "': expected no ", wanted.empty() ? "" : "further ",
+                              "argument without a name; options are --name value");
+        if (i < positional.size())
+            wanted[i].set(positional[i]);
+        else if (wanted[i].required)
+            fail<usage_error>(wanted[i].name, ": missing: expected ", wanted[i].help);
     }
     return true;
 }
@@ -161,8 +171,7 @@ inline bool read_options(option_table& table, std::vector<std::string> const& ar
 /// All effective values by name, typed: the options of a run manifest.
 inline json effective_values(option_table const& table) {
     json out = json::object();
-    for (auto const& o : table.options())
-        std::visit([&](auto const& value) { out[o.name] = value; }, o.get());
+    for (auto const& o : table.options()) std::visit([&](auto const& value) { out[o.name] = value; }, o.get());
     return out;
 }
 

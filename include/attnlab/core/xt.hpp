@@ -4,6 +4,12 @@
 /// The one header that spells xtensor: its folders moved in 0.26. Views become adaptors here; storage stays attnlab's own, since
 /// `y = expr` replaces an xtensor container's storage (write through `xt::noalias`).
 
+// g++ 12 takes its own AVX-512 intrinsics for uses of uninitialised values (its bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #if __has_include(<xtensor/xadapt.hpp>)
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xarray.hpp>
@@ -22,6 +28,9 @@
 #include <xtensor/views/xview.hpp>
 #endif
 #include <xtensor-blas/xlinalg.hpp>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 #include <attnlab/core/view.hpp>
 

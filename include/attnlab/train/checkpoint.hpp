@@ -26,8 +26,8 @@ inline constexpr std::string_view version = "0.1.0";
 
 /// Where a run stands.
 struct training_state {
-    std::string config = "{}";     ///< JSON text: what is needed to build the model again
-    std::int64_t iteration = 0;    ///< steps done
+    std::string config = "{}";   ///< JSON text: what is needed to build the model again
+    std::int64_t iteration = 0;  ///< steps done
     std::int64_t tokens_seen = 0;
     double best_val_loss = std::numeric_limits<double>::infinity();  ///< nats
     std::string written_by = std::string(version);                   ///< attnlab's version
@@ -43,7 +43,8 @@ std::string digits(Number value) {
 
 inline std::string metadata_text(safetensors_reader const& file, std::string const& key) {
     auto const at = file.metadata().find(key);
-    require(at != file.metadata().end(), file.path().string(), ": __metadata__: field '", key, "' is missing: expected an attnlab checkpoint");
+    require(at != file.metadata().end(), file.path().string(), ": __metadata__: field '", key,
+            "' is missing: expected an attnlab checkpoint");
     return at->second;
 }
 
@@ -52,8 +53,9 @@ Number metadata_number(safetensors_reader const& file, std::string const& key) {
     auto const given = metadata_text(file, key);
     Number value{};
     auto const [end, problem] = std::from_chars(given.data(), given.data() + given.size(), value);
-    require(problem == std::errc{} && end == given.data() + given.size() && value >= 0, file.path().string(), ": __metadata__: field '", key,
-            "': '", given, "': expected a ", std::integral<Number> ? "whole number" : "number", ", not negative");
+    require(problem == std::errc{} && end == given.data() + given.size() && value >= 0, file.path().string(),
+            ": __metadata__: field '", key, "': '", given, "': expected a ", std::integral<Number> ? "whole number" : "number",
+            ", not negative");
     return value;
 }
 
@@ -92,10 +94,12 @@ void fill(std::vector<named_array<T>> const& arrays, safetensors_reader const& f
     }
     if (!missing.empty() || !unexpected.empty())
         fail(where, ": the tensors are not the model's:", missing.empty() ? "" : text(" missing ", first_few(missing)),
-             missing.empty() || unexpected.empty() ? "" : ";", unexpected.empty() ? "" : text(" unexpected ", first_few(unexpected)));
+             missing.empty() || unexpected.empty() ? "" : ";",
+             unexpected.empty() ? "" : text(" unexpected ", first_few(unexpected)));
     for (auto const& a : arrays) {
         auto const& found = file.at(a.name).shape;
-        require(found == a.shape, where, ": tensor '", a.name, "': shape ", shape_text(found), ", expected the model's ", shape_text(a.shape));
+        require(found == a.shape, where, ": tensor '", a.name, "': shape ", shape_text(found), ", expected the model's ",
+                shape_text(a.shape));
     }
     for (auto const& a : arrays) file.copy_to(a.name, a.values);
 }
@@ -104,7 +108,8 @@ void fill(std::vector<named_array<T>> const& arrays, safetensors_reader const& f
 
 /// Writes the file atomically: after a failure, or a crash, the one before is still there. \throws error naming the path
 template <class T>
-void save_checkpoint(std::filesystem::path const& path, parameter_list<T> const& parameters, optimizer<T>& opt, training_state const& state) {
+void save_checkpoint(std::filesystem::path const& path, parameter_list<T> const& parameters, optimizer<T>& opt,
+                     training_state const& state) {
     safetensors_writer out;
     for (auto const& a : detail::arrays_of(parameters)) out.add(a.name, a.shape, a.values);
     for (auto const& a : opt.state()) out.add(a.name, a.shape, a.values);
@@ -139,8 +144,8 @@ training_state load_checkpoint(std::filesystem::path const& path, parameter_list
     safetensors_reader const file(path);
     auto const state = read_training_state(file);
     auto const kind = detail::metadata_text(file, "optimizer");
-    require(kind == opt.settings().optim_name, path.string(), ": __metadata__: field 'optimizer': '", kind, "': expected the run's optim_name, '",
-            opt.settings().optim_name, "'");
+    require(kind == opt.settings().optim_name, path.string(), ": __metadata__: field 'optimizer': '", kind,
+            "': expected the run's optim_name, '", opt.settings().optim_name, "'");
     for (auto const& t : file.tensors())
         require(t.dtype == (std::same_as<T, float> ? "F32" : "F64"), path.string(), ": tensor '", t.name, "': type ", t.dtype,
                 ", expected the model's ", std::same_as<T, float> ? "F32" : "F64");

@@ -37,7 +37,7 @@ public:
 
 private:
     static inline volatile std::sig_atomic_t noted_ = 0;
-    struct sigaction before_int_ {}, before_term_ {};
+    struct sigaction before_int_, before_term_;  // filled by sigaction
 };
 
 }  // namespace attnlab

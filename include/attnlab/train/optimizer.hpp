@@ -19,7 +19,7 @@
 
 namespace attnlab {
 
-/// A learning rate of its own for some parameters: `{"k_bias", 10}` multiplies the rate of all whose name is, or ends in, ".k_bias".
+/// A learning rate of its own for some parameters: `{"k_bias", 10}` multiplies the rate of each `k_bias` and `<...>.k_bias`.
 struct rate_factor {
     std::string name;
     double factor = 1;
@@ -114,7 +114,8 @@ private:
         return name.size() == ending.size() || name[name.size() - ending.size() - 1] == '.';
     }
 
-    /// torch.optim.AdamW: decay, then m.lerp_(g, 1 - beta1), v = beta2 v + (1 - beta2) g g, p -= rate/c1 m / (sqrt(v)/sqrt(c2) + eps).
+    /// torch.optim.AdamW: decay, then m.lerp_(g, 1 - beta1), v = beta2 v + (1 - beta2) g g, with c = 1 - beta^t
+    /// p -= rate/c1 m / (sqrt(v)/sqrt(c2) + epsilon).
     void adam_step(parameter<T> const& p, T* m, T* v, double rate, double scale) const {
         double const t = static_cast<double>(steps_);
         double const correction1 = 1 - std::pow(settings_.beta1, t), correction2 = 1 - std::pow(settings_.beta2, t);
@@ -123,34 +124,37 @@ private:
         auto const take1 = static_cast<T>(1 - settings_.beta1), take2 = static_cast<T>(1 - settings_.beta2);
         auto const beta2 = static_cast<T>(settings_.beta2), root2 = static_cast<T>(std::sqrt(correction2));
         auto const epsilon = static_cast<T>(settings_.epsilon);
-        sweep(p.size(), p.gradient.data(),
-              [=]<class X>(X g, X& value, X& mean, X& square) {
-                  using std::sqrt;
-                  g = X(g_scale) * g;
-                  mean = mean + X(take1) * (g - mean);
-                  square = X(beta2) * square + X(take2) * g * g;
-                  value = X(keep) * value - X(step) * (mean / (sqrt(square) / X(root2) + X(epsilon)));
-              },
-              p.value.data(), m, v);
+        sweep(
+            p.size(), p.gradient.data(),
+            [=]<class X>(X g, X& value, X& mean, X& square) {
+                using std::sqrt;
+                g = X(g_scale) * g;
+                mean = mean + X(take1) * (g - mean);
+                square = X(beta2) * square + X(take2) * g * g;
+                value = X(keep) * value - X(step) * (mean / (sqrt(square) / X(root2) + X(epsilon)));
+            },
+            p.value.data(), m, v);
     }
 
-    /// torch.optim.SGD, dampening 0: buffer = beta1 buffer + g (+ decay p); a buffer of zeros makes the first step's buffer the gradient.
+    /// torch.optim.SGD, dampening 0: buffer = beta1 buffer + (g + decay p), p -= rate buffer. PyTorch begins with buffer = g,
+    /// which a buffer of zeros gives too.
     void momentum_step(parameter<T> const& p, T* momentum, double rate, double scale) const {
         auto const g_scale = static_cast<T>(scale), step = static_cast<T>(rate), beta = static_cast<T>(settings_.beta1);
         auto const decay = static_cast<T>(p.decay ? settings_.weight_decay : 0);
-        sweep(p.size(), p.gradient.data(),
-              [=]<class X>(X g, X& value, X& velocity) {
-                  velocity = X(beta) * velocity + (X(g_scale) * g + X(decay) * value);
-                  value = value - X(step) * velocity;
-              },
-              p.value.data(), momentum);
+        sweep(
+            p.size(), p.gradient.data(),
+            [=]<class X>(X g, X& value, X& velocity) {
+                velocity = X(beta) * velocity + (X(g_scale) * g + X(decay) * value);
+                value = value - X(step) * velocity;
+            },
+            p.value.data(), momentum);
     }
 
     parameter_list<T> const* parameters_;
     optimizer_settings settings_;
     bool adam_;
-    std::vector<double> rate_factors_;            // one per parameter
-    std::vector<buffer<T>> first_, second_;       // m, v; or momentum and nothing
+    std::vector<double> rate_factors_;       // one per parameter
+    std::vector<buffer<T>> first_, second_;  // m, v; or momentum and nothing
     std::int64_t steps_ = 0;
 };
 
@@ -179,8 +183,6 @@ double gradient_norm(parameter_list<T> const& parameters) {
 }
 
 /// What PyTorch's clip_grad_norm_ multiplies gradients of that norm by; 1 where `max_norm` is 0 (no clipping) or not reached.
-inline double clip_factor(double norm, double max_norm) {
-    return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
-}
+inline double clip_factor(double norm, double max_norm) { return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0; }
 
 }  // namespace attnlab

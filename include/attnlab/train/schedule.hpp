@@ -12,12 +12,12 @@ namespace attnlab {
 
 /// nanoGPT's names and defaults. A warm-up followed by a constant rate is `min_lr = learning_rate`.
 struct schedule_settings {
-    double learning_rate = 6e-4;            ///< highest rate
-    double min_lr = 6e-5;                   ///< from `lr_decay_iters` on
+    double learning_rate = 6e-4;  ///< highest rate
+    double min_lr = 6e-5;         ///< from `lr_decay_iters` on
     std::int64_t warmup_iters = 2000;
     std::int64_t lr_decay_iters = 600000;
-    bool decay_lr = true;                   ///< false: `learning_rate` always, without a warm-up
-    bool warmup_from_zero = true;           ///< true: rate it/warmup_iters, so step 0 stands still; false: (it+1)/warmup_iters
+    bool decay_lr = true;          ///< false: `learning_rate` always, without a warm-up
+    bool warmup_from_zero = true;  ///< true: rate it/warmup_iters, so step 0 stands still; false: (it+1)/warmup_iters
 };
 
 /// \throws usage_error that names the field

@@ -37,15 +37,15 @@ concept trainable = requires(Model& model, view<token const, 2> x, view<token co
 /// nanoGPT's names and defaults.
 struct train_settings {
     std::int64_t max_iters = 600000;
-    std::int64_t eval_interval = 2000;    ///< evaluations are before step 0, every so many steps, and after the last
-    std::int64_t eval_iters = 200;        ///< batches an evaluation takes of each split; 0: only the hook evaluates
-    std::int64_t log_interval = 1;        ///< every so many steps `step_record::log` is set
-    bool eval_only = false;               ///< one evaluation, no step, nothing saved
-    bool always_save_checkpoint = true;   ///< at every evaluation, not only when the validation loss is the best so far
+    std::int64_t eval_interval = 2000;   ///< evaluations are before step 0, every so many steps, and after the last
+    std::int64_t eval_iters = 200;       ///< batches an evaluation takes of each split; 0: only the hook evaluates
+    std::int64_t log_interval = 1;       ///< every so many steps `step_record::log` is set
+    bool eval_only = false;              ///< one evaluation, no step, nothing saved
+    bool always_save_checkpoint = true;  ///< at every evaluation, not only when the validation loss is the best so far
     std::int64_t gradient_accumulation_steps = 40;
-    index batch_size = 12;                ///< B of a micro-batch
-    index block_size = 1024;              ///< T
-    double grad_clip = 1.0;               ///< largest norm of the gradient; 0: no clipping
+    index batch_size = 12;    ///< B of a micro-batch
+    index block_size = 1024;  ///< T
+    double grad_clip = 1.0;   ///< largest norm of the gradient; 0: no clipping
     schedule_settings schedule = {};
     optimizer_settings optimizer = {};
     std::filesystem::path checkpoint = {};  ///< the .safetensors file; empty: nothing is saved
@@ -73,7 +73,7 @@ struct loss_estimate {
     double validation = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// The model's losses on `eval_iters` fixed batches of training data (of numbers that training does not reach) and of validation data.
+/// The model's losses on `eval_iters` fixed batches of either split; those of training data have numbers training never reaches.
 template <trainable Model, batch_source Source>
 loss_estimate estimate_loss(Model& model, Source const& source, std::int64_t eval_iters, index batch_size, index block_size) {
     constexpr std::uint64_t beyond_training = std::uint64_t{1} << 40;
@@ -95,7 +95,7 @@ struct step_record {
     double loss;             ///< mean over the micro-batches, before the step; nats
     double gradient_norm;    ///< before the clip
     double rate;
-    bool log;                ///< iteration is a multiple of log_interval
+    bool log;  ///< iteration is a multiple of log_interval
 };
 
 /// What a caller wants to be told.
@@ -111,15 +111,16 @@ class trainer {
 public:
     using scalar = typename Model::scalar;
 
-    /// \param config JSON text kept in checkpoints, for whoever builds the model again \throws usage_error naming the setting
+    /// \param config JSON text kept in checkpoints, for whoever builds the model again
+    /// \throws usage_error naming the setting
     trainer(Model& model, train_settings settings, std::string config = "{}")
         : model_(&model), settings_(std::move(settings)), optimizer_(model.parameters(), settings_.optimizer) {
         validate(settings_);
         state_.config = std::move(config);
     }
 
-    /// Takes up the run of a checkpoint; `run` then gives, bit for bit, what one run would have given. The evaluation of the step it
-    /// stopped at is repeated. \throws error when the checkpoint is not of this model and optimizer
+    /// Takes up the run of a checkpoint; `run` then gives, bit for bit, what one run would have given. The evaluation of the step
+    /// it stopped at is repeated. \throws error when the checkpoint is not of this model and optimizer
     void resume(std::filesystem::path const& checkpoint) {
         auto config = std::move(state_.config);
         state_ = load_checkpoint(checkpoint, model_->parameters(), optimizer_);

@@ -80,13 +80,15 @@ inline void gelu_forward(cpu, gelu_form form, view<float const, 1> x, view<float
 /// dx = dy gelu'(x). dx may be dy.
 inline void gelu_backward(cpu, gelu_form form, view<float const, 1> dy, view<float const, 1> x, view<float, 1> dx) {
     assert(x.size() == dy.size() && x.size() == dx.size());
-    form == gelu_form::exact ? gelu_detail::backward<gelu_form::exact>(dy, x, dx) : gelu_detail::backward<gelu_form::tanh>(dy, x, dx);
+    form == gelu_form::exact ? gelu_detail::backward<gelu_form::exact>(dy, x, dx)
+                             : gelu_detail::backward<gelu_form::tanh>(dy, x, dx);
 }
 
 /// y += x: how a residual stream takes a layer's output, and its gradient.
 inline void add(cpu, view<float const, 1> x, view<float, 1> y) {
     assert(x.size() == y.size());
-    each_element(x.size(), [=](index i, auto part) { store(y.data() + i, load(y.data() + i, part) + load(x.data() + i, part), part); });
+    each_element(x.size(),
+                 [=](index i, auto part) { store(y.data() + i, load(y.data() + i, part) + load(x.data() + i, part), part); });
 }
 
 }  // namespace attnlab

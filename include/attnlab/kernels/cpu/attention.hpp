@@ -47,6 +47,13 @@ inline columns inside_tile(key_range keys, index first, index count) {
     return c.empty() ? columns{0, 0} : c;
 }
 
+/// Whether `n` numbers, whole registers of them, hold no NaN and no infinity: x * 0 is 0 for all others.
+inline bool all_finite(float const* x, index n) {
+    lanes sum(0.0f);
+    for (index i = 0; i < n; i += width) sum = fma(load_aligned(x + i), lanes(0.0f), sum);
+    return hsum(sum) == 0;
+}
+
 /// The keys that any of the rows [first, last) sees.
 template <class Policy>
 key_range keys_of_rows(index first, index last, index T) {
@@ -135,7 +142,17 @@ void forward_head(attention_problem<float> const& p, attention_saved<float>& sav
                 if (rescale != 1 && !first)
                     for (index c = 0; c < ldd; c += register_width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(rescale));
             }
-            multiply(rows, ldd, count, scores, tile_columns, 1, v + j0 * ldd, ldd, o, ldd, !first);
+            float const* const values = v + j0 * ldd;
+            if (all_finite(values, count * ldd)) {
+                multiply(rows, ldd, count, scores, tile_columns, 1, values, ldd, o, ldd, !first);
+            } else {
+                // 0 times a NaN or infinity that the row does not see would be a NaN: over the keys it sees, the same sums otherwise.
+                for (index r = 0; r < rows; ++r) {
+                    columns const c = inside_tile(Policy::mask::keys(i0 + r, T), j0, count);
+                    multiply(1, ldd, c.end - c.begin, scores + r * tile_columns + c.begin, tile_columns, 1, values + c.begin * ldd, ldd,
+                             o + r * ldd, ldd, !first);
+                }
+            }
             first = false;
         }
         for (index r = 0; r < rows; ++r) {

@@ -19,7 +19,8 @@ inline void embedding_forward(cpu, view<std::int32_t const, 2> tokens, view<floa
     index const times = tokens.shape(1), c = wte.shape(1);
     assert(y.shape(0) == tokens.shape(0) && y.shape(1) == times && y.shape(2) == c);
     require_ids("embedding: token", tokens.data(), tokens.size(), 0, wte.shape(0));
-    require(wpe.empty() || times <= wpe.shape(0), "embedding: T ", times, ": expected at most the ", wpe.shape(0), " positions learned");
+    require(wpe.empty() || times <= wpe.shape(0), "embedding: T ", times, ": expected at most the ", wpe.shape(0),
+            " positions learned");
     each_row(tokens.size(), c, [=](index i) {
         float const* const token = wte.data() + tokens.data()[i] * c;
         float const* const position = wpe.data() + i % times * c;
@@ -32,7 +33,8 @@ inline void embedding_forward(cpu, view<std::int32_t const, 2> tokens, view<floa
 }
 
 /// dwte(token) += dy(b,t), dwpe(t) += dy(b,t) (dwpe may be empty). Threads share the columns, not the rows: tokens meet in one
-/// row of dwte, and so each sum is made by one thread, in order of position. The tokens are those of embedding_forward, checked there.
+/// row of dwte, and so each sum is made by one thread, in order of position. The tokens are those of embedding_forward, checked
+/// there.
 inline void embedding_backward(cpu, view<std::int32_t const, 2> tokens, view<float const, 3> dy, view<float, 2> dwte,
                                view<float, 2> dwpe) {
     index const times = tokens.shape(1), c = dwte.shape(1);

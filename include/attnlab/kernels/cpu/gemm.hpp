@@ -5,7 +5,7 @@
 #ifdef ATTNLAB_USE_ONEDNN
 #include <oneapi/dnnl/dnnl.h>
 #else
-#include <xflens/cxxblas/drivers/cblas.h>  // plain C; beside it in one file, <cblas.h> would be a redefinition
+#include <attnlab/core/cblas.hpp>
 #endif
 
 #include <attnlab/core/device.hpp>
@@ -24,8 +24,10 @@ inline void gemm(cpu, bool transpose_a, bool transpose_b, index m, index n, inde
                  float const* b, index ldb, float beta, float* c, index ldc) {
     if (m == 0 || n == 0) return;
 #ifdef ATTNLAB_USE_ONEDNN
-    auto const status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    require(status == dnnl_success, "gemm: oneDNN refused m ", m, ", n ", n, ", k ", k, ", lda ", lda, ", ldb ", ldb, ", ldc ", ldc);
+    auto const status =
+        dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    require(status == dnnl_success, "gemm: oneDNN refused m ", m, ", n ", n, ", k ", k, ", lda ", lda, ", ldb ", ldb, ", ldc ",
+            ldc);
 #else
     constexpr index largest = std::numeric_limits<int>::max();
     require(std::max({m, n, k, lda, ldb, ldc}) <= largest, "gemm: m ", m, ", n ", n, ", k ", k, ": expected at most ", largest);

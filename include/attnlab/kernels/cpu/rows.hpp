@@ -43,7 +43,8 @@ buffer<float> column_sums(index n, index columns, Row row) {
     each_row(parts, length * columns, [&](index p) {
         for (index i = p * length; i < std::min(n, (p + 1) * length); ++i) row(i, sums.data() + p * columns);
     });
-    for (index i = columns; i < parts * columns; ++i) sums[static_cast<std::size_t>(i % columns)] += sums[static_cast<std::size_t>(i)];
+    for (index i = columns; i < parts * columns; ++i)
+        sums[static_cast<std::size_t>(i % columns)] += sums[static_cast<std::size_t>(i)];
     sums.resize(static_cast<std::size_t>(columns));
     return sums;
 }

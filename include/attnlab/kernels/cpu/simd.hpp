@@ -29,9 +29,9 @@ inline lanes load_aligned(float const* p) { return lanes::load_aligned(p); }
 inline void store(float* p, lanes x) { x.store_unaligned(p); }
 inline void store_aligned(float* p, lanes x) { x.store_aligned(p); }
 
-/// The compiler's own vector type under `lanes`. The few functions below are written on it, for g++ and clang alike: xsimd 8.1 has
-/// no fma on AVX-512 (it multiplies, then adds), no largest element, and an exp that under clang makes infinity of NaN. Being no
-/// templates, these win over xsimd's in an unqualified call.
+/// The compiler's own vector type under `lanes`. The few functions below are written on it, for g++ and clang alike: xsimd 8.1
+/// has no fma on AVX-512 (it multiplies, then adds), no largest element, and an exp that under clang makes infinity of NaN. Being
+/// no templates, these win over xsimd's in an unqualified call.
 using reg = lanes::register_type;
 
 /// a * b + c, rounded once where the target can: compilers fuse one expression.
@@ -41,17 +41,18 @@ inline lanes max(lanes a, lanes b) { return reg(a.data > b.data ? a.data : b.dat
 /// The smaller; b where one is NaN.
 inline lanes min(lanes a, lanes b) { return reg(a.data < b.data ? a.data : b.data); }
 
+/// The register with lane i in place of lane i ^ Half.
+template <index Half, std::size_t... I>
+lanes exchanged(lanes x, std::index_sequence<I...>) {
+    return reg{x.data[I ^ Half]...};  // compilers see the permutation
+}
 /// One number from a register: `op` on x and x with its halves exchanged, then quarters, and so on.
 template <index Half = register_width / 2, class Op>
 float fold(lanes x, Op op) {
-    if constexpr (Half == 0) {
+    if constexpr (Half == 0)
         return x.data[0];
-    } else {
-        auto const exchanged = [&]<std::size_t... I>(std::index_sequence<I...>) {
-            return reg(__builtin_shufflevector(x.data, x.data, static_cast<int>(I ^ Half)...));
-        }(std::make_index_sequence<lanes::size>{});
-        return fold<Half / 2>(op(x, lanes(exchanged)), op);
-    }
+    else
+        return fold<Half / 2>(op(x, exchanged<Half>(x, std::make_index_sequence<lanes::size>{})), op);
 }
 /// Sum of a register's elements.
 inline float hsum(lanes x) {
@@ -96,9 +97,10 @@ inline void store(float* p, lanes x, tail t) {
     std::copy_n(v, t.count, p);
 }
 
-/// Walks n elements a register at a time: `body(i, every_lane{})`, and `body(i, tail{n - i})` for what is left.
+/// Walks n elements a register at a time: `body(i, every_lane{})`, and `body(i, tail{n - i})` for what is left. Always inlined:
+/// left to itself, g++ calls it, and then what the body captures lives in memory (twice the time of a short row).
 template <class Body>
-void each_lanes(index n, Body body) {
+[[gnu::always_inline]] inline void each_lanes(index n, Body body) {
     index i = 0;
     for (; i + register_width <= n; i += register_width) body(i, every_lane{});
     if (i < n) body(i, tail{n - i});

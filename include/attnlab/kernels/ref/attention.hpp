@@ -64,7 +64,13 @@ head_state run_head(attention_problem<double> const& p, index b, index h) {
         for (index j = keys.begin; j < keys.end; ++j) s.weights(i, j) = expr::evaluate<void>(Policy::weight, entry(p, s, i, j, keys)).value;
         s.log_normalizer(i, 0) = std::log(z) + (expr::degree_of<std::remove_const_t<decltype(Policy::summand)>> == 1 ? m : 0);
     }
-    s.o = xt::linalg::dot(s.weights, s.v);
+    // Over the keys of each row, not as one product: 0 times a NaN that the row does not see would be a NaN.
+    s.o = xt::zeros<double>(s.v.shape());
+    for (index i = 0; i < T; ++i) {
+        key_range const keys = Policy::mask::keys(i, T);
+        for (index j = keys.begin; j < keys.end; ++j)
+            for (index c = 0; c < p.D; ++c) s.o(i, c) += s.weights(i, j) * s.v(j, c);
+    }
     return s;
 }
 

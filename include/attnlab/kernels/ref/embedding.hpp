@@ -14,8 +14,8 @@ namespace attnlab {
 inline void embedding_forward(ref, view<std::int32_t const, 2> tokens, view<double const, 2> wte, view<double const, 2> wpe,
                               view<double, 3> y) {
     require_ids("embedding: token", tokens.data(), tokens.size(), 0, wte.shape(0));
-    require(wpe.empty() || tokens.shape(1) <= wpe.shape(0), "embedding: T ", tokens.shape(1), ": expected at most the ", wpe.shape(0),
-            " positions learned");
+    require(wpe.empty() || tokens.shape(1) <= wpe.shape(0), "embedding: T ", tokens.shape(1), ": expected at most the ",
+            wpe.shape(0), " positions learned");
     for (index b = 0; b < tokens.shape(0); ++b)
         for (index t = 0; t < tokens.shape(1); ++t) {
             auto row = as_xt(y[b][t]);

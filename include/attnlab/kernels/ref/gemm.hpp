@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <limits>
 
-#include <xflens/cxxblas/drivers/cblas.h>  // plain C; beside it in one file, <cblas.h> would be a redefinition
+#include <attnlab/core/cblas.hpp>
 
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/error.hpp>

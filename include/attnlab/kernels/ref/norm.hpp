@@ -9,8 +9,8 @@
 namespace attnlab {
 
 /// x, y (N,C); weight (C); bias (C) or null; mean and rstd (N) are kept for the backward pass. y may be x.
-inline void layer_norm_forward(ref, view<double const, 2> x, double const* weight, double const* bias, double eps, view<double, 2> y,
-                               double* mean, double* rstd) {
+inline void layer_norm_forward(ref, view<double const, 2> x, double const* weight, double const* bias, double eps,
+                               view<double, 2> y, double* mean, double* rstd) {
     index const n = x.shape(0), c = x.shape(1);
     auto const X = as_xt(x);
     auto Y = as_xt(y), M = as_xt(view<double, 2>(mean, {n, 1})), R = as_xt(view<double, 2>(rstd, {n, 1}));

@@ -1,0 +1,16 @@
+#include <attnlab/attention/sigmoid_attention.hpp>
+#include "kernels/attention_checks.hpp"
+
+BOOST_AUTO_TEST_SUITE(attention_unnormalized)
+
+using policies = std::tuple<attnlab::attention<attnlab::testing::any_mask, attnlab::sigmoid_attention>, attnlab::attention<attnlab::testing::any_mask, attnlab::testing::relu_attention>>;
+#include "kernels/attention_cases.inc"
+
+BOOST_AUTO_TEST_CASE(a_row_without_keys) {
+    check_empty_rows<std::tuple_element_t<0, policies>, ref>(nothing);
+    check_empty_rows<std::tuple_element_t<0, policies>, cpu>(nothing);
+    check_empty_rows<std::tuple_element_t<1, policies>, ref>(nothing);
+    check_empty_rows<std::tuple_element_t<1, policies>, cpu>(nothing);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
