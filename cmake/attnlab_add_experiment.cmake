@@ -1,8 +1,12 @@
 # attnlab_add_experiment(NAME SOURCE...): a program of attnlab's commands over the policies that SOURCE hands to experiment_main or
-# run_program. The commands are compiled beside it, once, whatever changes in the policies.
+# run_program. The commands are compiled once for all such programs of a project, whatever changes in the policies.
 function(attnlab_add_experiment name)
-  set(program "${CMAKE_CURRENT_BINARY_DIR}/${name}_program.cpp")
-  file(CONFIGURE OUTPUT "${program}" CONTENT "#include <attnlab/cli/program.hpp>\n" @ONLY)
-  add_executable(${name} ${ARGN} "${program}")
-  target_link_libraries(${name} PRIVATE attnlab::attnlab)
+  if(NOT TARGET attnlab_commands)
+    set(commands "${PROJECT_BINARY_DIR}/attnlab_commands.cpp")
+    file(CONFIGURE OUTPUT "${commands}" CONTENT "#include <attnlab/cli/program.hpp>\n" @ONLY)
+    add_library(attnlab_commands OBJECT "${commands}")
+    target_link_libraries(attnlab_commands PUBLIC attnlab::attnlab)
+  endif()
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE attnlab_commands)
 endfunction()

@@ -69,8 +69,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_number_never_agrees) {
 
 BOOST_AUTO_TEST_CASE(the_best_of_several_steps_counts) {
     sample s;
-    BOOST_TEST(s.check({{0.3}, 1e-9, 1e-4}).worst > 1e-3);         // curved
-    BOOST_TEST(s.check({{1e-14}, 1e-9, 1e-4}).worst > 1e-4);       // rounded
+    BOOST_TEST(s.check({{0.3}, 1e-9, 1e-4}).worst > 1e-3);    // curved
+    BOOST_TEST(s.check({{1e-14}, 1e-9, 1e-4}).worst > 1e-4);  // rounded
     BOOST_TEST(s.check({{0.3, 1e-14, 1e-5}, 1e-9, 1e-4}).worst < 1e-8);
 }
 

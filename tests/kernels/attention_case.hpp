@@ -15,7 +15,7 @@
 namespace attnlab::testing {
 
 struct attention_sizes {
-    index B, H, T, D, width;   ///< width: C of the layer's input
+    index B, H, T, D, width;  ///< width: C of the layer's input
     double scale;
     length_rule rule = length_rule::sequence;
     index trained_length = 0;
@@ -24,18 +24,18 @@ struct attention_sizes {
 /// What goes in, in double; a float device reads it narrowed.
 struct attention_inputs {
     attention_sizes n;
-    tensor<double, 4> q, k, v, dy;                   ///< (B, H, T, D)
-    tensor<double, 3> input;                         ///< (B, T, C)
-    std::vector<std::vector<double>> parameters;     ///< in the policy's order, each for all heads
+    tensor<double, 4> q, k, v, dy;                ///< (B, H, T, D)
+    tensor<double, 3> input;                      ///< (B, T, C)
+    std::vector<std::vector<double>> parameters;  ///< in the policy's order, each for all heads
 };
 
 template <class S>
 struct attention_results {
-    tensor<S, 4> y, dq, dk, dv;                      ///< (B, H, T, D)
-    tensor<S, 3> d_input;                            ///< (B, T, C)
+    tensor<S, 4> y, dq, dk, dv;  ///< (B, H, T, D)
+    tensor<S, 3> d_input;        ///< (B, T, C)
     std::vector<std::vector<S>> d_parameters;
-    tensor<S, 4> pattern;                            ///< (B, H, T, T)
-    tensor<S, 3> slot, gate;                         ///< (B, H, T)
+    tensor<S, 4> pattern;     ///< (B, H, T, T)
+    tensor<S, 3> slot, gate;  ///< (B, H, T)
 };
 
 /// How q, k, v and the result lie in memory: four arrays, or (B, T, 3C) and (B, T, C) as a layer has them.
@@ -56,11 +56,12 @@ class head_storage {
 public:
     /// `count` arrays of (B, H, T, D), side by side in the packed layout.
     head_storage(attention_sizes const& n, attention_layout layout, index count) : n_(n), layout_(layout), count_(count) {
-        all_.resize(static_cast<std::size_t>(count * n.B * n.H * n.T * n.D), S(7));   // kernels must not count on zeros
+        all_.resize(static_cast<std::size_t>(count * n.B * n.H * n.T * n.D), S(7));  // kernels must not count on zeros
     }
     heads<S> part(index i) {
         index const each = n_.H * n_.D;
-        if (layout_ == attention_layout::packed) return merged_heads(view<S, 3>(all_.data(), {n_.B, n_.T, count_ * each}), n_.D, i * each);
+        if (layout_ == attention_layout::packed)
+            return merged_heads(view<S, 3>(all_.data(), {n_.B, n_.T, count_ * each}), n_.D, i * each);
         return separate_heads(view<S, 4>(all_.data() + i * n_.B * n_.T * each, {n_.B, n_.H, n_.T, n_.D}));
     }
     void put(index i, tensor<double, 4> const& from) {
@@ -83,7 +84,8 @@ private:
 
 /// Forward, backward and what observers see.
 template <class Policy, class Device>
-attention_results<typename Device::scalar> run_attention(attention_inputs const& in, attention_layout layout = attention_layout::separate) {
+attention_results<typename Device::scalar> run_attention(attention_inputs const& in,
+                                                         attention_layout layout = attention_layout::separate) {
     using S = typename Device::scalar;
     auto const& n = in.n;
     head_storage<S> qkv(n, layout, 3), y(n, layout, 1), dy(n, layout, 1), d_qkv(n, layout, 3);

@@ -18,10 +18,13 @@
 
 namespace attnlab::testing {
 
+template <class... Joints>
+using under_any_mask = attnlab::attention<any_mask, Joints...>;
+
 inline std::vector<any_mask::kind> const every_mask{any_mask::causal, any_mask::full, any_mask::window, any_mask::gaps};
 
-/// Normal inputs. `grid` > 0 rounds q and k to multiples of 1 / grid: products are then exact in float, so that a score is on the same
-/// side of a kink on both devices.
+/// Normal inputs. `grid` > 0 rounds q and k to multiples of 1 / grid such that every product q . k is exact in float and an odd
+/// multiple of 1 / grid^2, never 0: a score is on the same side of a kink on both devices.
 template <class Policy>
 attention_inputs random_inputs(attention_sizes n, std::uint64_t seed, double grid, double deviation = 1) {
     attention_inputs in{n, {}, {}, {}, {}, {}, {}};
@@ -34,11 +37,18 @@ attention_inputs random_inputs(attention_sizes n, std::uint64_t seed, double gri
         in.parameters.emplace_back(p.data(), p.data() + size);
     }
     if (grid > 0)
-        for (auto* x : {&in.q, &in.k})
-            for (double& e : view<double, 4>(*x)) e = std::round(e * grid) / grid;
+        each_element(n, [&](index b, index h, index t, index c) {
+            auto const odd = [](double x) { return 2 * std::floor(x / 2) + 1; };
+            auto const even = [](double x) { return 2 * std::round(x / 2); };
+            double &q = in.q(b, h, t, c), &k = in.k(b, h, t, c);
+            q = (c == 0 ? odd(q * grid) : even(q * grid)) / grid;
+            k = (c == 0 ? odd(k * grid) : std::round(k * grid)) / grid;
+        });
     return in;
 }
-inline attention_sizes sizes(index B, index H, index T, index D) { return {B, H, T, D, H * D + 3, 1 / std::sqrt(static_cast<double>(D))}; }
+inline attention_sizes sizes(index B, index H, index T, index D) {
+    return {B, H, T, D, H * D + 3, 1 / std::sqrt(static_cast<double>(D))};
+}
 
 /// The length rules that matter to the policy.
 template <class Policy>
@@ -47,8 +57,8 @@ std::vector<length_rule> rules() {
     return {length_rule::sequence, length_rule::trained, length_rule::visible};
 }
 
-/// Every element within `tolerance` of the expected one, relative to it, to the array's root mean square and to `unit`: the size of the
-/// terms that a gradient is summed from, which may cancel to nothing (one key has all the weight, whatever its score).
+/// Every element within `tolerance` of the expected one, relative to it, to the array's root mean square and to `unit`: the size
+/// of the terms that a gradient is summed from, which may cancel to nothing (one key has all the weight, whatever its score).
 template <class Found, class Expected>
 void check_near(std::string const& what, Found const& found, Expected const& expected, double tolerance, double unit) {
     double squares = 0;
@@ -69,7 +79,8 @@ void check_near(std::string const& what, Found const& found, Expected const& exp
 
 /// Every result of `cpu` near that of `ref`.
 template <class Policy>
-void check_against_ref(attention_inputs const& in, double tolerance, double unit, attention_layout layout = attention_layout::packed) {
+void check_against_ref(attention_inputs const& in, double tolerance, double unit,
+                       attention_layout layout = attention_layout::packed) {
     auto const e = run_attention<Policy, ref>(in);
     auto const f = run_attention<Policy, cpu>(in, layout);
     check_near("y", *f.y, *e.y, tolerance, 0.1);
@@ -93,13 +104,17 @@ void check_differences() {
             auto const g = run_attention<Policy, ref>(in);
             std::vector<checked_array> arrays;
             auto const add = [&](std::string name, auto& x, auto const& d) {
-                arrays.push_back({std::move(name), {x.data(), static_cast<std::size_t>(x.size())}, {d.data(), static_cast<std::size_t>(d.size())}});
+                arrays.push_back({std::move(name),
+                                  {x.data(), static_cast<std::size_t>(x.size())},
+                                  {d.data(), static_cast<std::size_t>(d.size())}});
             };
             add("q", in.q, g.dq), add("k", in.k, g.dk), add("v", in.v, g.dv), add("x", in.input, g.d_input);
-            for (std::size_t i = 0; i < in.parameters.size(); ++i) add("parameter " + std::to_string(i), in.parameters[i], g.d_parameters[i]);
+            for (std::size_t i = 0; i < in.parameters.size(); ++i)
+                add("parameter " + std::to_string(i), in.parameters[i], g.d_parameters[i]);
             auto const report = check_gradient([&] { return weighted_sum(run_attention<Policy, ref>(in).y, in.dy); }, arrays);
             any_mask::width = 5;
-            BOOST_TEST_CONTEXT("mask " << mask << ", rule " << static_cast<int>(rule) << ": " << report.line()) BOOST_TEST(report.worst < 1e-6);
+            BOOST_TEST_CONTEXT("mask " << mask << ", rule " << static_cast<int>(rule) << ": " << report.line())
+            BOOST_TEST(report.worst < 1e-6);
         }
 }
 
@@ -114,7 +129,8 @@ void check_sizes() {
                 auto const all = rules<Policy>();
                 n.rule = all[static_cast<std::size_t>(T + D) % all.size()], n.trained_length = 50;
                 BOOST_TEST_CONTEXT("mask " << mask << ", T " << T << ", D " << D)
-                check_against_ref<Policy>(random_inputs<Policy>(n, 20, 8), 5e-5, 0.1, D % 2 ? attention_layout::packed : attention_layout::separate);
+                check_against_ref<Policy>(random_inputs<Policy>(n, 20, 8), 5e-5, 0.1,
+                                          D % 2 ? attention_layout::packed : attention_layout::separate);
             }
 }
 
@@ -123,7 +139,7 @@ template <class Policy>
 void check_large_scores() {
     for (auto mask : every_mask) {
         with_mask const chosen(mask);
-        auto const in = random_inputs<Policy>(sizes(1, 2, 70, 8), 30, 1.0 / 60, 60);
+        auto const in = random_inputs<Policy>(sizes(1, 2, 70, 8), 30, 1.0 / 20, 60);
         double largest = 0;
         for (index i = 0; i < in.n.T; ++i) {
             double s = 0;
@@ -135,17 +151,30 @@ void check_large_scores() {
     }
 }
 
+/// Queries of 0, as before the first step of some initialisations: all scores at once on the kinks, and Z of softpick 0.
+template <class Policy>
+void check_zero_queries() {
+    for (auto mask : every_mask) {
+        with_mask const chosen(mask);
+        auto in = random_inputs<Policy>(sizes(1, 2, 37, 8), 35, 0);
+        in.q.fill(0);
+        BOOST_TEST_CONTEXT("mask " << mask) check_against_ref<Policy>(in, 5e-5, 0.1);
+    }
+}
+
 /// Rows whose bits are those of `clean`, and rows that hold a NaN: one or the other, by whether the row is `hit`.
 template <class S, class Hit>
 void check_rows(char const* what, tensor<S, 4> const& y, tensor<S, 4> const& clean, Hit hit) {
     for (index b = 0; b < y.shape(0); ++b)
         for (index h = 0; h < y.shape(1); ++h)
             for (index t = 0; t < y.shape(2); ++t) {
-                auto const same = std::memcmp(&y(b, h, t, 0), &clean(b, h, t, 0), static_cast<std::size_t>(y.shape(3)) * sizeof(S)) == 0;
+                auto const same =
+                    std::memcmp(&y(b, h, t, 0), &clean(b, h, t, 0), static_cast<std::size_t>(y.shape(3)) * sizeof(S)) == 0;
                 bool nan = false;
                 for (index c = 0; c < y.shape(3); ++c) nan = nan || std::isnan(y(b, h, t, c));
                 if (hit(b, h, t) ? !nan : !same) {
-                    BOOST_ERROR(what << ": row " << b << "," << h << "," << t << (nan ? " is NaN" : " is a number") << ", expected the other");
+                    BOOST_ERROR(what << ": row " << b << "," << h << "," << t << (nan ? " is NaN" : " is a number")
+                                     << ", expected the other");
                     return;
                 }
             }
@@ -160,7 +189,7 @@ void check_nan() {
         with_mask const chosen(mask);
         auto const in = random_inputs<Policy>(sizes(2, 2, 70, 8), 40, 8);
         auto const clean = run_attention<Policy, Device>(in).y;
-        index const at = 36, T = in.n.T;   // seen by a row of the gaps too
+        index const at = 36, T = in.n.T;  // seen by a row of the gaps too
         auto const sees = [&](index b, index h, index t) {
             auto const keys = any_mask::keys(t, T);
             return b == 1 && h == 0 && keys.begin <= at && at < keys.end;
@@ -186,7 +215,9 @@ void check_causality() {
         auto changed = in;
         changed.dy = other.dy;
         each_element(in.n, [&](index b, index h, index t, index c) {
-            if (t >= from) changed.q(b, h, t, c) = other.q(b, h, t, c), changed.k(b, h, t, c) = other.k(b, h, t, c), changed.v(b, h, t, c) = other.v(b, h, t, c);
+            if (t >= from)
+                changed.q(b, h, t, c) = other.q(b, h, t, c), changed.k(b, h, t, c) = other.k(b, h, t, c),
+                                   changed.v(b, h, t, c) = other.v(b, h, t, c);
         });
         for (index t = from; t < in.n.T; ++t)
             for (index c = 0; c < in.n.width; ++c) changed.input(0, t, c) = other.input(0, t, c);
@@ -195,7 +226,8 @@ void check_causality() {
             for (index t = 0; t < in.n.T; ++t) {
                 bool const same = std::memcmp(&before(0, h, t, 0), &after(0, h, t, 0), 8 * sizeof(before(0, h, t, 0))) == 0;
                 // A row that sees nothing does not change with what it would have seen.
-                if (same != (t < from) && !(mask == any_mask::gaps && t % 3 == 1)) BOOST_ERROR("mask " << mask << ": row " << h << "," << t);
+                if (same != (t < from) && !(mask == any_mask::gaps && t % 3 == 1))
+                    BOOST_ERROR("mask " << mask << ": row " << h << "," << t);
             }
         BOOST_TEST(true);
     }
@@ -206,14 +238,16 @@ template <class Policy>
 void check_bits() {
     auto const in = random_inputs<Policy>(sizes(5, 2, 129, 64), 70, 0);
     auto const run = [&] { return run_attention<Policy, cpu>(in, attention_layout::packed); };
-    auto const one = with_threads(1, run), again = with_threads(1, run), two = with_threads(2, run), two_again = with_threads(2, run);
+    auto const one = with_threads(1, run), again = with_threads(1, run), two = with_threads(2, run),
+               two_again = with_threads(2, run);
     for (auto const* other : {&again, &two, &two_again})
-        BOOST_TEST((same_bits(one.y, other->y) && same_bits(one.dq, other->dq) && same_bits(one.dk, other->dk) && same_bits(one.dv, other->dv) &&
-                    same_bits(one.d_input, other->d_input)));
+        BOOST_TEST((same_bits(one.y, other->y) && same_bits(one.dq, other->dq) && same_bits(one.dk, other->dk) &&
+                    same_bits(one.dv, other->dv) && same_bits(one.d_input, other->d_input)));
     BOOST_TEST((one.d_parameters == again.d_parameters));
     BOOST_TEST((two.d_parameters == two_again.d_parameters));
     auto const apart = with_threads(2, [&] { return run_attention<Policy, cpu>(in, attention_layout::separate); });
-    BOOST_TEST((same_bits(two.y, apart.y) && same_bits(two.dq, apart.dq) && same_bits(two.dk, apart.dk) && same_bits(two.dv, apart.dv)));
+    BOOST_TEST(
+        (same_bits(two.y, apart.y) && same_bits(two.dq, apart.dq) && same_bits(two.dk, apart.dk) && same_bits(two.dv, apart.dv)));
     BOOST_TEST((two.d_parameters == apart.d_parameters));
 }
 
@@ -236,7 +270,8 @@ void check_empty_rows(Expected expected) {
 inline constexpr auto nothing = [](attention_inputs const&, index, index) { return 0.0; };
 /// Row h of the policy's I-th parameter.
 template <std::size_t I>
-inline constexpr auto of_parameter = [](attention_inputs const& in, index h, index c) { return in.parameters[I][static_cast<std::size_t>(h * in.n.D + c)]; };
+inline constexpr auto of_parameter =
+    [](attention_inputs const& in, index h, index c) { return in.parameters[I][static_cast<std::size_t>(h * in.n.D + c)]; };
 
 /// The weights over the keys and the slot's share make 1.
 template <class Policy, class Device>
@@ -260,7 +295,7 @@ void check_shares() {
                 }
         BOOST_TEST(worst < 1e-5);
         if (Policy::has_slot)
-            BOOST_TEST((smallest_slot > 0 && largest_slot > 0.1 && largest_slot < 1));
+            BOOST_TEST((smallest_slot > 0 && largest_slot > 0.01 && largest_slot < 1));
         else
             BOOST_TEST(largest_slot == 0);
     }

@@ -1,11 +1,14 @@
 #include <attnlab/attention/context_bias.hpp>
 #include <attnlab/attention/context_scale.hpp>
 #include <attnlab/attention/softmax.hpp>
+
 #include "kernels/attention_checks.hpp"
 
 BOOST_AUTO_TEST_SUITE(attention_context)
 
-using policies = std::tuple<attnlab::attention<attnlab::testing::any_mask, attnlab::softmax, attnlab::context_bias>, attnlab::attention<attnlab::testing::any_mask, attnlab::softmax, attnlab::context_scale>>;
+using namespace attnlab;
+using namespace attnlab::testing;
+using policies = std::tuple<under_any_mask<softmax, context_bias>, under_any_mask<softmax, context_scale>>;
 #include "kernels/attention_cases.inc"
 
 // Without keys k' takes all: p0 = 1.

@@ -2,7 +2,9 @@
 
 BOOST_AUTO_TEST_SUITE(attention_mixed_degrees)
 
-using policies = std::tuple<attnlab::attention<attnlab::testing::any_mask, attnlab::testing::softmax1>, attnlab::attention<attnlab::testing::any_mask, attnlab::testing::softpick>>;
+using namespace attnlab;
+using namespace attnlab::testing;
+using policies = std::tuple<under_any_mask<softmax1>, under_any_mask<softpick>>;
 #include "kernels/attention_cases.inc"
 
 BOOST_AUTO_TEST_CASE(a_row_without_keys) {

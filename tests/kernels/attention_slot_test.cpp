@@ -1,11 +1,13 @@
 #include <attnlab/attention/attention_bias.hpp>
-#include <attnlab/attention/context_scale.hpp>
 #include <attnlab/attention/softmax.hpp>
+
 #include "kernels/attention_checks.hpp"
 
 BOOST_AUTO_TEST_SUITE(attention_slot)
 
-using policies = std::tuple<attnlab::attention<attnlab::testing::any_mask, attnlab::softmax, attnlab::attention_bias>, attnlab::attention<attnlab::testing::any_mask, attnlab::softmax, attnlab::testing::sink>>;
+using namespace attnlab;
+using namespace attnlab::testing;
+using policies = std::tuple<under_any_mask<softmax, attention_bias>, under_any_mask<softmax, sink>>;
 #include "kernels/attention_cases.inc"
 
 // Without keys k' takes all; a sink has nothing to give.

@@ -1,10 +1,13 @@
 #include <attnlab/attention/softmax.hpp>
 #include <attnlab/attention/value_bias.hpp>
+
 #include "kernels/attention_checks.hpp"
 
 BOOST_AUTO_TEST_SUITE(attention_softmax)
 
-using policies = std::tuple<attnlab::attention<attnlab::testing::any_mask, attnlab::softmax>, attnlab::attention<attnlab::testing::any_mask, attnlab::softmax, attnlab::value_bias>>;
+using namespace attnlab;
+using namespace attnlab::testing;
+using policies = std::tuple<under_any_mask<softmax>, under_any_mask<softmax, value_bias>>;
 #include "kernels/attention_cases.inc"
 
 BOOST_AUTO_TEST_CASE(a_row_without_keys) {

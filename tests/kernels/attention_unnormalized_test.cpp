@@ -1,9 +1,12 @@
 #include <attnlab/attention/sigmoid_attention.hpp>
+
 #include "kernels/attention_checks.hpp"
 
 BOOST_AUTO_TEST_SUITE(attention_unnormalized)
 
-using policies = std::tuple<attnlab::attention<attnlab::testing::any_mask, attnlab::sigmoid_attention>, attnlab::attention<attnlab::testing::any_mask, attnlab::testing::relu_attention>>;
+using namespace attnlab;
+using namespace attnlab::testing;
+using policies = std::tuple<under_any_mask<sigmoid_attention>, under_any_mask<relu_attention>>;
 #include "kernels/attention_cases.inc"
 
 BOOST_AUTO_TEST_CASE(a_row_without_keys) {

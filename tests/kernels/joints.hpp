@@ -64,11 +64,16 @@ struct any_mask {
 
     static key_range keys(index i, index T) {
         switch (now) {
-            case causal: return {0, i + 1};
-            case full: return {0, T};
-            case window: return {i + 1 > width ? i + 1 - width : 0, i + 1};
-            case gaps: return i % 3 == 1 ? key_range{i, i} : key_range{i / 2, i + 1};   // every third row sees nothing
-            default: return {0, 0};
+            case causal:
+                return {0, i + 1};
+            case full:
+                return {0, T};
+            case window:
+                return {i + 1 > width ? i + 1 - width : 0, i + 1};
+            case gaps:
+                return i % 3 == 1 ? key_range{i, i} : key_range{i / 2, i + 1};  // every third row sees nothing
+            default:
+                return {0, 0};
         }
     }
 };

@@ -186,6 +186,8 @@ struct attention {
 
     /// Whether the policy reads the T of `length_rule`.
     static constexpr bool reads_length = expr::mentions<expr::length_tag, std::remove_const_t<decltype(weight)>>;
+    /// Whether the output joints read L = log Z. Where they do not, a row may have Z = 0.
+    static constexpr bool reads_log_normalizer = expr::mentions<expr::log_normalizer_tag, std::remove_const_t<decltype(output)>>;
 };
 
 }  // namespace attnlab

@@ -23,15 +23,16 @@ struct checked_array {
 
 /// Where a gradient and the differences agree least.
 struct gradient_report {
-    double worst = 0;                  ///< relative error there, see `check_gradient`
-    std::string array;                 ///< empty when every element agrees exactly
+    double worst = 0;   ///< relative error there, see `check_gradient`
+    std::string array;  ///< empty when every element agrees exactly
     std::size_t element = 0;
     double gradient = 0, difference = 0;
 
     /// One line: by how much, where, and the two numbers.
     std::string line() const {
         if (array.empty()) return "no disagreement";
-        return text("relative error ", worst, " at ", array, "[", element, "]: gradient ", gradient, ", differences ", difference);
+        return text("relative error ", worst, " at ", array, "[", element, "]: gradient ", gradient, ", differences ",
+                    difference);
     }
 };
 
@@ -44,17 +45,17 @@ struct difference_settings {
     double floor = 1e-4;
 };
 
-/// Compares each gradient with (f(x + h) - f(x - h)) / 2h, one element at a time; `f()` reads the arrays' values, which are put back.
-/// The relative error is |g - d| / max(|g|, |d|, floor); one that is not a number counts as infinite.
-/// \throws error when an array and its gradient differ in size, or when there is nothing to check
+/// Compares each gradient with (f(x + h) - f(x - h)) / 2h, one element at a time; `f()` reads the arrays' values, which are put
+/// back. The relative error is |g - d| / max(|g|, |d|, floor); one that is not a number counts as infinite. \throws error when an
+/// array and its gradient differ in size, or when there is nothing to check
 template <std::invocable Function>
 gradient_report check_gradient(Function&& f, std::vector<checked_array> const& arrays, difference_settings const& settings = {}) {
     gradient_report report;
     std::size_t elements = 0;
     require(!settings.steps.empty(), "check_gradient: steps: expected at least one");
     for (auto const& a : arrays) {
-        require(a.values.size() == a.gradient.size(), "check_gradient: ", a.name, ": ", a.values.size(), " values: expected as many in its gradient, got ",
-                a.gradient.size());
+        require(a.values.size() == a.gradient.size(), "check_gradient: ", a.name, ": ", a.values.size(),
+                " values: expected as many in its gradient, got ", a.gradient.size());
         elements += a.values.size();
         for (std::size_t i = 0; i < a.values.size(); ++i) {
             double const x = a.values[i], g = a.gradient[i];
@@ -66,7 +67,8 @@ gradient_report check_gradient(Function&& f, std::vector<checked_array> const& a
                 a.values[i] = below;
                 double const low = f();
                 a.values[i] = x;
-                double const d = (high - low) / (above - below), error = std::abs(g - d) / std::max({std::abs(g), std::abs(d), settings.floor});
+                double const d = (high - low) / (above - below),
+                             error = std::abs(g - d) / std::max({std::abs(g), std::abs(d), settings.floor});
                 if (error < best || step == settings.steps.front()) nearest = d;
                 if (error < best) best = error;
                 if (best <= settings.enough) break;

@@ -13,7 +13,8 @@
 #include <attnlab/models/gpt.hpp>
 
 /// \file
-/// A Hugging Face GPT-2 folder (config.json, model.safetensors) as a gpt. The names are the same; Conv1D weights lie the other way.
+/// A Hugging Face GPT-2 folder (config.json, model.safetensors) as a gpt. The names are the same; Conv1D weights lie the other
+/// way.
 
 namespace attnlab {
 
@@ -23,8 +24,8 @@ inline gpt_config read_hf_gpt2_config(std::filesystem::path const& folder) {
     std::string const where = (folder / "config.json").string();
     json const c = parse_json(where);
     auto const expect = [&](std::string const& name, bool standard, bool expected) {
-        require(field_or<bool>(c, where, name, standard) == expected, where, ": field '", name, "': expected ", expected ? "true" : "false",
-                ", the only GPT-2 that attnlab has");
+        require(field_or<bool>(c, where, name, standard) == expected, where, ": field '", name, "': expected ",
+                expected ? "true" : "false", ", the only GPT-2 that attnlab has");
     };
     require(field_or<std::string>(c, where, "model_type", "gpt2") == "gpt2", where, ": field 'model_type': expected gpt2");
 
@@ -48,8 +49,8 @@ inline gpt_config read_hf_gpt2_config(std::filesystem::path const& folder) {
     out.gelu = tanh ? gelu_form::tanh : gelu_form::exact;
     // Compared without a product, which a size beyond all measure would overflow.
     auto const inner = field_or<index>(c, where, "n_inner", 0);
-    require(inner == 0 || (inner % 4 == 0 && inner / 4 == out.n_embd), where, ": field 'n_inner': ", inner, ": expected 4 times n_embd, ",
-            out.n_embd);
+    require(inner == 0 || (inner % 4 == 0 && inner / 4 == out.n_embd), where, ": field 'n_inner': ", inner,
+            ": expected 4 times n_embd, ", out.n_embd);
     expect("scale_attn_weights", true, true);
     expect("scale_attn_by_inverse_layer_idx", false, false);
     expect("add_cross_attention", false, false);
@@ -67,7 +68,8 @@ template <class T>
 std::vector<T> transposed(std::vector<T> const& from, index rows, index columns) {
     std::vector<T> to(from.size());
     for (index r = 0; r < rows; ++r)
-        for (index c = 0; c < columns; ++c) to[static_cast<std::size_t>(c * rows + r)] = from[static_cast<std::size_t>(r * columns + c)];
+        for (index c = 0; c < columns; ++c)
+            to[static_cast<std::size_t>(c * rows + r)] = from[static_cast<std::size_t>(r * columns + c)];
     return to;
 }
 
@@ -82,7 +84,8 @@ public:
     void check(std::string const& name, std::vector<index> shape) const {
         if (hf_gpt2_transposes(name)) std::reverse(shape.begin(), shape.end());
         auto const& found = file_.at(stored(name)).shape;
-        require(found == shape, file_.path().string(), ": tensor '", stored(name), "': shape ", list(found), ": expected ", list(shape), " from config.json");
+        require(found == shape, file_.path().string(), ": tensor '", stored(name), "': shape ", list(found), ": expected ",
+                list(shape), " from config.json");
     }
 
     template <class T>
@@ -99,14 +102,19 @@ public:
     template <class T>
     void expect_nothing_else(parameter_list<T> const& parameters) const {
         for (auto const& t : file_.tensors()) {
-            bool const known = std::any_of(parameters.begin(), parameters.end(), [&](auto const& p) { return stored(p->name) == t.name; });
-            require(known || t.name == "lm_head.weight" || t.name.ends_with(".attn.bias") || t.name.ends_with(".attn.masked_bias"),
-                    file_.path().string(), ": tensor '", t.name, "': expected the tensors of a GPT-2 with the layers of config.json only");
+            bool const known =
+                std::any_of(parameters.begin(), parameters.end(), [&](auto const& p) { return stored(p->name) == t.name; });
+            require(
+                known || t.name == "lm_head.weight" || t.name.ends_with(".attn.bias") || t.name.ends_with(".attn.masked_bias"),
+                file_.path().string(), ": tensor '", t.name,
+                "': expected the tensors of a GPT-2 with the layers of config.json only");
         }
     }
 
 private:
-    std::string stored(std::string const& name) const { return bare_ ? name.substr(std::string_view("transformer.").size()) : name; }
+    std::string stored(std::string const& name) const {
+        return bare_ ? name.substr(std::string_view("transformer.").size()) : name;
+    }
     static std::string list(std::vector<index> const& shape) {
         std::vector<std::string> words;
         for (index n : shape) words.push_back(std::to_string(n));

@@ -50,7 +50,7 @@ inline columns inside_tile(key_range keys, index first, index count) {
 /// Whether `n` numbers, whole registers of them, hold no NaN and no infinity: x * 0 is 0 for all others.
 inline bool all_finite(float const* x, index n) {
     lanes sum(0.0f);
-    for (index i = 0; i < n; i += width) sum = fma(load_aligned(x + i), lanes(0.0f), sum);
+    for (index i = 0; i < n; i += register_width) sum = fma(load_aligned(x + i), lanes(0.0f), sum);
     return hsum(sum) == 0;
 }
 
@@ -91,7 +91,7 @@ row_point<float> row_at(attention_problem<float> const& p, attention_saved<float
     r.output = weighted;
     r.query = p.q.row(b, h, t);
     r.input = p.input ? p.input + (b * p.T + t) * p.width : nullptr;
-    if constexpr (expr::mentions<expr::log_normalizer_tag, std::remove_const_t<decltype(Policy::output)>>) {
+    if constexpr (Policy::reads_log_normalizer) {
         static_assert(Policy::has_sum, "output: row.log_normalizer needs a weighting with a row sum (summand)");
         r.log_normalizer = weigher<Policy>::log_normalizer(saved.reference(b, h, t), saved.sum(b, h, t));
     }

@@ -122,7 +122,7 @@ public:
     static float row_adjoint(float m, float z, float do_dot_o, float d_log_normalizer) {
         if constexpr (has_sum) {
             auto const g = expr::evaluate<expr::sum_tag>(Policy::factors.of_sum, row_values(m, z));
-            float r = d_log_normalizer / z;
+            float r = Policy::reads_log_normalizer ? d_log_normalizer / z : 0.0f;
             if constexpr (g.varies) r += g.derivative / g.value * do_dot_o;
             return r;
         } else {

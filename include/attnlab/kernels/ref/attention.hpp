@@ -142,7 +142,7 @@ void attention_backward(ref, attention_problem<double> const& p, attention_saved
                         auto const w = expr::evaluate<expr::sum_tag>(Policy::weight, detail::entry(p, s, i, j, keys));
                         if constexpr (w.varies) d_sum += d_weights(i, j) * w.derivative;
                     }
-                    if (keys.begin < keys.end) d_sum += d.log_normalizer(i, 0) / s.sum(i, 0);
+                    if (Policy::reads_log_normalizer && keys.begin < keys.end) d_sum += d.log_normalizer(i, 0) / s.sum(i, 0);
                 }
                 for (index j = keys.begin; j < keys.end; ++j) {
                     auto const at = detail::entry(p, s, i, j, keys);

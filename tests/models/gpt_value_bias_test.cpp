@@ -1,0 +1,10 @@
+#include <attnlab/attention/value_bias.hpp>
+
+#include "models/gpt_checks.hpp"
+
+BOOST_AUTO_TEST_SUITE(gpt_value_bias)
+
+using policy = attnlab::attention<attnlab::causal, attnlab::softmax, attnlab::value_bias>;
+#include "models/gpt_cases.inc"
+
+BOOST_AUTO_TEST_SUITE_END()
