@@ -134,7 +134,8 @@ void check_sizes() {
             }
 }
 
-/// Scores to +-1e4: nothing overflows, nothing becomes a NaN, and the gradients are right.
+/// Scores to +-1e4: nothing overflows, nothing becomes a NaN, and the gradients are right. A float of that size is known to 1 /
+/// 2000, and compilers may fuse `q.k * scale - m`, in one pass and not in the other: weights are known to as much.
 template <class Policy>
 void check_large_scores() {
     for (auto mask : every_mask) {
@@ -147,7 +148,7 @@ void check_large_scores() {
             largest = std::max(largest, std::abs(s));
         }
         BOOST_TEST(largest > 8000);
-        BOOST_TEST_CONTEXT("mask " << mask) check_against_ref<Policy>(in, 1e-4, 6);
+        BOOST_TEST_CONTEXT("mask " << mask) check_against_ref<Policy>(in, 1e-3, 6);
     }
 }
 
@@ -243,6 +244,8 @@ void check_bits() {
     for (auto const* other : {&again, &two, &two_again})
         BOOST_TEST((same_bits(one.y, other->y) && same_bits(one.dq, other->dq) && same_bits(one.dk, other->dk) &&
                     same_bits(one.dv, other->dv) && same_bits(one.d_input, other->d_input)));
+    for (std::size_t i = 0; i < in.parameters.size(); ++i)
+        check_near("parameter " + std::to_string(i) + " by two threads", two.d_parameters[i], one.d_parameters[i], 1e-4, 0.1);
     BOOST_TEST((one.d_parameters == again.d_parameters));
     BOOST_TEST((two.d_parameters == two_again.d_parameters));
     auto const apart = with_threads(2, [&] { return run_attention<Policy, cpu>(in, attention_layout::separate); });

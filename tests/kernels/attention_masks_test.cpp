@@ -23,7 +23,7 @@ attention_inputs inputs() {
     std::array<index, 4> const rows{2, 2, 150, 16};
     in.q = random(rows, 1), in.k = random(rows, 2), in.v = random(rows, 3), in.dy = random(rows, 4);
     in.input = random(std::array<index, 3>{2, 150, 8}, 5);
-    for (std::uint64_t seed : {6, 7}) {
+    for (std::uint64_t seed : {6u, 7u}) {
         auto const p = random(std::array<index, 1>{32}, seed);
         in.parameters.emplace_back(p.data(), p.data() + 32);
     }

@@ -121,6 +121,7 @@ void forward_head(attention_problem<float> const& p, attention_saved<float>& sav
     float* const o = room.take(tile_rows, D);                      // (rows, D)
     pack_transposed(T, D, p.k.row(b, h, 0), p.k.position, kt);
     pack_rows(T, D, p.v.row(b, h, 0), p.v.position, v);
+    bool const finite = all_finite(v, T * ldd);
 
     weighers<Policy> weigh(p);
     auto const parameters = of_head<Policy>(p.parameters, {p.H, D, p.width}, h);
@@ -143,7 +144,7 @@ void forward_head(attention_problem<float> const& p, attention_saved<float>& sav
                     for (index c = 0; c < ldd; c += register_width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(rescale));
             }
             float const* const values = v + j0 * ldd;
-            if (all_finite(values, count * ldd)) {
+            if (finite) {
                 multiply(rows, ldd, count, scores, tile_columns, 1, values, ldd, o, ldd, !first);
             } else {
                 // 0 times a NaN or infinity that the row does not see would be a NaN: over the keys it sees, the same sums otherwise.

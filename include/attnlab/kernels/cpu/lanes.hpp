@@ -1,4 +1,6 @@
 #pragma once
+#include <cmath>
+
 #include <attnlab/attention/functions.hpp>
 #include <attnlab/attention/row_program.hpp>
 #include <attnlab/kernels/cpu/simd.hpp>
@@ -9,12 +11,22 @@
 namespace attnlab {
 
 namespace expr {
+/// f of each lane. For functions of rows that are rare: xsimd 8.1's own log and tanh do not compile under g++ without optimisation
+/// on AVX-512 (its avx512bw shifts).
+template <class F>
+lanes of_each(lanes x, F f) {
+    alignas(lanes) float v[lanes::size];
+    store_aligned(v, x);
+    for (float& y : v) y = f(y);
+    return load_aligned(v);
+}
+
 template <>
 struct lane_functions<lanes> {
     static lanes exp(lanes x) { return attnlab::exp(x); }
-    static lanes log(lanes x) { return xsimd::log(x); }
+    static lanes log(lanes x) { return of_each(x, [](float y) { return std::log(y); }); }
     static lanes sqrt(lanes x) { return xsimd::sqrt(x); }
-    static lanes tanh(lanes x) { return xsimd::tanh(x); }
+    static lanes tanh(lanes x) { return of_each(x, [](float y) { return std::tanh(y); }); }
     static lanes abs(lanes x) { return xsimd::abs(x); }
     static lanes where_positive(lanes x, lanes a, lanes b) { return xsimd::select(x > lanes(0.0f), a, b); }
 };
