@@ -1,8 +1,10 @@
 #pragma once
+#include <algorithm>
 #include <exception>
 #include <iomanip>
 #include <iostream>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 

@@ -1,6 +1,10 @@
 #pragma once
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>

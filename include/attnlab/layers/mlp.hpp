@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <string>
 
 #include <attnlab/kernels/gelu_form.hpp>
