@@ -105,9 +105,9 @@ BOOST_AUTO_TEST_CASE(the_head_that_switches) {
 }
 
 BOOST_AUTO_TEST_CASE(deep_models_show_three_layers) {
-    BOOST_TEST(lab::detail::shown_layers(1) == (std::vector<lab::index>{0}), boost::test_tools::per_element());
-    BOOST_TEST(lab::detail::shown_layers(2) == (std::vector<lab::index>{0, 1}), boost::test_tools::per_element());
-    BOOST_TEST(lab::detail::shown_layers(12) == (std::vector<lab::index>{0, 6, 11}), boost::test_tools::per_element());
+    BOOST_TEST(lab::detail::shown_layers(1) == (std::vector<lab::index_t>{0}), boost::test_tools::per_element());
+    BOOST_TEST(lab::detail::shown_layers(2) == (std::vector<lab::index_t>{0, 1}), boost::test_tools::per_element());
+    BOOST_TEST(lab::detail::shown_layers(12) == (std::vector<lab::index_t>{0, 6, 11}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

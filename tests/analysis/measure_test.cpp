@@ -34,8 +34,8 @@ struct small_model {
         x(0, 0, 2) = -12;  // |x| sums to 23 over 12 numbers
     }
     /// What a forward pass of `layers` layers shows.
-    void forward(lab::measure<double>& m, lab::index layers = 1) const {
-        for (lab::index l = 0; l < layers; ++l) {
+    void forward(lab::measure<double>& m, lab::index_t layers = 1) const {
+        for (lab::index_t l = 0; l < layers; ++l) {
             m(resid_pre{}, l, *x);
             m(lab::site::v{}, l, *v);
             m(pattern{}, l, *p);
@@ -51,7 +51,7 @@ lab::results rows(lab::measure<double> const& m) {
     m.finish(out, "softmax", 1, 500);
     return out;
 }
-double value(lab::results const& r, std::string const& name, lab::index layer = lab::whole, lab::index head = lab::whole) {
+double value(lab::results const& r, std::string const& name, lab::index_t layer = lab::whole, lab::index_t head = lab::whole) {
     auto const found = r.find({.policy = "softmax", .metric = name, .seed = 1, .step = 500, .layer = layer, .head = head});
     BOOST_REQUIRE_MESSAGE(found, "no row " << name << " of layer " << layer << ", head " << head);
     return *found;

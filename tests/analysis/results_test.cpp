@@ -11,7 +11,7 @@ namespace {
 lab::results three_runs() {
     lab::results r;
     for (int seed : {1, 2, 3})
-        for (lab::index step : {0, 500}) {
+        for (lab::index_t step : {0, 500}) {
             r.add("softmax", seed, step, {"bos_mass", 0}, seed + static_cast<double>(step));
             r.add("softmax", seed, step, {"bos_mass", 0, 2}, 99);
         }

@@ -21,8 +21,8 @@ struct scratch {
 lab::sample made() {
     lab::sample_taker<double> taker;
     lab::tensor<double, 4> p({2, 3, 2, 2}, 0);  // B = 2, H = 3, T = 2
-    for (lab::index l = 0; l < 2; ++l) {
-        for (lab::index i = 0; i < p.size(); ++i) p.data()[i] = static_cast<double>(100 * l + i);
+    for (lab::index_t l = 0; l < 2; ++l) {
+        for (lab::index_t i = 0; i < p.size(); ++i) p.data()[i] = static_cast<double>(100 * l + i);
         taker(lab::site::pattern{}, l, *std::as_const(p));
     }
     return taker.take("softmax", 3, {0, 47}, {"<bos>", "\"é\""});
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(round_trip) {
     BOOST_TEST(after.tokens == before.tokens, boost::test_tools::per_element());
     BOOST_TEST(after.labels == before.labels, boost::test_tools::per_element());
     BOOST_TEST((after.pattern.shape() == before.pattern.shape()));
-    for (lab::index i = 0; i < before.pattern.size(); ++i) BOOST_TEST(after.pattern.data()[i] == before.pattern.data()[i]);
+    for (lab::index_t i = 0; i < before.pattern.size(); ++i) BOOST_TEST(after.pattern.data()[i] == before.pattern.data()[i]);
 }
 
 BOOST_AUTO_TEST_CASE(refuses_what_does_not_fit) {

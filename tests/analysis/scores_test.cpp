@@ -10,8 +10,8 @@ using namespace attnlab;
 namespace tt = boost::test_tools;
 
 namespace {
-view<double const, 2> matrix(std::vector<double> const& x, attnlab::index rows) {
-    return {x.data(), {rows, static_cast<attnlab::index>(x.size()) / rows}};
+view<double const, 2> matrix(std::vector<double> const& x, attnlab::index_t rows) {
+    return {x.data(), {rows, static_cast<attnlab::index_t>(x.size()) / rows}};
 }
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 }  // namespace

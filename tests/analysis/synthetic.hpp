@@ -44,10 +44,10 @@ inline lab::results run(lab::manifest const& m, std::string const& policy, int s
     auto const key = lab::rng::stream(static_cast<std::uint64_t>(seed), policy);
     std::uint64_t n = 0;
     auto wobble = [&](double x) { return x * (0.9 + 0.2 * lab::rng::uniform(key, n++)); };
-    constexpr lab::index L = 3, H = 4;
-    for (lab::index step = 0; step <= m.steps; step += 250) {
+    constexpr lab::index_t L = 3, H = 4;
+    for (lab::index_t step = 0; step <= m.steps; step += 250) {
         double const t = static_cast<double>(step) / static_cast<double>(m.steps), grown = sinks ? 1 - std::exp(-4 * t) : 0;
-        auto add = [&](char const* name, double value, lab::index layer = lab::whole, lab::index head = lab::whole) {
+        auto add = [&](char const* name, double value, lab::index_t layer = lab::whole, lab::index_t head = lab::whole) {
             out.add(policy, seed, step, {name, layer, head}, value);
         };
         double const excess = wobble(0.02 + 1.9 * std::exp(-7 * t));
@@ -62,10 +62,10 @@ inline lab::results run(lab::manifest const& m, std::string const& policy, int s
         double bos_sum = 0;
         int both = 0, sink_heads = 0;
         double smallest = 9, largest = 0;
-        for (lab::index l = 0; l < L; ++l) {
+        for (lab::index_t l = 0; l < L; ++l) {
             double layer_bos = 0, layer_value = 0;
             int both_here = 0;
-            for (lab::index h = 0; h < H; ++h) {
+            for (lab::index_t h = 0; h < H; ++h) {
                 bool const here = sinks && (l == 0 || h < 2);
                 double const bos = here ? wobble(.1 + .68 * grown) : wobble(slot ? .02 : .06), value = here ? wobble(1 - .94 * grown) : wobble(.85);
                 add("bos_mass", bos, l, h);
@@ -142,21 +142,21 @@ inline lab::results runs(lab::manifest const& m) {
 
 /// Causal maps of 3 layers, 4 heads: a share `bos` on key 0, the rest on near keys, and two queries that look two keys back.
 inline lab::sample maps(std::string const& policy, int seed) {
-    constexpr lab::index L = 3, H = 4, T = 20;
+    constexpr lab::index_t L = 3, H = 4, T = 20;
     lab::sample s{policy, seed, {}, {}, lab::tensor<float, 4>({L, H, T, T}, 0)};
-    for (lab::index t = 0; t < T; ++t) {
+    for (lab::index_t t = 0; t < T; ++t) {
         s.tokens.push_back(t == 0 ? 0 : 4 + t);
         s.labels.push_back(t == 0 ? "<bos>" : t % 6 == 5 ? "t1" : std::to_string(4 + t));
     }
-    for (lab::index l = 0; l < L; ++l)
-        for (lab::index h = 0; h < H; ++h)
-            for (lab::index i = 0; i < T; ++i) {
+    for (lab::index_t l = 0; l < L; ++l)
+        for (lab::index_t h = 0; h < H; ++h)
+            for (lab::index_t i = 0; i < T; ++i) {
                 double const bos = i == 0 ? 1 : grows(policy) ? .9 - .1 * static_cast<double>(h) : .05;
                 bool const copies = i % 6 == 5 && l == 0;
                 double total = 0;
-                auto weight = [&](lab::index j) { return copies ? (j == i - 1 ? 1.0 : 0.01) : std::exp(-.3 * static_cast<double>(i - j)); };
-                for (lab::index j = copies ? 0 : 1; j <= i; ++j) total += weight(j);
-                for (lab::index j = 0; j <= i; ++j)
+                auto weight = [&](lab::index_t j) { return copies ? (j == i - 1 ? 1.0 : 0.01) : std::exp(-.3 * static_cast<double>(i - j)); };
+                for (lab::index_t j = copies ? 0 : 1; j <= i; ++j) total += weight(j);
+                for (lab::index_t j = 0; j <= i; ++j)
                     s.pattern(l, h, i, j) = static_cast<float>(copies ? weight(j) / total : j == 0 ? bos : (1 - bos) * weight(j) / total);
             }
     return s;

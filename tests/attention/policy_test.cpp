@@ -19,7 +19,6 @@
 BOOST_AUTO_TEST_SUITE(policy)
 
 using namespace attnlab;
-using attnlab::index;  // strings.h has one too
 
 namespace {
 
@@ -52,10 +51,10 @@ BOOST_AUTO_TEST_CASE(members_of_a_struct_are_a_tuple) {
 
 BOOST_AUTO_TEST_CASE(shapes_of_parameters) {
     head_sizes const n{3, 4, 12};
-    BOOST_TEST((head_vector<"a">::shape(n) == std::vector<index>{1, 3, 1, 4}));
-    BOOST_TEST((merged_vector<"a">::shape(n) == std::vector<index>{12}));
-    BOOST_TEST((head_map<"a">::shape(n) == std::vector<index>{3, 12}));
-    BOOST_TEST((head_scalar<"a">::shape(n) == std::vector<index>{3}));
+    BOOST_TEST((head_vector<"a">::shape(n) == std::vector<index_t>{1, 3, 1, 4}));
+    BOOST_TEST((merged_vector<"a">::shape(n) == std::vector<index_t>{12}));
+    BOOST_TEST((head_map<"a">::shape(n) == std::vector<index_t>{3, 12}));
+    BOOST_TEST((head_scalar<"a">::shape(n) == std::vector<index_t>{3}));
     BOOST_TEST(head_vector<"a">::per_head(n) == 4);
     BOOST_TEST(head_map<"a">::per_head(n) == 12);
     BOOST_TEST(head_scalar<"a">::per_head(n) == 1);

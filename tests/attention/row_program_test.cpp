@@ -21,7 +21,6 @@
 BOOST_AUTO_TEST_SUITE(row_programs)
 
 using namespace attnlab;
-using attnlab::index;  // strings.h has one too
 
 namespace {
 

@@ -15,7 +15,7 @@
 BOOST_AUTO_TEST_SUITE(backcopy)
 
 using namespace attnlab;
-using attnlab::backcopy, attnlab::index;  // nearer than the suite of that name and than index() of <strings.h>
+using attnlab::backcopy;  // nearer than the suite of that name
 using attnlab::test::says;
 
 namespace {
@@ -31,17 +31,17 @@ struct known {
     tensor<token, 2> x, y;
     tensor<double, 3> logits;
 
-    known(backcopy const& task, index B, std::uint64_t first = 0) {
+    known(backcopy const& task, index_t B, std::uint64_t first = 0) {
         auto const [V, k, T, seed] = task.settings();
         x.resize({B, T});
         y.resize({B, T});
         logits.resize({B, T, V});
-        for (index b = 0; b < B; ++b) {
+        for (index_t b = 0; b < B; ++b) {
             auto const s = tokens_of(task, first + static_cast<std::uint64_t>(b));
-            for (index t = 0; t < T; ++t) {
+            for (index_t t = 0; t < T; ++t) {
                 x(b, t) = s[static_cast<std::size_t>(t)];
                 y(b, t) = s[static_cast<std::size_t>(t + 1)];
-                for (index j = 0; j < V; ++j)
+                for (index_t j = 0; j < V; ++j)
                     logits(b, t, j) =
                         std::log(task.is_trigger(x(b, t)) ? (j == x(b, t - 1) ? 1.0 : 0.0) : task.transition()(x(b, t), j));
             }
@@ -66,15 +66,15 @@ BOOST_AUTO_TEST_CASE(transition_matrix_is_that_of_the_definition) {
     backcopy const task;
     auto const P = task.transition();
     double const expected[] = {.00532384, .01326973, .00892304, .01602498, .04768948};
-    for (index j = 1; j <= 5; ++j) BOOST_TEST(std::abs(P(4, j) - expected[j - 1]) < 5e-9);
+    for (index_t j = 1; j <= 5; ++j) BOOST_TEST(std::abs(P(4, j) - expected[j - 1]) < 5e-9);
     BOOST_TEST(std::abs(task.entropy(0) - 3.7676898) < 5e-8);
-    for (index i = 0; i < 64; ++i) {
+    for (index_t i = 0; i < 64; ++i) {
         double sum = 0;
         for (double p : P[i]) sum += p;
         BOOST_TEST(std::abs(sum - 1) < 1e-14);
         BOOST_TEST(P(i, 0) == 0);  // BOS comes once
     }
-    for (index j = 1; j <= 3; ++j) BOOST_TEST(P(0, j) == 0);  // the first token is ordinary
+    for (index_t j = 1; j <= 3; ++j) BOOST_TEST(P(0, j) == 0);  // the first token is ordinary
     BOOST_TEST(std::abs(P(0, 4) / P(0, 8) - 2) < 1e-12);
 }
 
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(sequences_are_those_of_the_definition) {
 
 BOOST_AUTO_TEST_CASE(triggers_copy_and_never_follow_one_another) {
     backcopy const task;
-    index triggers = 0;
+    index_t triggers = 0;
     for (std::uint64_t s = 0; s < 300; ++s) {
         auto const x = tokens_of(task, s, backcopy::training_stream(5));
         BOOST_TEST(x[0] == 0);
@@ -137,9 +137,9 @@ BOOST_AUTO_TEST_CASE(scores_of_batches_add_up) {
     backcopy const task;
     auto whole = known(task, 12), head = known(task, 5), tail = known(task, 7, 5);
     for (auto* part : {&whole, &head, &tail})  // a model that is wrong in its own way at every token, and right after trigger 2
-        for (index b = 0; b < part->x.shape(0); ++b)
-            for (index t = 0; t < 32; ++t)
-                for (index j = 0; j < 64; ++j)
+        for (index_t b = 0; b < part->x.shape(0); ++b)
+            for (index_t t = 0; t < 32; ++t)
+                for (index_t j = 0; j < 64; ++j)
                     part->logits(b, t, j) =
                         part->x(b, t) == 2 && j == part->x(b, t - 1) ? 3 : std::sin(static_cast<double>(j * part->x(b, t)));
     auto sum = head.score(task);
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_uniform_model_scores_what_arithmetic_says) {
     tensor<float, 3> logits({9, 32, 64}, 2.5f);  // a constant a row does not matter
     auto const score = task.score(*data.x, *data.y, *logits);
     double expected = 0;
-    index triggers = 0;
+    index_t triggers = 0;
     for (token x : *data.x) {
         triggers += task.is_trigger(x);
         expected += std::log(64.) - (task.is_trigger(x) ? 0 : task.entropy(x));
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(a_trigger_in_first_place_copies_nothing) {
     known data(task, 1, 1);  // sequence 1: 0 22 58 1 58
     auto const before = data.score(task);
     data.x(0, 1) = 2;  // no sequence has it, but the definition says what follows: a draw
-    for (index j = 0; j < 64; ++j) data.logits(0, 1, j) = std::log(task.transition()(2, j));
+    for (index_t j = 0; j < 64; ++j) data.logits(0, 1, j) = std::log(task.transition()(2, j));
     auto const score = data.score(task);
     BOOST_TEST(score.triggers == before.triggers);
     BOOST_TEST(std::abs(score.excess()) < 1e-12);

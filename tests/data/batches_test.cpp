@@ -17,7 +17,6 @@
 BOOST_AUTO_TEST_SUITE(batches)
 
 using namespace attnlab;
-using attnlab::index;  // nearer than index() of <strings.h>
 using attnlab::test::says;
 
 namespace {
@@ -25,21 +24,21 @@ namespace {
 /// Inputs and targets (B,T), none of them set.
 struct pair {
     tensor<token, 2> x, y;
-    pair(index B, index T) : x({B, T}, -7), y({B, T}, -7) {}
+    pair(index_t B, index_t T) : x({B, T}, -7), y({B, T}, -7) {}
     bool operator==(pair const& o) const {
         return std::equal(x.data(), x.data() + x.size(), o.x.data()) && std::equal(y.data(), y.data() + y.size(), o.y.data());
     }
 };
 
 template <class Source>
-pair trained(Source const& source, std::uint64_t i, index B, index T) {
+pair trained(Source const& source, std::uint64_t i, index_t B, index_t T) {
     pair out(B, T);
     source.batch(i, *out.x, *out.y);
     return out;
 }
 
 template <class Source>
-pair evaluated(Source const& source, std::uint64_t i, index B, index T) {
+pair evaluated(Source const& source, std::uint64_t i, index_t B, index_t T) {
     pair out(B, T);
     source.evaluation(i, *out.x, *out.y);
     return out;
@@ -69,11 +68,11 @@ BOOST_AUTO_TEST_CASE(backcopy_batch_i_is_sequences_from_i_b) {
     backcopy_batches const source(task, 3);
     std::vector<token> sequence(11);
     auto const third = trained(source, 3, 4, 10), evaluation = evaluated(source, 3, 4, 10);
-    for (index b = 0; b < 4; ++b)
+    for (index_t b = 0; b < 4; ++b)
         for (auto const& [stream, found] :
              {std::pair{backcopy::training_stream(3), &third}, {backcopy::evaluation_stream(), &evaluation}}) {
             task.sequence(stream, static_cast<std::uint64_t>(12 + b), sequence);
-            for (index t = 0; t < 10; ++t) {
+            for (index_t t = 0; t < 10; ++t) {
                 BOOST_TEST(found->x(b, t) == sequence[static_cast<std::size_t>(t)]);
                 BOOST_TEST(found->y(b, t) == sequence[static_cast<std::size_t>(t + 1)]);
             }
@@ -92,7 +91,7 @@ BOOST_AUTO_TEST_CASE(backcopy_seed_draws_training_only) {
 }
 
 BOOST_AUTO_TEST_CASE(batches_do_not_depend_on_order) {
-    auto const check = [](auto const& source, index T) {
+    auto const check = [](auto const& source, index_t T) {
         auto const late = trained(source, 1000, 3, T), first = trained(source, 0, 3, T);
         auto const held = evaluated(source, 2, 3, T);
         BOOST_TEST((trained(source, 1000, 3, T) == late));
@@ -126,16 +125,16 @@ BOOST_AUTO_TEST_CASE(windows_stay_inside_their_part) {
 
 BOOST_AUTO_TEST_CASE(targets_are_the_next_tokens) {
     auto const plain = trained(windows({.length = 16}), 4, 8, 16);
-    for (index b = 0; b < 8; ++b)
-        for (index t = 0; t < 16; ++t) {
+    for (index_t b = 0; b < 8; ++b)
+        for (index_t t = 0; t < 16; ++t) {
             BOOST_TEST(plain.x(b, t) == plain.x(b, 0) + t);
             BOOST_TEST(plain.y(b, t) == plain.x(b, t) + 1);
         }
     auto const opened = trained(windows({.length = 16, .bos = 1000}), 4, 8, 16);
-    for (index b = 0; b < 8; ++b) {
+    for (index_t b = 0; b < 8; ++b) {
         BOOST_TEST(opened.x(b, 0) == 1000);
-        for (index t = 1; t < 16; ++t) BOOST_TEST(opened.x(b, t) == opened.y(b, t - 1));
-        for (index t = 0; t < 16; ++t) BOOST_TEST(opened.y(b, t) == opened.y(b, 0) + t);
+        for (index_t t = 1; t < 16; ++t) BOOST_TEST(opened.x(b, t) == opened.y(b, t - 1));
+        for (index_t t = 0; t < 16; ++t) BOOST_TEST(opened.y(b, t) == opened.y(b, 0) + t);
     }
 }
 
@@ -143,17 +142,17 @@ BOOST_AUTO_TEST_CASE(training_windows_begin_anywhere_alike) {
     auto const source = windows({.length = 20});  // 880 starts
     std::vector<int> tenths(10);
     for (std::uint64_t i = 0; i < 1000; ++i)
-        for (auto const& b = trained(source, i, 8, 20); index r : {0, 1, 2, 3, 4, 5, 6, 7})
+        for (auto const& b = trained(source, i, 8, 20); index_t r : {0, 1, 2, 3, 4, 5, 6, 7})
             ++tenths[static_cast<std::size_t>(b.x(r, 0) / 88)];
     for (int n : tenths) BOOST_TEST(std::abs(n - 800) < 135);  // 5 deviations of a binomial
 }
 
 BOOST_AUTO_TEST_CASE(evaluation_windows_are_spread_whatever_their_number) {
     auto const source = windows({.length = 19});  // 81 starts
-    for (index const B : {4, 8, 16, 32}) {
+    for (index_t const B : {4, 8, 16, 32}) {
         auto const found = evaluated(source, 0, B, 19);
         std::set<token> starts;
-        for (index b = 0; b < B; ++b) starts.insert(found.x(b, 0) - 900);
+        for (index_t b = 0; b < B; ++b) starts.insert(found.x(b, 0) - 900);
         BOOST_TEST(starts.size() == static_cast<std::size_t>(B));
         token before = 0;
         starts.insert(80);

@@ -11,7 +11,6 @@
 BOOST_AUTO_TEST_SUITE(text)
 
 using namespace attnlab;
-using attnlab::index;  // nearer than index() of <strings.h>
 using attnlab::test::folder, attnlab::test::says;
 using boost::test_tools::per_element;
 
@@ -22,7 +21,7 @@ std::vector<std::uint32_t> const its_characters{' ', 'a', 'e', 'n', 'v', 0xef, 0
 
 std::vector<token> contents(token_array const& array) {
     std::vector<token> out;
-    for (index i = 0; i < array.size(); ++i) out.push_back(array[i]);
+    for (index_t i = 0; i < array.size(); ++i) out.push_back(array[i]);
     return out;
 }
 

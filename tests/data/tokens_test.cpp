@@ -13,14 +13,13 @@
 BOOST_AUTO_TEST_SUITE(tokens)
 
 using namespace attnlab;
-using attnlab::index;  // nearer than index() of <strings.h>
 using attnlab::test::folder, attnlab::test::says;
 
 namespace {
 
 std::vector<token> contents(token_array const& array) {
     std::vector<token> out;
-    for (index i = 0; i < array.size(); ++i) out.push_back(array[i]);
+    for (index_t i = 0; i < array.size(); ++i) out.push_back(array[i]);
     return out;
 }
 

@@ -18,7 +18,7 @@ BOOST_AUTO_TEST_SUITE(json_values)
 BOOST_AUTO_TEST_CASE(fields_have_types) {
     auto const j = parse_json_text(R"({"n": 3, "x": 1e-5, "k": 10000, "t": "gelu", "b": true, "l": [1, 2], "o": {"a": null}, "i": "-inf"})", "c.json");
     BOOST_TEST(field<int>(j, "c.json", "n") == 3);
-    BOOST_TEST(field<attnlab::index>(j, "c.json", "n") == 3);
+    BOOST_TEST(field<attnlab::index_t>(j, "c.json", "n") == 3);
     BOOST_TEST(field<double>(j, "c.json", "x") == 1e-5);
     BOOST_TEST(field<double>(j, "c.json", "k") == 10000);
     BOOST_TEST(field<std::string>(j, "c.json", "t") == "gelu");
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(wrong_fields_are_named) {
     auto const line = error_of([&] { field<int>(j, "c.json", "n"); });
     BOOST_TEST(names(line, "c.json", "'n'", "a whole number", "\"four\""));
     BOOST_TEST(names(error_of([&] { field<std::int32_t>(j, "c.json", "big"); }), "'big'", "2147483647", "1099511627776"));
-    BOOST_TEST(field<attnlab::index>(j, "c.json", "big") == attnlab::index{1} << 40);
+    BOOST_TEST(field<attnlab::index_t>(j, "c.json", "big") == attnlab::index_t{1} << 40);
     BOOST_TEST(names(error_of([&] { field<std::uint64_t>(j, "c.json", "neg"); }), "'neg'", "not negative"));
     BOOST_TEST(names(error_of([&] { field<int>(j, "c.json", "x"); }), "'x'", "2.5"));
     BOOST_TEST(names(error_of([&] { field<std::vector<int>>(j, "c.json", "l"); }), "'l'", "list"));

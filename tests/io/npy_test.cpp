@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(round_trip) {
     write_npy(f / "s.npy", {}, s);
     write_npy(f / "i.npy", view<std::int64_t const, 1>{i.data(), {2}});
     npy_array const a(f / "d.npy"), b(f / "s.npy"), c(f / "i.npy");
-    BOOST_TEST(a.shape == (std::vector<attnlab::index>{2, 3}), boost::test_tools::per_element());
+    BOOST_TEST(a.shape == (std::vector<attnlab::index_t>{2, 3}), boost::test_tools::per_element());
     BOOST_TEST(a.dtype == "<f8");
     BOOST_TEST(a.as<double>() == d, boost::test_tools::per_element());
     BOOST_TEST(b.shape.empty());
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(every_type_and_both_versions) {
         return npy_array(f.write(text("x.npy", f.count()), file_of(header_of(descr, "(1,)"), data, version)));
     };
     BOOST_TEST(first("'<u2'", "\xff\xff", 1).as<int>().at(0) == 65535);
-    BOOST_TEST(first("'<u4'", "\xff\xff\xff\xff", 2).as<attnlab::index>().at(0) == 4294967295);
+    BOOST_TEST(first("'<u4'", "\xff\xff\xff\xff", 2).as<attnlab::index_t>().at(0) == 4294967295);
     BOOST_TEST(first("'<i4'", "\xff\xff\xff\xff", 2).as<double>().at(0) == -1);
     BOOST_TEST(first("'<i8'", std::string("\x02\0\0\0\0\0\0\0", 8), 1).as<std::uint16_t>().at(0) == 2);
     BOOST_TEST(first("'<f4'", std::string("\0\0\x80\x3f", 4), 1).as<float>().at(0) == 1);

@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(round_trip_is_bit_for_bit) {
     BOOST_TEST(std::bit_cast<std::uint32_t>(read<float>(r, "a\"\\\xc3\xa9", 3)[2]) == 0x7FC12345u);
     BOOST_TEST(read<double>(r, "b", 2) == b, boost::test_tools::per_element());
     BOOST_TEST(read<std::int64_t>(r, "c", 2) == c, boost::test_tools::per_element());
-    BOOST_TEST(r.at("c").shape == (std::vector<attnlab::index>{1, 2}), boost::test_tools::per_element());
+    BOOST_TEST(r.at("c").shape == (std::vector<attnlab::index_t>{1, 2}), boost::test_tools::per_element());
     BOOST_TEST(r.at("none").bytes.empty());
     BOOST_TEST(r.at("scalar").shape.empty());
     for (auto const& t : r.tensors()) BOOST_TEST(reinterpret_cast<std::uintptr_t>(t.bytes.data()) % (t.dtype == "F32" ? 4 : 8) == 0u);

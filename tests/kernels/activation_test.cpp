@@ -15,9 +15,9 @@ using attnlab::cpu, attnlab::gelu_form, attnlab::ref, attnlab::tensor;
 
 constexpr gelu_form forms[]{gelu_form::exact, gelu_form::tanh};
 
-tensor<double, 1> grid(attnlab::index n) {
+tensor<double, 1> grid(attnlab::index_t n) {
     tensor<double, 1> x({n});
-    for (attnlab::index i = 0; i < n; ++i)
+    for (attnlab::index_t i = 0; i < n; ++i)
         x(i) = static_cast<float>(n == 1 ? 0.7 : -9 + 18 * static_cast<double>(i) / static_cast<double>(n - 1));
     return x;
 }
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
 
 BOOST_AUTO_TEST_CASE(cpu_against_ref) {
     for (auto form : forms)
-        for (attnlab::index n : {1, 15, 16, 17, 4097, 20011}) {
+        for (attnlab::index_t n : {1, 15, 16, 17, 4097, 20011}) {
             auto const x = grid(n), dy = random<1>({n}, 1);
             tensor<double, 1> y({n}), dx({n});
             gelu_forward(ref{}, form, x, y);
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(exact_keeps_its_digits_in_the_lower_tail) {
     gelu_forward(ref{}, gelu_form::exact, x, y);
     gelu_forward(cpu{}, gelu_form::exact, narrow(x), yf);
     double worst = 0;
-    for (attnlab::index i = 0; i < 5000; ++i) worst = std::max(worst, std::abs(yf(i) / y(i) - 1));
+    for (attnlab::index_t i = 0; i < 5000; ++i) worst = std::max(worst, std::abs(yf(i) / y(i) - 1));
     BOOST_TEST(worst < 4e-6);
 }
 
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(same_bits_on_any_threads) {
 }
 
 BOOST_AUTO_TEST_CASE(add_adds) {
-    for (attnlab::index n : {1, 17, 100000}) {
+    for (attnlab::index_t n : {1, 17, 100000}) {
         auto const x = random<1>({n}, 5);
         auto y = random<1>({n}, 6);
         auto const first = y(0);

@@ -15,10 +15,10 @@
 namespace attnlab::testing {
 
 struct attention_sizes {
-    index B, H, T, D, width;  ///< width: C of the layer's input
+    index_t B, H, T, D, width;  ///< width: C of the layer's input
     double scale;
     length_rule rule = length_rule::sequence;
-    index trained_length = 0;
+    index_t trained_length = 0;
 };
 
 /// What goes in, in double; a float device reads it narrowed.
@@ -44,10 +44,10 @@ enum class attention_layout { separate, packed };
 /// The four axes of (B, H, T, D) walked once: `body(b, h, t, c)`.
 template <class Body>
 void each_element(attention_sizes const& n, Body body) {
-    for (index b = 0; b < n.B; ++b)
-        for (index h = 0; h < n.H; ++h)
-            for (index t = 0; t < n.T; ++t)
-                for (index c = 0; c < n.D; ++c) body(b, h, t, c);
+    for (index_t b = 0; b < n.B; ++b)
+        for (index_t h = 0; h < n.H; ++h)
+            for (index_t t = 0; t < n.T; ++t)
+                for (index_t c = 0; c < n.D; ++c) body(b, h, t, c);
 }
 
 /// Storage of rows that a kernel sees as heads.
@@ -55,30 +55,30 @@ template <class S>
 class head_storage {
 public:
     /// `count` arrays of (B, H, T, D), side by side in the packed layout.
-    head_storage(attention_sizes const& n, attention_layout layout, index count) : n_(n), layout_(layout), count_(count) {
+    head_storage(attention_sizes const& n, attention_layout layout, index_t count) : n_(n), layout_(layout), count_(count) {
         all_.resize(static_cast<std::size_t>(count * n.B * n.H * n.T * n.D), S(7));  // kernels must not count on zeros
     }
-    heads<S> part(index i) {
-        index const each = n_.H * n_.D;
+    heads<S> part(index_t i) {
+        index_t const each = n_.H * n_.D;
         if (layout_ == attention_layout::packed)
             return merged_heads(view<S, 3>(all_.data(), {n_.B, n_.T, count_ * each}), n_.D, i * each);
         return separate_heads(view<S, 4>(all_.data() + i * n_.B * n_.T * each, {n_.B, n_.H, n_.T, n_.D}));
     }
-    void put(index i, tensor<double, 4> const& from) {
+    void put(index_t i, tensor<double, 4> const& from) {
         auto const to = part(i);
-        each_element(n_, [&](index b, index h, index t, index c) { to.row(b, h, t)[c] = static_cast<S>(from(b, h, t, c)); });
+        each_element(n_, [&](index_t b, index_t h, index_t t, index_t c) { to.row(b, h, t)[c] = static_cast<S>(from(b, h, t, c)); });
     }
-    tensor<S, 4> take(index i) {
+    tensor<S, 4> take(index_t i) {
         auto const from = part(i);
         tensor<S, 4> out({n_.B, n_.H, n_.T, n_.D});
-        each_element(n_, [&](index b, index h, index t, index c) { out(b, h, t, c) = from.row(b, h, t)[c]; });
+        each_element(n_, [&](index_t b, index_t h, index_t t, index_t c) { out(b, h, t, c) = from.row(b, h, t)[c]; });
         return out;
     }
 
 private:
     attention_sizes n_;
     attention_layout layout_;
-    index count_;
+    index_t count_;
     buffer<S> all_;
 };
 
@@ -131,8 +131,8 @@ attention_results<typename Device::scalar> run_attention(attention_inputs const&
 
 /// How many numbers each of the policy's parameters has.
 template <class Policy>
-std::vector<index> parameter_sizes(attention_sizes const& n) {
-    std::vector<index> out;
+std::vector<index_t> parameter_sizes(attention_sizes const& n) {
+    std::vector<index_t> out;
     std::apply([&](auto const&... e) { (out.push_back(n.H * e.per_head({n.H, n.D, n.width})), ...); }, Policy::parameters);
     return out;
 }

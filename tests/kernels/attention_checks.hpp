@@ -28,16 +28,16 @@ inline std::vector<any_mask::kind> const every_mask{any_mask::causal, any_mask::
 template <class Policy>
 attention_inputs random_inputs(attention_sizes n, std::uint64_t seed, double grid, double deviation = 1) {
     attention_inputs in{n, {}, {}, {}, {}, {}, {}};
-    std::array<index, 4> const rows{n.B, n.H, n.T, n.D};
+    std::array<index_t, 4> const rows{n.B, n.H, n.T, n.D};
     in.q = random(rows, seed + 1, deviation), in.k = random(rows, seed + 2, deviation);
     in.v = random(rows, seed + 3), in.dy = random(rows, seed + 4);
     in.input = random(std::array{n.B, n.T, n.width}, seed + 5);
-    for (index size : parameter_sizes<Policy>(n)) {
+    for (index_t size : parameter_sizes<Policy>(n)) {
         auto const p = random(std::array{size}, seed + 6 + in.parameters.size());
         in.parameters.emplace_back(p.data(), p.data() + size);
     }
     if (grid > 0)
-        each_element(n, [&](index b, index h, index t, index c) {
+        each_element(n, [&](index_t b, index_t h, index_t t, index_t c) {
             auto const odd = [](double x) { return 2 * std::floor(x / 2) + 1; };
             auto const even = [](double x) { return 2 * std::round(x / 2); };
             double &q = in.q(b, h, t, c), &k = in.k(b, h, t, c);
@@ -46,7 +46,7 @@ attention_inputs random_inputs(attention_sizes n, std::uint64_t seed, double gri
         });
     return in;
 }
-inline attention_sizes sizes(index B, index H, index T, index D) {
+inline attention_sizes sizes(index_t B, index_t H, index_t T, index_t D) {
     return {B, H, T, D, H * D + 3, 1 / std::sqrt(static_cast<double>(D))};
 }
 
@@ -65,7 +65,7 @@ void check_near(std::string const& what, Found const& found, Expected const& exp
     for (double e : expected) squares += e * e;
     double const typical = std::sqrt(squares / static_cast<double>(std::size(expected)));
     auto f = found.begin();
-    index i = 0;
+    index_t i = 0;
     for (double const e : expected) {
         double const x = static_cast<double>(*f++);
         if (!(std::abs(x - e) <= tolerance * (std::abs(e) + typical + unit))) {
@@ -122,8 +122,8 @@ void check_differences() {
 template <class Policy>
 void check_sizes() {
     for (auto mask : every_mask)
-        for (index T : {1, 2, 15, 16, 17, 37, 64, 65, 129})
-            for (index D : {1, 7, 8, 13, 16, 64}) {
+        for (index_t T : {1, 2, 15, 16, 17, 37, 64, 65, 129})
+            for (index_t D : {1, 7, 8, 13, 16, 64}) {
                 with_mask const chosen(mask);
                 auto n = sizes(T < 64 ? 2 : 1, 2, T, D);
                 auto const all = rules<Policy>();
@@ -142,9 +142,9 @@ void check_large_scores() {
         with_mask const chosen(mask);
         auto const in = random_inputs<Policy>(sizes(1, 2, 70, 8), 30, 1.0 / 20, 60);
         double largest = 0;
-        for (index i = 0; i < in.n.T; ++i) {
+        for (index_t i = 0; i < in.n.T; ++i) {
             double s = 0;
-            for (index c = 0; c < in.n.D; ++c) s += in.n.scale * in.q(0, 0, i, c) * in.k(0, 0, i, c);
+            for (index_t c = 0; c < in.n.D; ++c) s += in.n.scale * in.q(0, 0, i, c) * in.k(0, 0, i, c);
             largest = std::max(largest, std::abs(s));
         }
         BOOST_TEST(largest > 8000);
@@ -166,13 +166,13 @@ void check_zero_queries() {
 /// Rows whose bits are those of `clean`, and rows that hold a NaN: one or the other, by whether the row is `hit`.
 template <class S, class Hit>
 void check_rows(char const* what, tensor<S, 4> const& y, tensor<S, 4> const& clean, Hit hit) {
-    for (index b = 0; b < y.shape(0); ++b)
-        for (index h = 0; h < y.shape(1); ++h)
-            for (index t = 0; t < y.shape(2); ++t) {
+    for (index_t b = 0; b < y.shape(0); ++b)
+        for (index_t h = 0; h < y.shape(1); ++h)
+            for (index_t t = 0; t < y.shape(2); ++t) {
                 auto const same =
                     std::memcmp(&y(b, h, t, 0), &clean(b, h, t, 0), static_cast<std::size_t>(y.shape(3)) * sizeof(S)) == 0;
                 bool nan = false;
-                for (index c = 0; c < y.shape(3); ++c) nan = nan || std::isnan(y(b, h, t, c));
+                for (index_t c = 0; c < y.shape(3); ++c) nan = nan || std::isnan(y(b, h, t, c));
                 if (hit(b, h, t) ? !nan : !same) {
                     BOOST_ERROR(what << ": row " << b << "," << h << "," << t << (nan ? " is NaN" : " is a number")
                                      << ", expected the other");
@@ -190,8 +190,8 @@ void check_nan() {
         with_mask const chosen(mask);
         auto const in = random_inputs<Policy>(sizes(2, 2, 70, 8), 40, 8);
         auto const clean = run_attention<Policy, Device>(in).y;
-        index const at = 36, T = in.n.T;  // seen by a row of the gaps too
-        auto const sees = [&](index b, index h, index t) {
+        index_t const at = 36, T = in.n.T;  // seen by a row of the gaps too
+        auto const sees = [&](index_t b, index_t h, index_t t) {
             auto const keys = any_mask::keys(t, T);
             return b == 1 && h == 0 && keys.begin <= at && at < keys.end;
         };
@@ -200,7 +200,7 @@ void check_nan() {
             (broken.*x)(1, 0, at, 3) = nan;
             BOOST_TEST_CONTEXT("mask " << mask) check_rows(what, run_attention<Policy, Device>(broken).y, clean, hit);
         };
-        check("q", &attention_inputs::q, [&](index b, index h, index t) { return b == 1 && h == 0 && t == at; });
+        check("q", &attention_inputs::q, [&](index_t b, index_t h, index_t t) { return b == 1 && h == 0 && t == at; });
         check("k", &attention_inputs::k, sees);
         check("v", &attention_inputs::v, sees);
     }
@@ -212,19 +212,19 @@ void check_causality() {
     for (auto mask : {any_mask::causal, any_mask::window, any_mask::gaps}) {
         with_mask const chosen(mask);
         auto const in = random_inputs<Policy>(sizes(1, 2, 70, 8), 50, 0), other = random_inputs<Policy>(in.n, 60, 0);
-        index const from = 41;
+        index_t const from = 41;
         auto changed = in;
         changed.dy = other.dy;
-        each_element(in.n, [&](index b, index h, index t, index c) {
+        each_element(in.n, [&](index_t b, index_t h, index_t t, index_t c) {
             if (t >= from)
                 changed.q(b, h, t, c) = other.q(b, h, t, c), changed.k(b, h, t, c) = other.k(b, h, t, c),
                                    changed.v(b, h, t, c) = other.v(b, h, t, c);
         });
-        for (index t = from; t < in.n.T; ++t)
-            for (index c = 0; c < in.n.width; ++c) changed.input(0, t, c) = other.input(0, t, c);
+        for (index_t t = from; t < in.n.T; ++t)
+            for (index_t c = 0; c < in.n.width; ++c) changed.input(0, t, c) = other.input(0, t, c);
         auto const before = run_attention<Policy, Device>(in).y, after = run_attention<Policy, Device>(changed).y;
-        for (index h = 0; h < 2; ++h)
-            for (index t = 0; t < in.n.T; ++t) {
+        for (index_t h = 0; h < 2; ++h)
+            for (index_t t = 0; t < in.n.T; ++t) {
                 bool const same = std::memcmp(&before(0, h, t, 0), &after(0, h, t, 0), 8 * sizeof(before(0, h, t, 0))) == 0;
                 // A row that sees nothing does not change with what it would have seen.
                 if (same != (t < from) && !(mask == any_mask::gaps && t % 3 == 1))
@@ -262,7 +262,7 @@ void check_empty_rows(Expected expected) {
     auto const in = random_inputs<Policy>(sizes(2, 2, 19, 8), 80, 0);
     auto const out = run_attention<Policy, Device>(in);
     std::size_t wrong = 0;
-    each_element(in.n, [&](index b, index h, index t, index c) {
+    each_element(in.n, [&](index_t b, index_t h, index_t t, index_t c) {
         wrong += !(std::abs(static_cast<double>(out.y(b, h, t, c)) - expected(in, h, c)) < 1e-6);
         wrong += out.dq(b, h, t, c) != 0 || out.dk(b, h, t, c) != 0 || out.dv(b, h, t, c) != 0;
     });
@@ -270,11 +270,11 @@ void check_empty_rows(Expected expected) {
 }
 
 /// What an empty row gives by itself.
-inline constexpr auto nothing = [](attention_inputs const&, index, index) { return 0.0; };
+inline constexpr auto nothing = [](attention_inputs const&, index_t, index_t) { return 0.0; };
 /// Row h of the policy's I-th parameter.
 template <std::size_t I>
 inline constexpr auto of_parameter =
-    [](attention_inputs const& in, index h, index c) { return in.parameters[I][static_cast<std::size_t>(h * in.n.D + c)]; };
+    [](attention_inputs const& in, index_t h, index_t c) { return in.parameters[I][static_cast<std::size_t>(h * in.n.D + c)]; };
 
 /// The weights over the keys and the slot's share make 1.
 template <class Policy, class Device>
@@ -284,13 +284,13 @@ void check_shares() {
         auto const in = random_inputs<Policy>(sizes(2, 2, 37, 8), 90, 0);
         auto const out = run_attention<Policy, Device>(in);
         double worst = 0, smallest_slot = 1, largest_slot = 0;
-        for (index b = 0; b < 2; ++b)
-            for (index h = 0; h < 2; ++h)
-                for (index i = 0; i < in.n.T; ++i) {
+        for (index_t b = 0; b < 2; ++b)
+            for (index_t h = 0; h < 2; ++h)
+                for (index_t i = 0; i < in.n.T; ++i) {
                     double sum = out.slot(b, h, i);
                     smallest_slot = std::min(smallest_slot, sum), largest_slot = std::max(largest_slot, sum);
                     auto const keys = any_mask::keys(i, in.n.T);
-                    for (index j = 0; j < in.n.T; ++j) {
+                    for (index_t j = 0; j < in.n.T; ++j) {
                         sum += out.pattern(b, h, i, j);
                         if ((j < keys.begin || j >= keys.end) && out.pattern(b, h, i, j) != 0) worst = 1;
                     }

@@ -13,18 +13,17 @@
 BOOST_AUTO_TEST_SUITE(attention_masks)
 
 using namespace attnlab;
-using attnlab::index;  // strings.h has one too
 using namespace attnlab::testing;
 
 namespace {
 
 attention_inputs inputs() {
     attention_inputs in{{2, 2, 150, 16, 8, 0.25}, {}, {}, {}, {}, {}, {}};
-    std::array<index, 4> const rows{2, 2, 150, 16};
+    std::array<index_t, 4> const rows{2, 2, 150, 16};
     in.q = random(rows, 1), in.k = random(rows, 2), in.v = random(rows, 3), in.dy = random(rows, 4);
-    in.input = random(std::array<index, 3>{2, 150, 8}, 5);
+    in.input = random(std::array<index_t, 3>{2, 150, 8}, 5);
     for (std::uint64_t seed : {6u, 7u}) {
-        auto const p = random(std::array<index, 1>{32}, seed);
+        auto const p = random(std::array<index_t, 1>{32}, seed);
         in.parameters.emplace_back(p.data(), p.data() + 32);
     }
     return in;
@@ -44,7 +43,7 @@ void check_same(any_mask::kind kind) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(keys_of_each_mask) {
-    auto const is = [](key_range k, index begin, index end) { return k.begin == begin && k.end == end; };
+    auto const is = [](key_range k, index_t begin, index_t end) { return k.begin == begin && k.end == end; };
     BOOST_TEST((is(attnlab::causal::keys(0, 9), 0, 1) && is(attnlab::causal::keys(8, 9), 0, 9)));
     BOOST_TEST((is(attnlab::full::keys(0, 9), 0, 9) && is(attnlab::full::keys(8, 9), 0, 9)));
     BOOST_TEST((is(sliding_window<3>::keys(0, 9), 0, 1) && is(sliding_window<3>::keys(2, 9), 0, 3) &&

@@ -15,9 +15,9 @@ using namespace attnlab::testing;
 using attnlab::cpu, attnlab::ref, attnlab::tensor, attnlab::view;
 
 /// Tokens with many repeats: every sixth is the same.
-tensor<std::int32_t, 2> tokens_of(attnlab::index b, attnlab::index t, std::uint64_t vocabulary) {
+tensor<std::int32_t, 2> tokens_of(attnlab::index_t b, attnlab::index_t t, std::uint64_t vocabulary) {
     tensor<std::int32_t, 2> out({b, t});
-    for (attnlab::index i = 0; i < out.size(); ++i)
+    for (attnlab::index_t i = 0; i < out.size(); ++i)
         out.data()[i] = i % 6 ? static_cast<std::int32_t>(attnlab::rng::bits(1, static_cast<std::uint64_t>(i)) % vocabulary) : 2;
     return out;
 }
@@ -25,9 +25,9 @@ tensor<std::int32_t, 2> tokens_of(attnlab::index b, attnlab::index t, std::uint6
 BOOST_AUTO_TEST_SUITE(embedding)
 
 BOOST_AUTO_TEST_CASE(cpu_and_ref_are_the_definition) {
-    for (attnlab::index c : widths)
-        for (auto [b, t] : {std::pair<attnlab::index, attnlab::index>{1, 1}, {3, 5}}) {
-            attnlab::index const v = 4, p = 6;
+    for (attnlab::index_t c : widths)
+        for (auto [b, t] : {std::pair<attnlab::index_t, attnlab::index_t>{1, 1}, {3, 5}}) {
+            attnlab::index_t const v = 4, p = 6;
             auto const tokens = tokens_of(b, t, 4);
             auto const wte = random<2>({v, c}, 1), wpe = random<2>({p, c}, 2);
             auto const dy = random<3>({b, t, c}, 3);
@@ -35,9 +35,9 @@ BOOST_AUTO_TEST_CASE(cpu_and_ref_are_the_definition) {
             auto dwte = random<2>({v, c}, 4), dwpe = random<2>({p, c}, 5);
             auto dwte_f = narrow(dwte), dwpe_f = narrow(dwpe);
             auto expected_dwte = dwte, expected_dwpe = dwpe;
-            for (attnlab::index i = 0; i < b; ++i)
-                for (attnlab::index j = 0; j < t; ++j)
-                    for (attnlab::index k = 0; k < c; ++k) {
+            for (attnlab::index_t i = 0; i < b; ++i)
+                for (attnlab::index_t j = 0; j < t; ++j)
+                    for (attnlab::index_t k = 0; k < c; ++k) {
                         expected(i, j, k) = wte(tokens(i, j), k) + wpe(j, k);
                         expected_dwte(tokens(i, j), k) += dy(i, j, k);
                         expected_dwpe(j, k) += dy(i, j, k);

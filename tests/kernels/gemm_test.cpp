@@ -14,12 +14,12 @@ using namespace attnlab::testing;
 using attnlab::cpu, attnlab::ref;
 
 /// The definition, one element at a time.
-attnlab::tensor<double, 2> product(bool ta, bool tb, attnlab::index k, double alpha, attnlab::tensor<double, 2> const& a,
+attnlab::tensor<double, 2> product(bool ta, bool tb, attnlab::index_t k, double alpha, attnlab::tensor<double, 2> const& a,
                                    attnlab::tensor<double, 2> const& b, double beta, attnlab::tensor<double, 2> c) {
-    for (attnlab::index i = 0; i < c.shape(0); ++i)
-        for (attnlab::index j = 0; j < c.shape(1); ++j) {
+    for (attnlab::index_t i = 0; i < c.shape(0); ++i)
+        for (attnlab::index_t j = 0; j < c.shape(1); ++j) {
             double sum = 0;
-            for (attnlab::index l = 0; l < k; ++l) sum += (ta ? a(l, i) : a(i, l)) * (tb ? b(j, l) : b(l, j));
+            for (attnlab::index_t l = 0; l < k; ++l) sum += (ta ? a(l, i) : a(i, l)) * (tb ? b(j, l) : b(l, j));
             c(i, j) = alpha * sum + beta * c(i, j);
         }
     return c;
@@ -29,7 +29,7 @@ BOOST_AUTO_TEST_SUITE(gemm)
 
 BOOST_AUTO_TEST_CASE(all_forms_on_both_devices) {
     struct {
-        attnlab::index m, n, k;
+        attnlab::index_t m, n, k;
     } const sizes[]{{1, 1, 1}, {1, 17, 5}, {33, 1, 8}, {7, 9, 1}, {65, 40, 130}, {512, 64, 100}};
     for (auto [m, n, k] : sizes)
         for (bool ta : {false, true})
@@ -62,8 +62,8 @@ BOOST_AUTO_TEST_CASE(nan_goes_through) {
     attnlab::tensor<float, 2> const b({3, 5}, 0.0f);
     a(2, 1) = std::numeric_limits<float>::quiet_NaN();
     attnlab::gemm(cpu{}, false, false, 4, 5, 3, 1.0f, a.data(), 3, b.data(), 5, 0.0f, c.data(), 5);
-    for (attnlab::index i = 0; i < 4; ++i)
-        for (attnlab::index j = 0; j < 5; ++j) BOOST_TEST(std::isnan(c(i, j)) == (i == 2));
+    for (attnlab::index_t i = 0; i < 4; ++i)
+        for (attnlab::index_t j = 0; j < 5; ++j) BOOST_TEST(std::isnan(c(i, j)) == (i == 2));
 }
 
 BOOST_AUTO_TEST_CASE(rows_longer_than_the_matrix) {
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(rows_longer_than_the_matrix) {
     attnlab::tensor<float, 2> cf({6, 7}, -1.0f);
     attnlab::gemm(cpu{}, false, true, 6, 5, 3, 1.0f, af.data(), 8, bf.data(), 8, 0.0f, cf.data(), 7);
     BOOST_TEST(c(2, 3) == a(2, 0) * b(3, 0) + a(2, 1) * b(3, 1) + a(2, 2) * b(3, 2), boost::test_tools::tolerance(1e-13));
-    for (attnlab::index i = 0; i < 6; ++i) BOOST_TEST((c(i, 5) == -1 && c(i, 6) == -1));
+    for (attnlab::index_t i = 0; i < 6; ++i) BOOST_TEST((c(i, 5) == -1 && c(i, 6) == -1));
     check_close(cf, c);
 }
 
@@ -99,13 +99,13 @@ BOOST_AUTO_TEST_CASE(threads_change_rounding_at_most) {
     BOOST_TEST(same_bits(one, run(1)));
     BOOST_TEST(same_bits(two, run(2)));
     attnlab::tensor<double, 2> expected(one.shape());
-    for (attnlab::index i = 0; i < one.size(); ++i) expected.data()[i] = one.data()[i];
+    for (attnlab::index_t i = 0; i < one.size(); ++i) expected.data()[i] = one.data()[i];
     check_close(two, expected, 1e-6);
 }
 
 BOOST_AUTO_TEST_CASE(a_leading_dimension_too_large_for_the_library_is_refused) {
     double d = 0;
-    auto const huge = attnlab::index{1} << 40;
+    auto const huge = attnlab::index_t{1} << 40;
     BOOST_CHECK_THROW(attnlab::gemm(ref{}, false, false, 1, 1, 1, 1.0, &d, huge, &d, 1, 0.0, &d, 1), attnlab::error);
 }
 

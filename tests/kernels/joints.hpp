@@ -60,9 +60,9 @@ struct all_functions {
 struct any_mask {
     enum kind { causal, full, window, gaps, none };
     static inline kind now = causal;
-    static inline index width = 5;
+    static inline index_t width = 5;
 
-    static key_range keys(index i, index T) {
+    static key_range keys(index_t i, index_t T) {
         switch (now) {
             case causal:
                 return {0, i + 1};

@@ -13,7 +13,7 @@ using namespace attnlab::testing;
 using attnlab::cpu, attnlab::ref, attnlab::tensor;
 
 struct size {
-    attnlab::index n, in, out;
+    attnlab::index_t n, in, out;
 };
 size const sizes[]{{1, 1, 1}, {1, 5, 3}, {9, 1, 4}, {9, 4, 1}, {37, 19, 23}, {200, 64, 33}};
 
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(backward_cpu_against_ref) {
 
 BOOST_AUTO_TEST_CASE(ref_backward_against_differences) {
     for (auto const& s : {size{1, 1, 1}, size{5, 4, 3}}) {
-        attnlab::index const n = s.n, in = s.in, out = s.out;  // a lambda may not capture a structured binding (clang 14)
+        attnlab::index_t const n = s.n, in = s.in, out = s.out;  // a lambda may not capture a structured binding (clang 14)
         auto x = random<2>({n, in}, 1), w = random<2>({out, in}, 2);
         auto bias = random<1>({out}, 3);
         auto const dy = random<2>({n, out}, 4);
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(nan_goes_through) {
     tensor<float, 2> const w({5, 4}, 1.0f);
     x(1, 2) = std::numeric_limits<float>::quiet_NaN();
     linear_forward(cpu{}, x, w, nullptr, y);
-    for (attnlab::index i = 0; i < 3; ++i) BOOST_TEST(std::isnan(y(i, 3)) == (i == 1));
+    for (attnlab::index_t i = 0; i < 3; ++i) BOOST_TEST(std::isnan(y(i, 3)) == (i == 1));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

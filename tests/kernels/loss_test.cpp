@@ -17,9 +17,9 @@ using namespace attnlab::testing;
 using attnlab::cpu, attnlab::ref, attnlab::tensor;
 
 /// Every third target is left out.
-std::vector<std::int32_t> targets_of(attnlab::index n, attnlab::index v) {
+std::vector<std::int32_t> targets_of(attnlab::index_t n, attnlab::index_t v) {
     std::vector<std::int32_t> out;
-    for (attnlab::index i = 0; i < n; ++i) out.push_back(i % 3 == 2 ? -1 : static_cast<std::int32_t>((7 * i + 3) % v));
+    for (attnlab::index_t i = 0; i < n; ++i) out.push_back(i % 3 == 2 ? -1 : static_cast<std::int32_t>((7 * i + 3) % v));
     return out;
 }
 
@@ -40,8 +40,8 @@ BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
 }
 
 BOOST_AUTO_TEST_CASE(cpu_against_ref) {
-    for (attnlab::index v : {1, 2, 7, 16, 17, 64, 65, 1023, 1025, 5000})
-        for (attnlab::index n : {1, 10}) {
+    for (attnlab::index_t v : {1, 2, 7, 16, 17, 64, 65, 1023, 1025, 5000})
+        for (attnlab::index_t n : {1, 10}) {
             auto logits = random<2>({n, v}, 1, 3);
             auto logits_f = narrow(logits);
             auto const before = logits_f;
@@ -80,7 +80,7 @@ void extremes() {
     tensor<scalar, 2> logits({4, 20}, scalar{0});
     logits(0, 3) = 10000;
     logits(1, 4) = 10000;
-    for (attnlab::index j = 0; j < 20; ++j) logits(2, j) = -10000;
+    for (attnlab::index_t j = 0; j < 20; ++j) logits(2, j) = -10000;
     logits(3, 0) = -std::numeric_limits<scalar>::infinity();
     std::int32_t const targets[]{3, 3, 3, 3};
     tensor<double, 1> losses({4});
@@ -117,14 +117,14 @@ void ignores_and_refuses() {
 template <class Device>
 void passes_nan() {
     using scalar = typename Device::scalar;
-    for (attnlab::index at : {0, 5, 15, 16, 20}) {
+    for (attnlab::index_t at : {0, 5, 15, 16, 20}) {
         tensor<scalar, 2> logits({2, 21}, scalar{1});
         logits(1, at) = std::numeric_limits<scalar>::quiet_NaN();
         std::int32_t const targets[]{2, 2};
         tensor<double, 1> losses({2});
         cross_entropy(Device{}, *logits, targets, scalar{1}, true, losses.data());
         BOOST_TEST((!std::isnan(losses(0)) && std::isnan(losses(1))));
-        for (attnlab::index j = 0; j < 21; ++j) BOOST_TEST((!std::isnan(logits(0, j)) && std::isnan(logits(1, j))));
+        for (attnlab::index_t j = 0; j < 21; ++j) BOOST_TEST((!std::isnan(logits(0, j)) && std::isnan(logits(1, j))));
     }
 }
 

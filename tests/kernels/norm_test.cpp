@@ -28,8 +28,8 @@ BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
 }
 
 BOOST_AUTO_TEST_CASE(forward_cpu_against_ref) {
-    for (attnlab::index c : widths)
-        for (attnlab::index n : {1, 13})
+    for (attnlab::index_t c : widths)
+        for (attnlab::index_t n : {1, 13})
             for (bool with_bias : {true, false}) {
                 auto const x = random<2>({n, c}, 1);
                 auto const weight = random<1>({c}, 2), bias = random<1>({c}, 3);
@@ -50,9 +50,9 @@ BOOST_AUTO_TEST_CASE(forward_cpu_against_ref) {
 BOOST_AUTO_TEST_CASE(a_massive_element_and_a_far_mean) {
     auto x = random<2>({3, 70}, 1);
     x(0, 5) = 3000;                                             // an activation outlier
-    for (attnlab::index j = 0; j < 70; ++j) x(1, j) += 4096.0;  // variance by E[x^2] - E[x]^2 would be lost
+    for (attnlab::index_t j = 0; j < 70; ++j) x(1, j) += 4096.0;  // variance by E[x^2] - E[x]^2 would be lost
     auto const rounded = narrow(x);
-    for (attnlab::index i = 0; i < x.size(); ++i) x.data()[i] = rounded.data()[i];
+    for (attnlab::index_t i = 0; i < x.size(); ++i) x.data()[i] = rounded.data()[i];
     tensor<double, 1> const weight({70}, 1.0);
     tensor<double, 2> y({3, 70});
     tensor<double, 1> mean({3}), rstd({3});
@@ -67,8 +67,8 @@ BOOST_AUTO_TEST_CASE(a_massive_element_and_a_far_mean) {
 }
 
 BOOST_AUTO_TEST_CASE(backward_cpu_against_ref) {
-    for (attnlab::index c : widths)
-        for (attnlab::index n : {1, 140})
+    for (attnlab::index_t c : widths)
+        for (attnlab::index_t n : {1, 140})
             for (bool with_bias : {true, false}) {
                 auto const x = random<2>({n, c}, 1), dy = random<2>({n, c}, 2);
                 auto const weight = random<1>({c}, 3);
@@ -92,8 +92,8 @@ BOOST_AUTO_TEST_CASE(backward_cpu_against_ref) {
 }
 
 BOOST_AUTO_TEST_CASE(ref_backward_against_differences) {
-    for (attnlab::index c : {2, 7}) {
-        attnlab::index const n = 3;
+    for (attnlab::index_t c : {2, 7}) {
+        attnlab::index_t const n = 3;
         auto x = random<2>({n, c}, 1);
         auto weight = random<1>({c}, 2), bias = random<1>({c}, 3);
         auto const dy = random<2>({n, c}, 4);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(ref_backward_against_differences) {
 }
 
 BOOST_AUTO_TEST_CASE(same_bits_on_any_threads) {
-    attnlab::index const n = 3000, c = 50;
+    attnlab::index_t const n = 3000, c = 50;
     auto const x = narrow(random<2>({n, c}, 1)), dy = narrow(random<2>({n, c}, 2));
     auto const weight = narrow(random<1>({c}, 3));
     auto const run = [&](int threads) {
@@ -139,8 +139,8 @@ BOOST_AUTO_TEST_CASE(nan_stays_in_its_row) {
     tensor<float, 1> const weight({20}, 1.0f);
     tensor<float, 1> mean({3}), rstd({3});
     layer_norm_forward(cpu{}, x, weight.data(), nullptr, static_cast<float>(eps), x, mean.data(), rstd.data());
-    for (attnlab::index i = 0; i < 3; ++i)
-        for (attnlab::index j = 0; j < 20; ++j) BOOST_TEST(std::isnan(x(i, j)) == (i == 1));
+    for (attnlab::index_t i = 0; i < 3; ++i)
+        for (attnlab::index_t j = 0; j < 20; ++j) BOOST_TEST(std::isnan(x(i, j)) == (i == 1));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -13,20 +13,20 @@ using namespace attnlab::testing;
 BOOST_AUTO_TEST_SUITE(rows)
 
 BOOST_AUTO_TEST_CASE(each_row_visits_every_row_once) {
-    for (attnlab::index cost : {1, 1 << 20})
+    for (attnlab::index_t cost : {1, 1 << 20})
         with_threads(2, [=] {
             std::vector<int> visits(1001, 0);
-            attnlab::each_row(1001, cost, [&](attnlab::index i) { ++visits[static_cast<std::size_t>(i)]; });
+            attnlab::each_row(1001, cost, [&](attnlab::index_t i) { ++visits[static_cast<std::size_t>(i)]; });
             BOOST_TEST(visits == std::vector<int>(1001, 1));
             return 0;
         });
 }
 
 BOOST_AUTO_TEST_CASE(threads_only_where_they_pay) {
-    auto const team = [](attnlab::index n, attnlab::index cost) {
+    auto const team = [](attnlab::index_t n, attnlab::index_t cost) {
         return with_threads(2, [=] {
             int size = 0;
-            attnlab::each_row(n, cost, [&](attnlab::index i) {
+            attnlab::each_row(n, cost, [&](attnlab::index_t i) {
                 if (i == 0) size = omp_get_num_threads();
             });
             return size;
@@ -37,9 +37,9 @@ BOOST_AUTO_TEST_CASE(threads_only_where_they_pay) {
 }
 
 BOOST_AUTO_TEST_CASE(each_element_covers_all) {
-    for (attnlab::index n : {0, 1, 4095, 4096, 4097, 200000}) {
+    for (attnlab::index_t n : {0, 1, 4095, 4096, 4097, 200000}) {
         attnlab::tensor<float, 1> x({n}, 1.0f);
-        attnlab::each_element(n, [&](attnlab::index i, auto part) {
+        attnlab::each_element(n, [&](attnlab::index_t i, auto part) {
             attnlab::store(x.data() + i, attnlab::load(x.data() + i, part) + 1.0f, part);
         });
         for (float v : *x) BOOST_REQUIRE_EQUAL(v, 2.0f);
@@ -47,8 +47,8 @@ BOOST_AUTO_TEST_CASE(each_element_covers_all) {
 }
 
 BOOST_AUTO_TEST_CASE(column_sums_of_any_height) {
-    for (attnlab::index n : {0, 1, 127, 128, 129, 8192, 8193, 20000}) {
-        auto const sums = attnlab::column_sums(n, 2, [](attnlab::index i, float* sum) {
+    for (attnlab::index_t n : {0, 1, 127, 128, 129, 8192, 8193, 20000}) {
+        auto const sums = attnlab::column_sums(n, 2, [](attnlab::index_t i, float* sum) {
             sum[0] += 1;
             sum[1] += static_cast<float>(i % 2);
         });

@@ -12,7 +12,7 @@ constexpr float infinity = std::numeric_limits<float>::infinity(), nan = std::nu
 
 attnlab::lanes counting(float first) {
     std::vector<float> v;
-    for (attnlab::index i = 0; i < attnlab::register_width; ++i) v.push_back(first + static_cast<float>(i));
+    for (attnlab::index_t i = 0; i < attnlab::register_width; ++i) v.push_back(first + static_cast<float>(i));
     return attnlab::load(v.data());
 }
 
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(fma_rounds_once) {
 BOOST_AUTO_TEST_CASE(folds) {
     auto const w = static_cast<float>(attnlab::register_width);
     BOOST_TEST(attnlab::hsum(counting(1)) == w * (w + 1) / 2);
-    for (attnlab::index at = 0; at < attnlab::register_width; ++at) {
+    for (attnlab::index_t at = 0; at < attnlab::register_width; ++at) {
         std::vector<float> v(attnlab::lanes::size, -3.0f);
         v[static_cast<std::size_t>(at)] = -2.0f;
         BOOST_TEST(attnlab::hmax(attnlab::load(v.data())) == -2.0f);
@@ -68,12 +68,12 @@ BOOST_AUTO_TEST_CASE(exp_at_the_ends) {
 }
 
 BOOST_AUTO_TEST_CASE(tails_touch_only_their_elements) {
-    for (attnlab::index n = 0; n < 3 * attnlab::register_width; ++n) {
+    for (attnlab::index_t n = 0; n < 3 * attnlab::register_width; ++n) {
         auto const size = static_cast<std::size_t>(n);
         std::vector<float> x(size, 2.0f), y(size + 1, 0.0f);
         y[size] = 42;
         attnlab::lanes sum = 0.0f, filled = 0.0f;
-        attnlab::each_lanes(n, [&](attnlab::index i, auto part) {
+        attnlab::each_lanes(n, [&](attnlab::index_t i, auto part) {
             attnlab::lanes const v = attnlab::load(x.data() + i, part);
             sum += v;
             filled += attnlab::load(x.data() + i, part, 1.0f);

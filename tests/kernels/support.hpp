@@ -18,9 +18,9 @@ namespace attnlab::testing {
 
 /// Normal numbers that a float holds exactly, so that both devices are given the same.
 template <std::size_t N>
-tensor<double, N> random(std::array<index, N> shape, std::uint64_t seed, double deviation = 1) {
+tensor<double, N> random(std::array<index_t, N> shape, std::uint64_t seed, double deviation = 1) {
     tensor<double, N> out(shape);
-    for (index i = 0; i < out.size(); ++i)
+    for (index_t i = 0; i < out.size(); ++i)
         out.data()[i] =
             static_cast<float>(deviation * rng::normal(rng::stream(seed, "kernel test"), static_cast<std::uint64_t>(i)));
     return out;
@@ -29,7 +29,7 @@ tensor<double, N> random(std::array<index, N> shape, std::uint64_t seed, double 
 template <std::size_t N>
 tensor<float, N> narrow(tensor<double, N> const& x) {
     tensor<float, N> out(x.shape());
-    for (index i = 0; i < x.size(); ++i) out.data()[i] = static_cast<float>(x.data()[i]);
+    for (index_t i = 0; i < x.size(); ++i) out.data()[i] = static_cast<float>(x.data()[i]);
     return out;
 }
 
@@ -40,7 +40,7 @@ void check_close(tensor<T, N> const& found, tensor<double, N> const& expected, d
     double squares = 0;
     for (double e : view<double const, N>(expected)) squares += e * e;
     double const typical = expected.size() ? std::sqrt(squares / static_cast<double>(expected.size())) : 0;
-    for (index i = 0; i < found.size(); ++i) {
+    for (index_t i = 0; i < found.size(); ++i) {
         double const f = found.data()[i], e = expected.data()[i];
         if (!(std::abs(f - e) <= tolerance * (std::abs(e) + typical))) {
             BOOST_ERROR("element " << i << " of " << found.size() << ": found " << f << ", expected " << e);
@@ -55,7 +55,7 @@ template <std::size_t N, class Loss>
 void check_gradient(tensor<double, N> const& gradient, tensor<double, N>& x, Loss loss, double tolerance = 1e-7) {
     constexpr double step = 1e-5;
     tensor<double, N> differences(x.shape());
-    for (index i = 0; i < x.size(); ++i) {
+    for (index_t i = 0; i < x.size(); ++i) {
         double const kept = x.data()[i];
         x.data()[i] = kept + step;
         double const above = loss();
@@ -71,7 +71,7 @@ void check_gradient(tensor<double, N> const& gradient, tensor<double, N>& x, Los
 template <std::size_t N>
 double weighted_sum(tensor<double, N> const& y, tensor<double, N> const& weights) {
     double sum = 0;
-    for (index i = 0; i < y.size(); ++i) sum += y.data()[i] * weights.data()[i];
+    for (index_t i = 0; i < y.size(); ++i) sum += y.data()[i] * weights.data()[i];
     return sum;
 }
 
@@ -91,6 +91,6 @@ auto with_threads(int threads, Run run) {
 }
 
 /// Widths around the edges of a register, and one of more than one block of registers.
-inline std::vector<index> const widths{1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 100, 257};
+inline std::vector<index_t> const widths{1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 100, 257};
 
 }  // namespace attnlab::testing

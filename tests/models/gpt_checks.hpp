@@ -18,7 +18,7 @@
 
 namespace attnlab::testing {
 
-inline gpt_config tiny(index layers, bool tied, bool bias) {
+inline gpt_config tiny(index_t layers, bool tied, bool bias) {
     gpt_config c;
     c.n_layer = layers, c.n_head = 2, c.n_embd = 6, c.block_size = 5, c.vocab_size = 7;
     c.tied = tied, c.bias = bias;
@@ -29,8 +29,8 @@ inline gpt_config tiny(index layers, bool tied, bool bias) {
 /// Tokens and targets (2, T), one target ignored.
 struct tiny_batch {
     tensor<std::int32_t, 2> x, y;
-    explicit tiny_batch(index T, index vocabulary = 7) : x({2, T}), y({2, T}) {
-        for (index i = 0; i < 2 * T; ++i) {
+    explicit tiny_batch(index_t T, index_t vocabulary = 7) : x({2, T}), y({2, T}) {
+        for (index_t i = 0; i < 2 * T; ++i) {
             x.data()[i] = static_cast<std::int32_t>((3 * i + i * i) % vocabulary);
             y.data()[i] = static_cast<std::int32_t>((5 * i + 1) % vocabulary);
         }

@@ -23,7 +23,6 @@
 BOOST_AUTO_TEST_SUITE(gpt_model)
 
 using namespace attnlab;
-using attnlab::index;  // strings.h has one too
 
 namespace {
 
@@ -38,9 +37,9 @@ gpt_config small() {
     return c;
 }
 
-tensor<std::int32_t, 2> tokens(index B, index T, index vocabulary, int step) {
+tensor<std::int32_t, 2> tokens(index_t B, index_t T, index_t vocabulary, int step) {
     tensor<std::int32_t, 2> out({B, T});
-    for (index i = 0; i < out.size(); ++i) out.data()[i] = static_cast<std::int32_t>((step * i + i * i / 3 + 1) % vocabulary);
+    for (index_t i = 0; i < out.size(); ++i) out.data()[i] = static_cast<std::int32_t>((step * i + i * i / 3 + 1) % vocabulary);
     return out;
 }
 
@@ -103,7 +102,7 @@ BOOST_AUTO_TEST_CASE(sites_have_the_axes_they_name) {
     record_all seen;
     model.logits(tokens(3, 9, 11, 5), seen);
     auto const check = [&]<class Site>(Site) {
-        std::vector<index> expected;
+        std::vector<index_t> expected;
         for (char axis : Site::axes)
             if (axis != ' ')
                 expected.push_back(axis == 'B'   ? 3
@@ -258,12 +257,12 @@ BOOST_AUTO_TEST_CASE(targets_of_minus_one_do_not_count) {
     auto y = tokens(2, 6, 11, 4);
     double sum = 0;
     tensor<std::int32_t, 2> one(y.shape(), -1);
-    for (index i : {0, 4, 11}) {
+    for (index_t i : {0, 4, 11}) {
         one.data()[i] = y.data()[i];
         sum += model.loss(x, one);
         one.data()[i] = -1;
     }
-    for (index i = 0; i < y.size(); ++i)
+    for (index_t i = 0; i < y.size(); ++i)
         if (i != 0 && i != 4 && i != 11) y.data()[i] = -1;
     BOOST_TEST(model.loss(x, y) == sum / 3, boost::test_tools::tolerance(1e-6));
     model.parameters().zero_gradients();

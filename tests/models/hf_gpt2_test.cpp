@@ -14,7 +14,6 @@
 BOOST_AUTO_TEST_SUITE(hf_gpt2_folder)
 
 using namespace attnlab;
-using attnlab::index;  // strings.h has one too
 
 namespace {
 
@@ -33,7 +32,7 @@ struct checkpoint {
     folder place;
     std::unique_ptr<gpt<policy, cpu>> model;
     std::vector<std::string> names;
-    std::vector<std::vector<index>> shapes;
+    std::vector<std::vector<index_t>> shapes;
     std::vector<std::vector<float>> values;
 
     checkpoint() {
@@ -130,8 +129,8 @@ BOOST_AUTO_TEST_CASE(weights_are_transposed_and_the_rest_is_not) {
     checkpoint c;
     BOOST_TEST(c.holds_the_model());
     // The fixture of this test would pass with no transposition on either side.
-    BOOST_TEST((c.shapes[c.at("transformer.h.0.attn.c_attn.weight")] == std::vector<index>{8, 24}));
-    BOOST_TEST((c.shapes[c.at("transformer.wte.weight")] == std::vector<index>{9, 8}));
+    BOOST_TEST((c.shapes[c.at("transformer.h.0.attn.c_attn.weight")] == std::vector<index_t>{8, 24}));
+    BOOST_TEST((c.shapes[c.at("transformer.wte.weight")] == std::vector<index_t>{9, 8}));
     BOOST_TEST(c.values[c.at("transformer.h.1.mlp.c_fc.weight")][1] ==
                c.model->parameters().at("transformer.h.1.mlp.c_fc.weight").value[8]);
     BOOST_TEST((transposed(std::vector<int>{1, 2, 3, 4, 5, 6}, 2, 3) == std::vector<int>{1, 4, 2, 5, 3, 6}));

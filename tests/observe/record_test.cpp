@@ -8,7 +8,6 @@
 BOOST_AUTO_TEST_SUITE(records)
 
 using namespace attnlab;
-using attnlab::index;  // strings.h has one too
 
 namespace {
 std::vector<float> numbers(std::size_t n, float first) {
@@ -24,7 +23,7 @@ BOOST_AUTO_TEST_CASE(keeps_a_copy_under_the_full_name) {
     watch(r, site::v{}, 1, view<float, 4>(x.data(), {1, 2, 3, 4}));
     x[5] = 99;
     auto const& v = r.at("blocks.1.attn.hook_v");
-    BOOST_TEST((v.shape == std::vector<index>{1, 2, 3, 4}));
+    BOOST_TEST((v.shape == std::vector<index_t>{1, 2, 3, 4}));
     BOOST_TEST((v.values == numbers(24, 0)));
 }
 
@@ -34,7 +33,7 @@ BOOST_AUTO_TEST_CASE(the_last_tensor_seen_stays) {
     watch(r, site::logits{}, 0, view<float const, 3>(first.data(), {1, 2, 3}));
     watch(r, site::logits{}, 0, view<float const, 3>(last.data(), {1, 1, 2}));
     BOOST_TEST((r.at("logits").values == last));
-    BOOST_TEST((r.at("logits").shape == std::vector<index>{1, 1, 2}));
+    BOOST_TEST((r.at("logits").shape == std::vector<index_t>{1, 1, 2}));
     BOOST_TEST((r.visits() == std::vector<std::string>{"logits", "logits"}));
 }
 

@@ -10,7 +10,6 @@
 BOOST_AUTO_TEST_SUITE(sites)
 
 using namespace attnlab;
-using attnlab::index;  // strings.h has one too
 
 BOOST_AUTO_TEST_CASE(full_names_are_those_of_transformer_lens) {
     BOOST_TEST(site::full_name<site::pattern>(3) == "blocks.3.attn.hook_pattern");

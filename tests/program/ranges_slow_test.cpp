@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(six_attentions_on_bigram_backcopy) {
         expect(policy, {"excess"}, {.018, .035});
         expect(policy, {"copy_accuracy"}, {.995, 1});
         expect(policy, {"copy_loss"}, {0, .01});
-        for (attnlab::index layer = 0; layer < 3; ++layer) expect(policy, {"resid_post.outliers_50x", layer}, {0, 0});
+        for (attnlab::index_t layer = 0; layer < 3; ++layer) expect(policy, {"resid_post.outliers_50x", layer}, {0, 0});
     }
     for (std::string const policy : {"softmax", "value_bias", "context_bias"}) {
         expect(policy, {"bos_mass", 0}, {.6, 1});

@@ -12,9 +12,9 @@ template <class T = float>
 class bigram {
 public:
     using scalar = T;
-    static constexpr attnlab::index vocabulary = 7;
+    static constexpr attnlab::index_t vocabulary = 7;
 
-    explicit bigram(std::uint64_t seed = 1, attnlab::index width = vocabulary) {
+    explicit bigram(std::uint64_t seed = 1, attnlab::index_t width = vocabulary) {
         table_ = parameters_.add("table", {vocabulary, width}, attnlab::normal(0.1));
         bias_ = parameters_.add("out.bias", {width}, attnlab::zeros);
         parameters_.allocate();
@@ -32,7 +32,7 @@ private:
         double total = 0;
         auto const n = static_cast<double>(x.size());
         std::vector<double> p(static_cast<std::size_t>(vocabulary));
-        for (attnlab::index i = 0; i < x.size(); ++i) {
+        for (attnlab::index_t i = 0; i < x.size(); ++i) {
             auto const row = static_cast<std::size_t>(x.data()[i] * vocabulary), target = static_cast<std::size_t>(y.data()[i]);
             double sum = 0;
             for (std::size_t j = 0; j < p.size(); ++j)
@@ -61,7 +61,7 @@ struct rule_batches {
 
     static void fill(std::uint64_t stream, std::uint64_t i, attnlab::view<std::int32_t, 2> x, attnlab::view<std::int32_t, 2> y) {
         auto const key = attnlab::rng::stream(stream, i);
-        for (attnlab::index n = 0; n < x.size(); ++n) {
+        for (attnlab::index_t n = 0; n < x.size(); ++n) {
             auto const bits = attnlab::rng::bits(key, static_cast<std::uint64_t>(n));
             x.data()[n] = static_cast<std::int32_t>(bits % 7);
             y.data()[n] = (bits >> 8) % 10 == 0 ? 0 : (3 * x.data()[n] + 1) % 7;

@@ -27,7 +27,7 @@ template <class T>
 struct pair_of_parameters {
     parameter_list<T> list;
     parameter<T>*decayed, *free;
-    explicit pair_of_parameters(attnlab::index n, double value = 1) {
+    explicit pair_of_parameters(attnlab::index_t n, double value = 1) {
         decayed = list.add("h.0.attn.k_bias", {n}, constant(value), true);
         free = list.add("h.0.ln.weight", {n}, constant(value), false);
         list.allocate();
@@ -76,14 +76,14 @@ BOOST_AUTO_TEST_CASE(adamw_two_steps_worked_out) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(adamw_follows_its_formula, T, decltype(std::tuple<float, double>{})) {
-    attnlab::index const n = 37;  // registers and a tail
+    attnlab::index_t const n = 37;  // registers and a tail
     pair_of_parameters<T> two(n);
     attnlab::optimizer<T> opt(two.list, {.weight_decay = 0.3, .beta1 = 0.8, .beta2 = 0.99});
     std::vector<adam_by_hand> decayed(n), free(n);
     double const tolerance = std::is_same_v<T, float> ? 1e-6 : 1e-14;
     for (int step = 0; step < 20; ++step) {
         double const rate = 0.01 * (step + 1), scale = 0.5;
-        for (attnlab::index i = 0; i < n; ++i) {
+        for (attnlab::index_t i = 0; i < n; ++i) {
             auto const g = static_cast<T>(rng::normal(7, static_cast<std::uint64_t>(step * n + i)));
             auto const at = static_cast<std::size_t>(i);
             two.decayed->gradient[at] = two.free->gradient[at] = g;
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(state_is_named_after_the_parameters) {
     BOOST_TEST(state[0].name == "optimizer.m.table");
     BOOST_TEST(state[1].name == "optimizer.m.out.bias");
     BOOST_TEST(state[2].name == "optimizer.v.table");
-    BOOST_TEST((state[2].shape == std::vector<attnlab::index>{7, 7}));
+    BOOST_TEST((state[2].shape == std::vector<attnlab::index_t>{7, 7}));
     BOOST_TEST(state[2].values.size() == 49u);
     attnlab::optimizer<float> gdm(model.parameters(), {.optim_name = "gdm"});
     BOOST_REQUIRE(gdm.state().size() == 2u);
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(wrong_settings_are_named) {
 }
 
 BOOST_AUTO_TEST_CASE(threads_change_no_bit) {
-    attnlab::index const n = 100003;
+    attnlab::index_t const n = 100003;
     auto const run = [&](int threads) {
         omp_set_num_threads(threads);
         pair_of_parameters<float> two(n);

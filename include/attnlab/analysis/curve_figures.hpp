@@ -60,7 +60,7 @@ inline curve over_depth(drawn_policy const& p, std::string const& metric, std::s
     c.style = draw::line_points;
     auto layers = p.rows.filter({.metric = metric, .head = whole}).distinct(&result::layer);
     std::sort(layers.begin(), layers.end());
-    for (index layer : layers)
+    for (index_t layer : layers)
         if (layer != whole) add_point(c, static_cast<double>(layer), p.rows.last(p.name, {metric, layer}));
     return c;
 }
@@ -155,13 +155,13 @@ inline figure drain_figure(std::vector<drawn_policy> const& policies) {
         auto const heads = p.rows.filter({.metric = "bos_mass"});
         auto layers = heads.distinct(&result::layer);
         std::sort(layers.begin(), layers.end());
-        for (index layer : layers) {
+        for (index_t layer : layers) {
             if (layer == whole) continue;
             curve c;
             c.label = "layer " + std::to_string(layer);
             c.colour = static_cast<std::size_t>(layer);
             c.style = draw::points;
-            for (index head : heads.filter({.layer = layer}).distinct(&result::head)) {
+            for (index_t head : heads.filter({.layer = layer}).distinct(&result::head)) {
                 if (head == whole) continue;
                 auto const values = p.rows.last_by_seed(p.name, {"value_ratio", layer, head});
                 for (auto const& [seed, mass] : p.rows.last_by_seed(p.name, {"bos_mass", layer, head}))

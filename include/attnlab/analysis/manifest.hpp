@@ -16,7 +16,7 @@ struct manifest {
     std::string command;                ///< as typed
     std::vector<std::string> policies;  ///< in the order to print
     std::vector<int> seeds;
-    index steps = 0;
+    index_t steps = 0;
     std::string machine;                ///< CPU, threads
     double minutes = 0;                 ///< all runs together, as the clock on the wall saw it
     std::string length_rule;            ///< which T the sigmoid's -ln T takes
@@ -39,7 +39,7 @@ inline manifest manifest_from_json(json const& j, std::string const& where) {
     m.command = field<std::string>(j, where, "command");
     m.policies = field<std::vector<std::string>>(j, where, "policies");
     m.seeds = field<std::vector<int>>(j, where, "seeds");
-    m.steps = field<index>(j, where, "steps");
+    m.steps = field<index_t>(j, where, "steps");
     m.machine = field<std::string>(j, where, "machine");
     m.minutes = field<double>(j, where, "minutes");
     m.length_rule = field<std::string>(j, where, "length_rule");

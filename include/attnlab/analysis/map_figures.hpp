@@ -16,9 +16,9 @@
 namespace attnlab {
 
 /// The head of a layer that gives key 0 the most.
-inline index strongest_sink(sample const& s, index layer) {
-    index best = 0;
-    for (index h = 1; h < s.heads(); ++h)
+inline index_t strongest_sink(sample const& s, index_t layer) {
+    index_t best = 0;
+    for (index_t h = 1; h < s.heads(); ++h)
         if (bos_mass(s.map(layer, h)) > bos_mass(s.map(layer, best))) best = h;
     return best;
 }
@@ -26,7 +26,7 @@ inline index strongest_sink(sample const& s, index layer) {
 /// A head of a sample.
 struct head_place {
     std::size_t sample = 0;
-    index layer = 0, head = 0;
+    index_t layer = 0, head = 0;
 };
 
 /// The head whose weight on key 0 changes the most from query to query (largest variance over queries 1..T-1): where a head that is
@@ -35,10 +35,10 @@ inline head_place most_switching_head(std::vector<sample> const& samples) {
     head_place best;
     double most = -1;
     for (std::size_t k = 0; k < samples.size(); ++k)
-        for (index l = 0; l < samples[k].layers(); ++l)
-            for (index h = 0; h < samples[k].heads(); ++h) {
+        for (index_t l = 0; l < samples[k].layers(); ++l)
+            for (index_t h = 0; h < samples[k].heads(); ++h) {
                 moments weight;
-                for (index i = 1; i < samples[k].length(); ++i) weight.add(static_cast<double>(samples[k].map(l, h)(i, 0)));
+                for (index_t i = 1; i < samples[k].length(); ++i) weight.add(static_cast<double>(samples[k].map(l, h)(i, 0)));
                 double const variance = weight.rms() * weight.rms() - weight.mean() * weight.mean();
                 if (variance > most) most = variance, best = {k, l, h};
             }
@@ -51,14 +51,14 @@ inline heat_map blank_map(sample const& s) {
     auto const T = static_cast<std::size_t>(s.length());
     return {T, T, std::vector<double>(T * T, 0)};
 }
-inline heat_map head_map(sample const& s, index layer, index head) {
+inline heat_map head_map(sample const& s, index_t layer, index_t head) {
     auto out = blank_map(s);
     std::copy(s.map(layer, head).begin(), s.map(layer, head).end(), out.values.begin());
     return out;
 }
-inline heat_map mean_map(sample const& s, index layer) {
+inline heat_map mean_map(sample const& s, index_t layer) {
     auto out = blank_map(s);
-    for (index h = 0; h < s.heads(); ++h) {
+    for (index_t h = 0; h < s.heads(); ++h) {
         auto const map = s.map(layer, h);
         for (std::size_t i = 0; i < out.values.size(); ++i) out.values[i] += static_cast<double>(map.data()[i]) / static_cast<double>(s.heads());
     }
@@ -66,9 +66,9 @@ inline heat_map mean_map(sample const& s, index layer) {
 }
 
 /// First, middle and last layer of a deep model; all of up to three.
-inline std::vector<index> shown_layers(index layers) {
-    std::vector<index> out;
-    for (index l : {index{0}, layers / 2, layers - 1})
+inline std::vector<index_t> shown_layers(index_t layers) {
+    std::vector<index_t> out;
+    for (index_t l : {index_t{0}, layers / 2, layers - 1})
         if (out.empty() || l > out.back()) out.push_back(l);
     return out;
 }
@@ -90,7 +90,7 @@ inline figure map_figure(std::vector<sample> const& samples) {
     auto f = detail::map_grid();
     auto const layers = detail::shown_layers(samples[0].layers());
     f.columns = 2 * layers.size();
-    for (index l : layers) {
+    for (index_t l : layers) {
         f.column_titles.push_back("L" + std::to_string(l) + " mean");
         f.column_titles.push_back("L" + std::to_string(l) + " sink head");
     }
@@ -98,7 +98,7 @@ inline figure map_figure(std::vector<sample> const& samples) {
         require(s.layers() == samples[0].layers() && s.length() == samples[0].length(), "attention maps: ", s.policy, ": expected ",
                 samples[0].layers(), " layers and ", samples[0].length(), " tokens, as ", samples[0].policy, " has");
         f.row_titles.push_back(s.policy);
-        for (index l : layers) {
+        for (index_t l : layers) {
             for (auto& map : {detail::mean_map(s, l), detail::head_map(s, l, strongest_sink(s, l))}) {
                 panel p;
                 p.map = map;
@@ -110,7 +110,7 @@ inline figure map_figure(std::vector<sample> const& samples) {
 }
 
 /// One head with its tokens named.
-inline figure close_up_figure(sample const& s, index layer, index head) {
+inline figure close_up_figure(sample const& s, index_t layer, index_t head) {
     auto f = detail::map_grid();
     f.width = 720;
     panel p;

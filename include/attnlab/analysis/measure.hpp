@@ -46,30 +46,30 @@ public:
         triggers_.assign(mask.begin(), mask.end());
     }
 
-    void operator()(site::resid_pre, index layer, view<T const, 3> x) {
+    void operator()(site::resid_pre, index_t layer, view<T const, 3> x) {
         if (layer == 0) sequences_ += x.shape(0), length_ = x.shape(1);
         at(layer).entering.add(x);
     }
-    void operator()(site::resid_post, index layer, view<T const, 3> x) { at(layer).leaving.add(x); }
+    void operator()(site::resid_post, index_t layer, view<T const, 3> x) { at(layer).leaving.add(x); }
 
-    void operator()(site::v, index layer, view<T const, 4> x) {
+    void operator()(site::v, index_t layer, view<T const, 4> x) {
         auto& heads = at(layer, x.shape(1)).heads;
-        for (index b = 0; b < x.shape(0); ++b)
-            for (index h = 0; h < x.shape(1); ++h) heads[static_cast<std::size_t>(h)].values.add(x[b][h]);
+        for (index_t b = 0; b < x.shape(0); ++b)
+            for (index_t h = 0; h < x.shape(1); ++h) heads[static_cast<std::size_t>(h)].values.add(x[b][h]);
     }
 
-    void operator()(site::pattern, index layer, view<T const, 4> x) {
-        index const B = x.shape(0), H = x.shape(1), queries = x.shape(2);
+    void operator()(site::pattern, index_t layer, view<T const, 4> x) {
+        index_t const B = x.shape(0), H = x.shape(1), queries = x.shape(2);
         auto& heads = at(layer, H).heads;
         bool const split = !triggers_.empty();
-        if (split && trigger_shape_ != std::array<index, 2>{B, queries})
+        if (split && trigger_shape_ != std::array<index_t, 2>{B, queries})
             fail("measure: triggers: expected a mask of ", B, " x ", queries, ", got ", trigger_shape_[0], " x ", trigger_shape_[1]);
         first_column_.resize({B, H, queries});
-        for (index b = 0; b < B; ++b)
-            for (index h = 0; h < H; ++h) {
+        for (index_t b = 0; b < B; ++b)
+            for (index_t h = 0; h < H; ++h) {
                 auto& head = heads[static_cast<std::size_t>(h)];
                 running_mean alpha;
-                for (index i = 0; i < queries; ++i) {
+                for (index_t i = 0; i < queries; ++i) {
                     double const p = first_column_(b, h, i) = static_cast<double>(x(b, h, i, 0));
                     if (!keep(p)) continue;
                     alpha.add(p);
@@ -81,16 +81,16 @@ public:
             }
     }
 
-    void operator()(site::slot, index layer, view<T const, 3> x) {
-        each_head(layer, x, [](head_scores& head, index, index, index, double share) { head.slot.add(share); });
+    void operator()(site::slot, index_t layer, view<T const, 3> x) {
+        each_head(layer, x, [](head_scores& head, index_t, index_t, index_t, double share) { head.slot.add(share); });
     }
 
     /// Comes after this layer's pattern, as site::all orders them.
-    void operator()(site::gate, index layer, view<T const, 3> x) {
+    void operator()(site::gate, index_t layer, view<T const, 3> x) {
         if (x.shape() != first_column_.shape())
             fail("measure: gate of layer ", layer, ": expected the shape of the pattern before it, ", first_column_.shape(0), " x ",
                  first_column_.shape(1), " x ", first_column_.shape(2));
-        each_head(layer, x, [&](head_scores& head, index b, index h, index i, double factor) {
+        each_head(layer, x, [&](head_scores& head, index_t b, index_t h, index_t i, double factor) {
             head.gate.add(factor);
             if (i > 0 && std::isfinite(first_column_(b, h, i))) head.bos_gated.add(first_column_(b, h, i) * factor);
         });
@@ -98,9 +98,9 @@ public:
 
     /// Appends what was seen as rows of (policy, seed, step): per head, per layer, for the whole model. What no site told is left
     /// out. \throws error when no pass was seen
-    void finish(results& out, std::string const& policy, int seed, index step) const {
+    void finish(results& out, std::string const& policy, int seed, index_t step) const {
         require(!layers_.empty() && sequences_ > 0, "measure: expected at least one forward pass before its rows are asked");
-        auto row = [&](char const* name, double value, index layer = whole, index head = whole) {
+        auto row = [&](char const* name, double value, index_t layer = whole, index_t head = whole) {
             out.add(policy, seed, step, {name, layer, head}, value);
         };
         mean_of_heads("bos_mass", row, [](head_scores const& h) { return h.bos.mean(); });
@@ -122,10 +122,10 @@ private:
         std::vector<head_scores> heads;
     };
 
-    layer_scores& at(index layer, index heads = 0) {
-        while (static_cast<index>(layers_.size()) <= layer) layers_.emplace_back(outlier_factor_);
+    layer_scores& at(index_t layer, index_t heads = 0) {
+        while (static_cast<index_t>(layers_.size()) <= layer) layers_.emplace_back(outlier_factor_);
         auto& l = layers_[static_cast<std::size_t>(layer)];
-        if (heads > static_cast<index>(l.heads.size())) l.heads.resize(static_cast<std::size_t>(heads));
+        if (heads > static_cast<index_t>(l.heads.size())) l.heads.resize(static_cast<std::size_t>(heads));
         return l;
     }
 
@@ -136,11 +136,11 @@ private:
     }
 
     template <class Use>
-    void each_head(index layer, view<T const, 3> x, Use&& use) {
+    void each_head(index_t layer, view<T const, 3> x, Use&& use) {
         auto& heads = at(layer, x.shape(1)).heads;
-        for (index b = 0; b < x.shape(0); ++b)
-            for (index h = 0; h < x.shape(1); ++h)
-                for (index i = 0; i < x.shape(2); ++i)
+        for (index_t b = 0; b < x.shape(0); ++b)
+            for (index_t h = 0; h < x.shape(1); ++h)
+                for (index_t i = 0; i < x.shape(2); ++i)
                     if (double const value = static_cast<double>(x(b, h, i)); keep(value))
                         use(heads[static_cast<std::size_t>(h)], b, h, i, value);
     }
@@ -154,11 +154,11 @@ private:
             for (std::size_t h = 0; h < layers_[l].heads.size(); ++h) {
                 double const value = score(layers_[l].heads[h]);
                 if (std::isnan(value)) continue;
-                row(name, value, static_cast<index>(l), static_cast<index>(h));
+                row(name, value, static_cast<index_t>(l), static_cast<index_t>(h));
                 layer.add(value);
             }
             if (layer.count() == 0) continue;
-            row(name, layer.mean(), static_cast<index>(l));
+            row(name, layer.mean(), static_cast<index_t>(l));
             model.add(layer.mean());
         }
         if (model.count() > 0) row(name, model.mean());
@@ -167,11 +167,11 @@ private:
     template <class Row>
     void whole_model(Row& row) const {
         running_mean sinks, bos;
-        index both = 0, judged = 0;
+        index_t both = 0, judged = 0;
         double largest = -std::numeric_limits<double>::infinity(), smallest = std::numeric_limits<double>::infinity();
         std::int64_t not_finite = not_finite_;
         for (std::size_t l = 0; l < layers_.size(); ++l) {
-            index both_here = 0, judged_here = 0;
+            index_t both_here = 0, judged_here = 0;
             for (auto const& head : layers_[l].heads) {
                 if (head.bos.count() == 0) continue;
                 sinks.add(head.is_sink());
@@ -184,7 +184,7 @@ private:
                     ++judged_here;
                 }
             }
-            if (judged_here > 0) row("sinks_and_drains", static_cast<double>(both_here), static_cast<index>(l));
+            if (judged_here > 0) row("sinks_and_drains", static_cast<double>(both_here), static_cast<index_t>(l));
             both += both_here, judged += judged_here;
             not_finite += layers_[l].entering.not_finite() + layers_[l].leaving.not_finite();
             for (auto const& head : layers_[l].heads) not_finite += head.values.not_finite();
@@ -211,7 +211,7 @@ private:
         for (std::size_t l = 0; l < layers_.size(); ++l) {
             auto rows_of = [&](char const* site, stream_scores const& s) {
                 if (s.empty()) return;
-                s.each([&](char const* name, double value) { row((std::string(site) + name).c_str(), value, static_cast<index>(l)); });
+                s.each([&](char const* name, double value) { row((std::string(site) + name).c_str(), value, static_cast<index_t>(l)); });
             };
             rows_of("resid_pre.", layers_[l].entering);
             rows_of("resid_post.", layers_[l].leaving);
@@ -220,10 +220,10 @@ private:
 
     double outlier_factor_;
     std::vector<layer_scores> layers_;
-    std::array<index, 2> trigger_shape_{};
+    std::array<index_t, 2> trigger_shape_{};
     std::vector<std::uint8_t> triggers_;
     tensor<double, 3> first_column_;  // P[., ., i, 0] of the layer just passed
-    index sequences_ = 0, length_ = 0;
+    index_t sequences_ = 0, length_ = 0;
     std::int64_t not_finite_ = 0;
 };
 

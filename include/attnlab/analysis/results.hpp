@@ -17,13 +17,13 @@
 namespace attnlab {
 
 /// "The whole model" as a layer, "all heads" as a head.
-inline constexpr index whole = -1;
+inline constexpr index_t whole = -1;
 
 /// One measured number.
 struct result {
     std::string policy;
     int seed = 0;
-    index step = 0, layer = whole, head = whole;
+    index_t step = 0, layer = whole, head = whole;
     std::string metric;
     double value = 0;
     std::string definition;
@@ -33,7 +33,7 @@ struct result {
 struct where {
     std::optional<std::string> policy = {}, metric = {};
     std::optional<int> seed = {};
-    std::optional<index> step = {}, layer = {}, head = {};
+    std::optional<index_t> step = {}, layer = {}, head = {};
 
     bool operator()(result const& r) const {
         return (!step || *step == r.step) && (!layer || *layer == r.layer) && (!head || *head == r.head) && (!seed || *seed == r.seed) &&
@@ -44,7 +44,7 @@ struct where {
 /// A metric at a place of the model.
 struct measure_at {
     std::string metric;
-    index layer = whole, head = whole;
+    index_t layer = whole, head = whole;
 };
 
 class results {
@@ -55,7 +55,7 @@ public:
         rows_.push_back(std::move(r));
     }
     /// Appends a row of a known metric. \throws error when metrics.hpp has no such name
-    void add(std::string const& policy, int seed, index step, measure_at const& at, double value) {
+    void add(std::string const& policy, int seed, index_t step, measure_at const& at, double value) {
         rows_.push_back({policy, seed, step, at.layer, at.head, at.metric, value, metric_named(at.metric).definition});
     }
     /// Appends another run's rows.
@@ -88,15 +88,15 @@ public:
     }
 
     /// Per step, the values of a policy's seeds.
-    std::map<index, std::vector<double>> over_steps(std::string const& policy, measure_at const& at) const {
-        std::map<index, std::vector<double>> out;
+    std::map<index_t, std::vector<double>> over_steps(std::string const& policy, measure_at const& at) const {
+        std::map<index_t, std::vector<double>> out;
         for (auto const& r : rows_)
             if (matches(r, policy, at)) out[r.step].push_back(r.value);
         return out;
     }
     /// Per seed, the value at the last step that has one.
     std::map<int, double> last_by_seed(std::string const& policy, measure_at const& at) const {
-        std::map<int, std::pair<index, double>> latest;
+        std::map<int, std::pair<index_t, double>> latest;
         for (auto const& r : rows_) {
             if (!matches(r, policy, at)) continue;
             auto const [it, fresh] = latest.try_emplace(r.seed, r.step, r.value);

@@ -76,7 +76,7 @@ inline results read_results_csv(std::filesystem::path const& path) {
         auto const where = text(path.string(), ": record ", number);
         require(detail::take_csv_record(rest, cells), where, ": expected a closing quote");
         require(cells.size() == columns.size(), where, ": expected ", columns.size(), " fields, found ", cells.size());
-        auto whole_number = [&](std::size_t column) { return detail::csv_number<index>(cells[column], where, columns[column]); };
+        auto whole_number = [&](std::size_t column) { return detail::csv_number<index_t>(cells[column], where, columns[column]); };
         out.add({cells[0], detail::csv_number<int>(cells[1], where, columns[1]), whole_number(2), whole_number(3), whole_number(4), cells[5],
                  detail::csv_number<double>(cells[6], where, columns[6]), cells[7]});
     }

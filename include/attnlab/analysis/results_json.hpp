@@ -41,8 +41,8 @@ inline std::pair<manifest, results> read_results_json(std::filesystem::path cons
     std::size_t number = 0;
     for (auto const& row : field<json>(j, path.string(), "results")) {
         auto const where = text(path.string(), ": result ", ++number);
-        out.second.add({field<std::string>(row, where, "policy"), field<int>(row, where, "seed"), field<index>(row, where, "step"),
-                        field<index>(row, where, "layer"), field<index>(row, where, "head"), field<std::string>(row, where, "metric"),
+        out.second.add({field<std::string>(row, where, "policy"), field<int>(row, where, "seed"), field<index_t>(row, where, "step"),
+                        field<index_t>(row, where, "layer"), field<index_t>(row, where, "head"), field<std::string>(row, where, "metric"),
                         field_or<double>(row, where, "value", std::numeric_limits<double>::quiet_NaN()),
                         field<std::string>(row, where, "definition")});
     }

@@ -26,12 +26,12 @@ struct sample {
     std::vector<std::string> labels;   ///< (T) what to print for each token
     tensor<float, 4> pattern;          ///< (L,H,T,T)
 
-    index layers() const { return pattern.shape(0); }
-    index heads() const { return pattern.shape(1); }
-    index length() const { return pattern.shape(2); }
+    index_t layers() const { return pattern.shape(0); }
+    index_t heads() const { return pattern.shape(1); }
+    index_t length() const { return pattern.shape(2); }
 
     /// The attention map (T,T) of one head.
-    view<float const, 2> map(index layer, index head) const { return (*pattern)[layer][head]; }
+    view<float const, 2> map(index_t layer, index_t head) const { return (*pattern)[layer][head]; }
 };
 
 /// The observer that takes a sample: the maps of the first sequence of the pass.
@@ -40,9 +40,9 @@ class sample_taker {
 public:
     using sites = site_list<site::pattern>;
 
-    void operator()(site::pattern, index layer, view<T const, 4> x) {
+    void operator()(site::pattern, index_t layer, view<T const, 4> x) {
         if (layer == 0) maps_.clear();
-        require(layer == static_cast<index>(maps_.size()), "sample: expected the layers in order, one pass at a time");
+        require(layer == static_cast<index_t>(maps_.size()), "sample: expected the layers in order, one pass at a time");
         shape_ = x[0].shape();
         maps_.emplace_back(x[0].begin(), x[0].end());
     }
@@ -51,10 +51,10 @@ public:
     sample take(std::string policy, int seed, std::vector<std::int64_t> tokens, std::vector<std::string> labels) const {
         require(!maps_.empty(), "sample: expected a forward pass before it is taken");
         auto const [H, T_q, T_k] = shape_;
-        require(static_cast<index>(tokens.size()) == T_q && static_cast<index>(labels.size()) == T_q, "sample: expected ", T_q,
+        require(static_cast<index_t>(tokens.size()) == T_q && static_cast<index_t>(labels.size()) == T_q, "sample: expected ", T_q,
                 " tokens and labels, got ", tokens.size(), " and ", labels.size());
         sample s{std::move(policy), seed, std::move(tokens), std::move(labels), {}};
-        s.pattern.resize({static_cast<index>(maps_.size()), H, T_q, T_k});
+        s.pattern.resize({static_cast<index_t>(maps_.size()), H, T_q, T_k});
         float* to = s.pattern.data();
         for (auto const& map : maps_)
             for (T weight : map) *to++ = static_cast<float>(weight);
@@ -62,7 +62,7 @@ public:
     }
 
 private:
-    std::array<index, 3> shape_{};
+    std::array<index_t, 3> shape_{};
     std::vector<std::vector<T>> maps_;
 };
 
@@ -73,7 +73,7 @@ inline void write_sample(std::filesystem::path const& path, sample const& s) {
                     {"seed", std::to_string(s.seed)},
                     {"labels", json(s.labels).dump(-1, ' ', false, json::error_handler_t::replace)}};
     out.add("pattern", *s.pattern);
-    out.add("tokens", {static_cast<index>(s.tokens.size())}, std::span(s.tokens));
+    out.add("tokens", {static_cast<index_t>(s.tokens.size())}, std::span(s.tokens));
     out.write(path);
 }
 
@@ -95,7 +95,7 @@ inline sample read_sample(std::filesystem::path const& path) {
             ": tensor 'pattern': expected F32 of shape (L,H,T,T)");
     s.pattern.resize({shape[0], shape[1], shape[2], shape[3]});
     in.copy_to("pattern", std::span(s.pattern.data(), static_cast<std::size_t>(s.pattern.size())));
-    require(in.at("tokens").shape == std::vector<index>{s.length()} && static_cast<index>(s.labels.size()) == s.length(), path.string(),
+    require(in.at("tokens").shape == std::vector<index_t>{s.length()} && static_cast<index_t>(s.labels.size()) == s.length(), path.string(),
             ": expected ", s.length(), " tokens and labels, as the pattern has");
     s.tokens.resize(static_cast<std::size_t>(s.length()));
     in.copy_to("tokens", std::span(s.tokens));

@@ -65,7 +65,7 @@ class first_against_rest {
 public:
     template <class T>
     void add(view<T const, 2> rows) {
-        for (index t = 0; t < rows.shape(0); ++t) {
+        for (index_t t = 0; t < rows.shape(0); ++t) {
             double const n = norm(rows[t]);
             if (!std::isfinite(n)) ++not_finite_;
             else (t == 0 ? first_ : rest_).add(n);
@@ -97,9 +97,9 @@ double value_ratio(view<T const, 2> v) {
 /// Tokens with max_c |h[t,c]| > factor * mean |h|, the mean over the whole sequence, outliers included (code of 2502.06415; 1000
 /// there). h is (T,C).
 template <class T>
-index outlier_tokens(view<T const, 2> h, double factor, double mean_abs) {
-    index count = 0;
-    for (index t = 0; t < h.shape(0); ++t) {
+index_t outlier_tokens(view<T const, 2> h, double factor, double mean_abs) {
+    index_t count = 0;
+    for (index_t t = 0; t < h.shape(0); ++t) {
         auto const row = h[t];
         // A NaN passes no comparison: such a channel is left out, the other channels of its token are not.
         count += std::any_of(row.begin(), row.end(), [&](T x) { return std::isfinite(x) && std::abs(static_cast<double>(x)) > factor * mean_abs; });
@@ -107,7 +107,7 @@ index outlier_tokens(view<T const, 2> h, double factor, double mean_abs) {
     return count;
 }
 template <class T>
-index outlier_tokens(view<T const, 2> h, double factor) {
+index_t outlier_tokens(view<T const, 2> h, double factor) {
     moments m;
     m.add(h);
     return outlier_tokens(h, factor, m.mean_abs());
@@ -117,9 +117,9 @@ index outlier_tokens(view<T const, 2> h, double factor) {
 template <class T>
 double neuron_kurtosis(view<T const, 2> h) {
     moments sizes;
-    for (index c = 0; c < h.shape(1); ++c) {
+    for (index_t c = 0; c < h.shape(1); ++c) {
         moments channel;
-        for (index t = 0; t < h.shape(0); ++t) channel.add(static_cast<double>(h(t, c)));
+        for (index_t t = 0; t < h.shape(0); ++t) channel.add(static_cast<double>(h(t, c)));
         sizes.add(channel.rms());
     }
     return sizes.kurtosis();
@@ -131,13 +131,13 @@ struct token_kurtosis_result {
 };
 template <class T>
 token_kurtosis_result token_kurtosis(view<T const, 2> h) {
-    auto of = [&](index t) {
+    auto of = [&](index_t t) {
         moments m;
         m.add(h[t]);
         return m.centred_kurtosis();
     };
     running_mean rest;
-    for (index t = 1; t < h.shape(0); ++t) rest.add(of(t));
+    for (index_t t = 1; t < h.shape(0); ++t) rest.add(of(t));
     return {of(0), rest.mean()};
 }
 
@@ -145,22 +145,22 @@ token_kurtosis_result token_kurtosis(view<T const, 2> h) {
 template <class T>
 double bos_mass(view<T const, 2> p) {
     running_mean m;
-    for (index i = 1; i < p.shape(0); ++i) m.add(static_cast<double>(p(i, 0)));
+    for (index_t i = 1; i < p.shape(0); ++i) m.add(static_cast<double>(p(i, 0)));
     return m.mean();
 }
 
 /// alpha_j = 1/(T-j) sum_{i>=j} P[i,j] of one head's weights (T,T) (Gu et al. 2410.10781).
 template <class T>
-double sink_score(view<T const, 2> p, index j = 0) {
+double sink_score(view<T const, 2> p, index_t j = 0) {
     running_mean m;
-    for (index i = j; i < p.shape(0); ++i) m.add(static_cast<double>(p(i, j)));
+    for (index_t i = j; i < p.shape(0); ++i) m.add(static_cast<double>(p(i, j)));
     return m.mean();
 }
 
 /// What `bos_mass` is when every query spreads its weight evenly over the keys it sees: mean of 1/(i+1), i = 1..T-1.
-inline double uniform_bos_mass(index length) {
+inline double uniform_bos_mass(index_t length) {
     running_mean m;
-    for (index i = 1; i < length; ++i) m.add(1 / static_cast<double>(i + 1));
+    for (index_t i = 1; i < length; ++i) m.add(1 / static_cast<double>(i + 1));
     return m.mean();
 }
 

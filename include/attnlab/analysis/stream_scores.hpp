@@ -17,7 +17,7 @@ public:
 
     template <class T>
     void add(view<T const, 3> x) {
-        for (index b = 0; b < x.shape(0); ++b) {
+        for (index_t b = 0; b < x.shape(0); ++b) {
             auto const h = x[b];
             auto const m = magnitudes_of<T>(h);
             power_.merge(m.power);
@@ -55,7 +55,7 @@ private:
     moments power_;
     first_against_rest norms_;
     running_mean top1_, top2_, top3_, median_, max_over_median_;
-    index count_1000_ = 0, count_50_ = 0, count_custom_ = 0;
+    index_t count_1000_ = 0, count_50_ = 0, count_custom_ = 0;
 };
 
 }  // namespace attnlab

@@ -43,7 +43,7 @@ struct policy_summary {
 template <class Fold>
 estimate over_layers(results const& all, std::string const& policy, std::string const& metric, Fold&& fold) {
     std::map<int, double> by_seed;
-    for (index layer : all.filter({.policy = policy, .metric = metric, .head = whole}).distinct(&result::layer))
+    for (index_t layer : all.filter({.policy = policy, .metric = metric, .head = whole}).distinct(&result::layer))
         for (auto const& [seed, value] : all.last_by_seed(policy, {metric, layer})) {
             auto const [it, fresh] = by_seed.try_emplace(seed, value);
             if (!fresh) it->second = fold(it->second, value);
@@ -55,7 +55,7 @@ estimate over_layers(results const& all, std::string const& policy, std::string 
 
 inline policy_summary summarise(results const& rows, manifest const& m, std::string const& policy) {
     results const all = rows.filter({.policy = policy});
-    auto last = [&](char const* metric, index layer = whole) { return all.last(policy, {metric, layer}); };
+    auto last = [&](char const* metric, index_t layer = whole) { return all.last(policy, {metric, layer}); };
     auto const sum = [](double a, double b) { return a + b; };
     policy_summary s;
     s.name = policy;

@@ -16,7 +16,7 @@ namespace attnlab {
 
 /// The sizes that shapes are made of.
 struct head_sizes {
-    index heads, head_size, width;   ///< H, D, C
+    index_t heads, head_size, width;   ///< H, D, C
 };
 
 namespace expr {
@@ -33,7 +33,7 @@ struct learned {
     initializer init = zeros;
 
     /// Numbers that belong to one head: 1, D or C.
-    static constexpr index per_head(head_sizes n) {
+    static constexpr index_t per_head(head_sizes n) {
         return Length == length::scalar ? 1 : Length == length::head ? n.head_size : n.width;
     }
 };
@@ -43,28 +43,28 @@ struct learned {
 template <fixed_string Name>
 struct head_vector : expr::learned<Name, expr::length::head> {
     using expr::learned<Name, expr::length::head>::learned;
-    static std::vector<index> shape(head_sizes n) { return {1, n.heads, 1, n.head_size}; }
+    static std::vector<index_t> shape(head_sizes n) { return {1, n.heads, 1, n.head_size}; }
 };
 
 /// A row of D for every head, on disk as one row over the merged heads, (C); not decayed.
 template <fixed_string Name>
 struct merged_vector : expr::learned<Name, expr::length::head> {
     using expr::learned<Name, expr::length::head>::learned;
-    static std::vector<index> shape(head_sizes n) { return {n.heads * n.head_size}; }
+    static std::vector<index_t> shape(head_sizes n) { return {n.heads * n.head_size}; }
 };
 
 /// A row of C for every head, to be multiplied with the layer's input; (H, C) on disk, decayed.
 template <fixed_string Name>
 struct head_map : expr::learned<Name, expr::length::model> {
     using expr::learned<Name, expr::length::model>::learned;
-    static std::vector<index> shape(head_sizes n) { return {n.heads, n.width}; }
+    static std::vector<index_t> shape(head_sizes n) { return {n.heads, n.width}; }
 };
 
 /// A number for every head; (H) on disk, not decayed.
 template <fixed_string Name>
 struct head_scalar : expr::learned<Name, expr::length::scalar> {
     using expr::learned<Name, expr::length::scalar>::learned;
-    static std::vector<index> shape(head_sizes n) { return {n.heads}; }
+    static std::vector<index_t> shape(head_sizes n) { return {n.heads}; }
 };
 
 namespace detail {

@@ -35,7 +35,7 @@ template <class J>
 using parameters_t = typename parameters_of<J>::type;
 
 template <class J>
-concept mask_joint = requires(index i) { J::keys(i, i); };
+concept mask_joint = requires(index_t i) { J::keys(i, i); };
 template <class J>
 concept sum_joint = requires(expr::score_symbol s) { J::summand(s); };
 template <class J>
@@ -113,7 +113,7 @@ constexpr bool distinct(Names... names) {
 
 // Full keys when no mask is named.
 struct every_key {
-    static constexpr key_range keys(index, index T) { return {0, T}; }
+    static constexpr key_range keys(index_t, index_t T) { return {0, T}; }
 };
 template <class... Js>
 struct first_mask {

@@ -13,18 +13,18 @@ namespace attnlab {
 /// One call: sizes, inputs, parameters. `S` is float on the cpu and double in the reference.
 template <class S>
 struct attention_problem {
-    index B = 0, H = 0, T = 0, D = 0;
-    index width = 0;                     ///< C of `input`
+    index_t B = 0, H = 0, T = 0, D = 0;
+    index_t width = 0;                     ///< C of `input`
     S scale = 1;                         ///< 1 / sqrt(D)
     length_rule rule = length_rule::sequence;
-    index trained_length = 0;            ///< T of length_rule::trained
+    index_t trained_length = 0;            ///< T of length_rule::trained
     heads<S const> q, k, v;
     S const* input = nullptr;            ///< x (B, T, C), for policies whose output joint reads row.input
     std::vector<S const*> parameters;    ///< in the policy's order, each for all heads
 
     /// The T of the policy's formula for a row that sees `keys`.
     double length(key_range keys) const {
-        index const n = rule == length_rule::sequence ? T : rule == length_rule::trained ? trained_length : keys.end - keys.begin;
+        index_t const n = rule == length_rule::sequence ? T : rule == length_rule::trained ? trained_length : keys.end - keys.begin;
         return static_cast<double>(n);
     }
 };

@@ -18,7 +18,7 @@ template <class S>
 struct one_lane {
     using scalar = S;
     using pack = S;
-    static constexpr index width = 1;
+    static constexpr index_t width = 1;
     static S load(S const* p) { return *p; }
     static void store(S* p, S x) { *p = x; }
     static S sum(S x) { return x; }
@@ -37,7 +37,7 @@ struct row_point {
     S d_log_normalizer = 0;
     S const* const* values = nullptr;   ///< per parameter: what belongs to this head
     S* const* gradients = nullptr;
-    index head_size = 0, width = 0;     ///< D, C
+    index_t head_size = 0, width = 0;     ///< D, C
 };
 
 namespace expr {
@@ -60,8 +60,8 @@ void add_to(typename Lanes::scalar* p, V x) {
 
 /// Calls `body(i, V{})` over 0 .. n in packs, then in single numbers.
 template <class Lanes, class Body>
-void each_chunk(index n, Body body) {
-    index i = 0;
+void each_chunk(index_t n, Body body) {
+    index_t i = 0;
     if constexpr (Lanes::width > 1)
         for (; i + Lanes::width <= n; i += Lanes::width) body(i, typename Lanes::pack{});
     for (; i < n; ++i) body(i, typename Lanes::scalar{});
@@ -106,11 +106,11 @@ struct broadcast {
         adjoint = {};
     }
     template <class V>
-    V at(row_point<S> const&, index) const {
+    V at(row_point<S> const&, index_t) const {
         return V(value);
     }
     template <class V>
-    void back(row_point<S>&, index, V a) {
+    void back(row_point<S>&, index_t, V a) {
         if constexpr (!std::is_same_v<E, constant>) adjoint.add(a);
     }
     void finish(row_point<S>& r) {
@@ -154,11 +154,11 @@ struct memory_row {
     using S = typename Lanes::scalar;
     void forward(row_point<S> const&) const {}
     template <class V>
-    V at(row_point<S> const& r, index i) const {
+    V at(row_point<S> const& r, index_t i) const {
         return load<Lanes, V>(Derived::value(r) + i);
     }
     template <class V>
-    void back(row_point<S>& r, index i, V adjoint) const {
+    void back(row_point<S>& r, index_t i, V adjoint) const {
         add_to<Lanes>(Derived::gradient(r) + i, adjoint);
     }
     void finish(row_point<S>&) const {}
@@ -229,11 +229,11 @@ struct evaluator<Lanes, Policy, unary<Op, A>> {
     explicit evaluator(unary<Op, A> const& e) : a(e.a) {}
     void forward(row_point<S> const& r) { a.forward(r); }
     template <class V>
-    V at(row_point<S> const& r, index i) const {
+    V at(row_point<S> const& r, index_t i) const {
         return Op::value(a.template at<V>(r, i));
     }
     template <class V>
-    void back(row_point<S>& r, index i, V adjoint) {
+    void back(row_point<S>& r, index_t i, V adjoint) {
         V const x = a.template at<V>(r, i);
         a.template back<V>(r, i, adjoint * Op::derivative(x, Op::value(x)));
     }
@@ -271,11 +271,11 @@ struct evaluator<Lanes, Policy, binary<Op, A, B>> {
         b.forward(r);
     }
     template <class V>
-    V at(row_point<S> const& r, index i) const {
+    V at(row_point<S> const& r, index_t i) const {
         return Op::value(a.template at<V>(r, i), b.template at<V>(r, i));
     }
     template <class V>
-    void back(row_point<S>& r, index i, V adjoint) {
+    void back(row_point<S>& r, index_t i, V adjoint) {
         V const x = a.template at<V>(r, i), y = b.template at<V>(r, i);
         auto const [da, db] = Op::pull(adjoint, x, y, Op::value(x, y));
         a.template back<V>(r, i, da);
@@ -294,16 +294,16 @@ struct evaluator<Lanes, Policy, inner<A, B>> {
     evaluator<Lanes, Policy, B> b;
     explicit evaluator(inner<A, B> const& e) : a(e.a), b(e.b) {}
 
-    static index count(row_point<S> const& r) { return A::size == length::head ? r.head_size : r.width; }
+    static index_t count(row_point<S> const& r) { return A::size == length::head ? r.head_size : r.width; }
     S forward(row_point<S> const& r) {
         a.forward(r);
         b.forward(r);
         row_sum<Lanes> sum;
-        each_chunk<Lanes>(count(r), [&]<class V>(index i, V) { sum.add(a.template at<V>(r, i) * b.template at<V>(r, i)); });
+        each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) { sum.add(a.template at<V>(r, i) * b.template at<V>(r, i)); });
         return sum.total();
     }
     void backward(row_point<S>& r, S adjoint) {
-        each_chunk<Lanes>(count(r), [&]<class V>(index i, V) {
+        each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) {
             V const x = a.template at<V>(r, i), y = b.template at<V>(r, i);
             a.template back<V>(r, i, V(adjoint) * y);
             b.template back<V>(r, i, V(adjoint) * x);
@@ -324,7 +324,7 @@ public:
     /// y (D) of the row.
     void forward(row_point<S> const& r, S* y) {
         root_.forward(r);
-        expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index i, V) {
+        expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) {
             V const value = root_.template at<V>(r, i);
             if constexpr (std::is_same_v<V, S>)
                 y[i] = value;
@@ -335,7 +335,7 @@ public:
     /// Adds d(y . dy) to every gradient of the row.
     void backward(row_point<S>& r, S const* dy) {
         root_.forward(r);
-        expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index i, V) { root_.template back<V>(r, i, expr::load<Lanes, V>(dy + i)); });
+        expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { root_.template back<V>(r, i, expr::load<Lanes, V>(dy + i)); });
         root_.finish(r);
     }
 

@@ -47,7 +47,7 @@ enum class length_rule {
 
 /// The keys that a query sees: begin <= j < end.
 struct key_range {
-    index begin, end;
+    index_t begin, end;
 };
 
 }  // namespace attnlab

@@ -22,7 +22,7 @@ namespace attnlab {
 
 /// B, H, T, D of a call.
 struct attention_sizes {
-    index batch = 1, heads = 12, length = 1024, head_size = 64;
+    index_t batch = 1, heads = 12, length = 1024, head_size = 64;
 };
 
 namespace detail {
@@ -46,9 +46,9 @@ inline void print_times(std::string const& name, std::pair<double, double> t) {
     std::cout << name << ".min " << t.first * 1e3 << " ms\n" << name << ".median " << t.second * 1e3 << " ms" << std::endl;
 }
 
-inline void fill_random(float* x, index n, char const* name, double deviation = 1) {
+inline void fill_random(float* x, index_t n, char const* name, double deviation = 1) {
     auto const k = rng::stream(1, name);
-    for (index i = 0; i < n; ++i) x[i] = static_cast<float>(deviation * rng::normal(k, static_cast<std::uint64_t>(i)));
+    for (index_t i = 0; i < n; ++i) x[i] = static_cast<float>(deviation * rng::normal(k, static_cast<std::uint64_t>(i)));
 }
 
 }  // namespace detail
@@ -56,8 +56,8 @@ inline void fill_random(float* x, index n, char const* name, double deviation = 
 /// Attention alone: forward, and forward with backward.
 template <class Policy>
 void time_attention(std::string const& policy, attention_sizes const& sizes, double seconds) {
-    index const B = sizes.batch, H = sizes.heads, T = sizes.length, D = sizes.head_size;
-    index const C = H * D;
+    index_t const B = sizes.batch, H = sizes.heads, T = sizes.length, D = sizes.head_size;
+    index_t const C = H * D;
     tensor<float, 3> qkv({B, T, 3 * C}), dqkv({B, T, 3 * C}), y({B, T, C}), dy({B, T, C}), x({B, T, C}), dx({B, T, C}, 0.0f);
     detail::fill_random(qkv.data(), qkv.size(), "qkv");
     detail::fill_random(dy.data(), dy.size(), "dy");
@@ -75,7 +75,7 @@ void time_attention(std::string const& policy, attention_sizes const& sizes, dou
         },
         Policy::parameters);
     for (auto& m : memory) {
-        auto const n = static_cast<index>(m.size() / 2);
+        auto const n = static_cast<index_t>(m.size() / 2);
         detail::fill_random(m.data(), 2 * n, "parameter", 0.02);
         p.parameters.push_back(m.data());
         g.parameters.push_back(m.data() + n);

@@ -25,7 +25,7 @@ struct benchmark_settings {
 inline void benchmark_step(experiment const& e, benchmark_settings const& s) {
     for (auto const& size : s.sizes) {
         gpt_config c;
-        index B = 1;
+        index_t B = 1;
         if (size == "demo") c = {.n_layer = 3, .n_head = 4, .n_embd = 64, .block_size = 32, .vocab_size = 64, .bias = true}, B = 16;
         else if (size == "tiny") c = {.n_layer = 3, .n_head = 4, .n_embd = 128, .block_size = 128, .vocab_size = 64}, B = 64;
         else if (size == "small") c = {.n_layer = 6, .n_head = 6, .n_embd = 384, .block_size = 256, .vocab_size = 65}, B = 12;
@@ -34,7 +34,7 @@ inline void benchmark_step(experiment const& e, benchmark_settings const& s) {
         model->parameters().initialize(1);
         optimizer<float> adam(model->parameters(), {});
         tensor<std::int32_t, 2> x({B, c.block_size}), y({B, c.block_size});
-        for (index i = 0; i < x.size(); ++i) {
+        for (index_t i = 0; i < x.size(); ++i) {
             auto const n = static_cast<std::uint64_t>(i), V = static_cast<std::uint64_t>(c.vocab_size);
             x.data()[i] = static_cast<std::int32_t>(rng::bits(1, n) % V);
             y.data()[i] = static_cast<std::int32_t>(rng::bits(2, n) % V);
@@ -56,7 +56,7 @@ inline void benchmark_command(experiment const& e, benchmark_settings const& s) 
     if (s.what == "step") return benchmark_step(e, s);
     for (auto const& T : s.lengths) {
         auto sizes = s.attention;
-        sizes.length = *option_type<index>::read(T);   // checked where options are read
+        sizes.length = *option_type<index_t>::read(T);   // checked where options are read
         e.benchmark_attention(sizes, s.seconds);
     }
 }

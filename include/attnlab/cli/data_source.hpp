@@ -28,7 +28,7 @@ public:
         std::visit([&](auto const& b) { b.evaluation(i, x, y); }, batches_);
     }
 
-    index vocabulary_size() const { return vocabulary_size_; }
+    index_t vocabulary_size() const { return vocabulary_size_; }
     /// The made-up language, or null.
     backcopy const* task() const {
         auto const* b = std::get_if<backcopy_batches>(&batches_);
@@ -70,7 +70,7 @@ private:
         return token_batches(corpus.train, corpus.validation, window);
     }
 
-    index vocabulary_size_ = 0;
+    index_t vocabulary_size_ = 0;
     std::optional<text_vocabulary> vocabulary_;
     any_batches batches_;   // last: `open` fills the others
 };

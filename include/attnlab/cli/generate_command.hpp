@@ -17,7 +17,7 @@ namespace attnlab {
 
 struct generate_settings {
     std::string start;                  ///< text, or token ids separated by spaces
-    index num_samples = 1, max_new_tokens = 200, top_k = 0;
+    index_t num_samples = 1, max_new_tokens = 200, top_k = 0;
     double temperature = 0.8;
     std::uint64_t seed = 1337;
 };
@@ -33,7 +33,7 @@ inline void declare(option_table& o, generate_settings& s) {
 }
 
 /// A token drawn from softmax(logits / temperature) over the k likeliest, by the uniform number u.
-inline token draw_token(view<float const, 1> logits, double temperature, index top_k, double u) {
+inline token draw_token(view<float const, 1> logits, double temperature, index_t top_k, double u) {
     std::vector<token> order(static_cast<std::size_t>(logits.size()));
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](token a, token b) { return logits(a) > logits(b); });
@@ -68,12 +68,12 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
         }
         if (start.empty()) start.push_back(0);
     }
-    for (index n = 0; n < g.num_samples; ++n) {
+    for (index_t n = 0; n < g.num_samples; ++n) {
         auto sequence = start;
-        for (index i = 0; i < g.max_new_tokens; ++i) {
+        for (index_t i = 0; i < g.max_new_tokens; ++i) {
             // The block slides: positions are learned up to block_size.
-            auto const T = std::min(static_cast<index>(sequence.size()), s.model.block_size);
-            auto const logits = model->logits(view<token const, 2>(sequence.data() + static_cast<index>(sequence.size()) - T, {1, T}));
+            auto const T = std::min(static_cast<index_t>(sequence.size()), s.model.block_size);
+            auto const logits = model->logits(view<token const, 2>(sequence.data() + static_cast<index_t>(sequence.size()) - T, {1, T}));
             double const u = rng::uniform(rng::stream(g.seed, static_cast<std::uint64_t>(n)), static_cast<std::uint64_t>(i));
             sequence.push_back(draw_token(logits[0][T - 1], g.temperature, g.top_k, u));
         }

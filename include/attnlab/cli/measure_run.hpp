@@ -25,7 +25,7 @@ struct skill {
 
 /// Passes the evaluation sequences through the model; `o` watches.
 inline skill evaluate_model(any_model& model, data_source const& data, run_settings const& s, measure<float>& o) {
-    index const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
+    index_t const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
     tensor<token, 2> x({B, T}), y({B, T});
     std::vector<std::uint8_t> triggers(static_cast<std::size_t>(B * T));
     auto const batches = static_cast<std::uint64_t>((s.eval_sequences + B - 1) / B);
@@ -34,7 +34,7 @@ inline skill evaluate_model(any_model& model, data_source const& data, run_setti
     for (std::uint64_t i = 0; i < batches; ++i) {
         data.evaluation(i, x, y);
         if (data.task()) {
-            for (index k = 0; k < x.size(); ++k) triggers[static_cast<std::size_t>(k)] = data.task()->is_trigger(x.data()[k]);
+            for (index_t k = 0; k < x.size(); ++k) triggers[static_cast<std::size_t>(k)] = data.task()->is_trigger(x.data()[k]);
             o.mark_triggers(view<std::uint8_t const, 2>(triggers.data(), {B, T}));
             *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, o));
         } else {
@@ -46,7 +46,7 @@ inline skill evaluate_model(any_model& model, data_source const& data, run_setti
 }
 
 /// Appends all rows of a measurement at `step`.
-inline skill measure_model(any_model& model, data_source const& data, run_settings const& s, index step, results& rows) {
+inline skill measure_model(any_model& model, data_source const& data, run_settings const& s, index_t step, results& rows) {
     measure<float> watcher(s.outlier_factor);
     auto const found = evaluate_model(model, data, s, watcher);
     int const seed = static_cast<int>(s.seed);
@@ -65,18 +65,18 @@ inline skill measure_model(any_model& model, data_source const& data, run_settin
 
 /// The attention maps of the first evaluation sequence.
 inline sample take_sample(any_model& model, data_source const& data, run_settings const& s) {
-    index const T = s.model.block_size;
+    index_t const T = s.model.block_size;
     tensor<token, 2> x({1, T}), y({1, T});
     data.evaluation(0, x, y);
     pattern_record seen;
     model.logits(*x, seen);
     sample_taker<float> taker;
-    for (index layer = 0; layer < s.model.n_layer; ++layer) {
+    for (index_t layer = 0; layer < s.model.n_layer; ++layer) {
         auto const& maps = seen.at(site::full_name<site::pattern>(layer));
         taker(site::pattern{}, layer, view<float const, 4>(maps.values.data(), {1, s.model.n_head, T, T}));
     }
     std::vector<std::string> labels;
-    for (index t = 0; t < T; ++t) labels.push_back(data.label(x(0, t)));
+    for (index_t t = 0; t < T; ++t) labels.push_back(data.label(x(0, t)));
     return taker.take(s.policy, static_cast<int>(s.seed), std::vector<std::int64_t>(x.data(), x.data() + T), std::move(labels));
 }
 

@@ -126,7 +126,7 @@ private:
         std::filesystem::path given;
         bool as_json = false;
         std::string length = "trained";
-        index sequences = 0;
+        index_t sequences = 0;
         option_table table("attnlab evaluate", "Loss and measures of a checkpoint on its evaluation sequences.");
         table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
         table.add("json", as_json, "all measures as JSON");
@@ -176,7 +176,7 @@ private:
         if (!read_options(table, arguments, std::cout)) return 0;
         if (s.what != "attention" && s.what != "step") fail<usage_error>("'", s.what, "': expected attention or step");
         for (auto const& T : s.lengths)
-            if (auto const n = option_type<index>::read(T); !n || *n < 1) fail<usage_error>("--T: '", T, "': expected lengths, as 256,1024");
+            if (auto const n = option_type<index_t>::read(T); !n || *n < 1) fail<usage_error>("--T: '", T, "': expected lengths, as 256,1024");
         if (threads > 0) omp_set_num_threads(threads);
         if (names.empty())
             for (auto const& e : all_) names.push_back(e.card.name);

@@ -32,7 +32,7 @@ struct reproduce_settings {
     int seeds = 0;                        ///< 0: 3, or 1 on a text
     std::int64_t steps = 0;               ///< 0: the preset's
     std::filesystem::path out;
-    index jobs = 0;                       ///< 0: as many as cores
+    index_t jobs = 0;                       ///< 0: as many as cores
     bool quiet = false;
 };
 
@@ -98,7 +98,7 @@ struct active_run {
     std::string loss = "-";
 };
 
-inline void train_all(std::vector<planned_run> const& all, index jobs, bool quiet) {
+inline void train_all(std::vector<planned_run> const& all, index_t jobs, bool quiet) {
     std::vector<planned_run const*> waiting;
     for (auto const& run : all)
         if (!run.finished()) waiting.push_back(&run);
@@ -117,7 +117,7 @@ inline void train_all(std::vector<planned_run> const& all, index jobs, bool quie
             active.clear();
             fail<interrupted>("stopped by ", signals.caught(), "; the same command goes on where it stopped");
         }
-        while (!waiting.empty() && static_cast<index>(active.size()) < jobs) {
+        while (!waiting.empty() && static_cast<index_t>(active.size()) < jobs) {
             auto const* run = waiting.back();
             waiting.pop_back();
             prepare(*run);
@@ -169,8 +169,8 @@ inline void reproduce_command(reproduce_settings s, json const& options, std::st
     std::vector<detail::planned_run> runs;
     for (int seed : seeds)   // all policies of the first seed first
         for (auto const& policy : s.policies) runs.push_back(detail::plan_run(s, policy, seed));
-    index const cores = static_cast<index>(std::max(1u, std::thread::hardware_concurrency()));
-    index const jobs = std::min(s.jobs > 0 ? s.jobs : cores, static_cast<index>(runs.size()));
+    index_t const cores = static_cast<index_t>(std::max(1u, std::thread::hardware_concurrency()));
+    index_t const jobs = std::min(s.jobs > 0 ? s.jobs : cores, static_cast<index_t>(runs.size()));
     // The whole plan first: an old folder with other options is found before anything is trained.
     for (auto const& run : runs) detail::prepare(run);
     detail::train_all(runs, jobs, s.quiet);
@@ -186,7 +186,7 @@ inline void reproduce_command(reproduce_settings s, json const& options, std::st
     m.command = command;
     m.policies = s.policies;
     m.seeds = seeds;
-    m.steps = static_cast<index>(s.run.train.max_iters);
+    m.steps = static_cast<index_t>(s.run.train.max_iters);
     m.machine = attnlab::text(cpu_name(), "; ", jobs, " runs at a time, one thread each");
     m.minutes = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / 60;
     m.length_rule = s.run.length;

@@ -25,13 +25,13 @@ struct run_settings {
     std::string task = "backcopy";             ///< backcopy, text or tokens
     std::filesystem::path text, data_dir;
     std::string level = "bytes";
-    index triggers = 3;
+    index_t triggers = 3;
     std::uint64_t matrix_seed = 1;
 
     std::uint64_t seed = 1;
     std::filesystem::path out_dir = "out";
     bool resume = false, measure = true;
-    index eval_sequences = 128;
+    index_t eval_sequences = 128;
     double outlier_factor = 20;
     std::string progress = "line";
 };

@@ -38,7 +38,7 @@ private:
 };
 
 /// First step, and tokens, at which the excess had come down to each threshold.
-inline void add_convergence(results& rows, run_settings const& s, index step) {
+inline void add_convergence(results& rows, run_settings const& s, index_t step) {
     int const seed = static_cast<int>(s.seed);
     auto const excess = rows.over_steps(s.policy, {"excess"});
     for (auto const& [name, threshold] : {std::pair{"0.1", 0.1}, {"0.05", 0.05}})
@@ -104,7 +104,7 @@ inline void train_command(experiment const& e, run_settings s, json options) {
 
     int const seed = static_cast<int>(s.seed);
     double loss_sum = 0, norm_sum = 0;
-    index looks = 0;
+    index_t looks = 0;
     detail::run_progress shown(s, run.state().iteration);
     train_hooks<any_model> hooks;
     hooks.on_step = [&](step_record const& r) {

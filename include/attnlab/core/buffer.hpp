@@ -37,13 +37,13 @@ template <class T, std::size_t N>
 class tensor {
 public:
     tensor() = default;
-    explicit tensor(std::array<index, N> shape) { resize(shape); }
-    tensor(std::array<index, N> shape, T value) {
+    explicit tensor(std::array<index_t, N> shape) { resize(shape); }
+    tensor(std::array<index_t, N> shape, T value) {
         resize(shape);
         fill(value);
     }
 
-    void resize(std::array<index, N> shape) {
+    void resize(std::array<index_t, N> shape) {
         shape_ = shape;
         storage_.resize(static_cast<std::size_t>(view<T, N>{nullptr, shape}.size()));
     }
@@ -56,9 +56,9 @@ public:
 
     T* data() { return storage_.data(); }
     T const* data() const { return storage_.data(); }
-    index size() const { return static_cast<index>(storage_.size()); }
-    std::array<index, N> const& shape() const { return shape_; }
-    index shape(std::size_t axis) const { return shape_[axis]; }
+    index_t size() const { return static_cast<index_t>(storage_.size()); }
+    std::array<index_t, N> const& shape() const { return shape_; }
+    index_t shape(std::size_t axis) const { return shape_[axis]; }
 
     template <class... I>
     T& operator()(I... i) { return view<T, N>(*this)(i...); }
@@ -67,7 +67,7 @@ public:
 
 private:
     buffer<T> storage_;
-    std::array<index, N> shape_{};
+    std::array<index_t, N> shape_{};
 };
 
 }  // namespace attnlab

@@ -10,9 +10,9 @@ namespace attnlab {
 template <class T>
 struct heads {
     T* data = nullptr;
-    index batch = 0, head = 0, position = 0;
+    index_t batch = 0, head = 0, position = 0;
 
-    T* row(index b, index h, index t) const { return data + b * batch + h * head + t * position; }
+    T* row(index_t b, index_t h, index_t t) const { return data + b * batch + h * head + t * position; }
 
     operator heads<T const>() const
         requires(!std::is_const_v<T>)
@@ -23,7 +23,7 @@ struct heads {
 
 /// The heads inside a (B, T, W) tensor whose last axis holds H rows of D starting at `offset`.
 template <class T>
-heads<T> merged_heads(view<T, 3> x, index head_size, index offset = 0) {
+heads<T> merged_heads(view<T, 3> x, index_t head_size, index_t offset = 0) {
     return {x.data() + offset, x.shape(1) * x.shape(2), head_size, x.shape(2)};
 }
 

@@ -30,14 +30,14 @@ inline constexpr initializer from_model{0, -1};
 template <class T>
 struct parameter {
     std::string name;           ///< as on disk, e.g. "transformer.h.0.attn.k_bias"
-    std::vector<index> shape;   ///< as on disk, e.g. {1, H, 1, D}
+    std::vector<index_t> shape;   ///< as on disk, e.g. {1, H, 1, D}
     initializer init;
     bool decay = false;         ///< weight decay applies (default: from rank 2 up)
     std::span<T> value, gradient;
 
-    index size() const {
-        index n = 1;
-        for (index s : shape) n *= s;
+    index_t size() const {
+        index_t n = 1;
+        for (index_t s : shape) n *= s;
         return n;
     }
 };
@@ -48,13 +48,13 @@ template <class T>
 class parameter_list {
 public:
     /// Declares a parameter; `allocate` gives it memory. The returned pointer stays valid for the list's life.
-    parameter<T>* add(std::string name, std::vector<index> shape, initializer init, bool decay) {
+    parameter<T>* add(std::string name, std::vector<index_t> shape, initializer init, bool decay) {
         for (auto const& p : items_) require(p->name != name, "parameter '", name, "' is declared twice");
         items_.push_back(std::make_unique<parameter<T>>(
             parameter<T>{std::move(name), std::move(shape), init, decay, {}, {}}));
         return items_.back().get();
     }
-    parameter<T>* add(std::string name, std::vector<index> shape, initializer init) {
+    parameter<T>* add(std::string name, std::vector<index_t> shape, initializer init) {
         bool const decay = shape.size() >= 2;
         return add(std::move(name), std::move(shape), init, decay);
     }
@@ -62,12 +62,12 @@ public:
     /// Gives memory to all that was added; values are zero until `initialize` or a checkpoint fills them.
     void allocate() {
         // Every parameter begins on a line of its own, so that its rows may be loaded aligned.
-        constexpr index line = static_cast<index>(line_bytes / sizeof(T));
-        index total = 0;
+        constexpr index_t line = static_cast<index_t>(line_bytes / sizeof(T));
+        index_t total = 0;
         for (auto& p : items_) total += (p->size() + line - 1) / line * line;
         values_.assign(static_cast<std::size_t>(total), T{0});
         gradients_.assign(static_cast<std::size_t>(total), T{0});
-        index at = 0;
+        index_t at = 0;
         for (auto& p : items_) {
             auto const n = static_cast<std::size_t>(p->size());
             p->value = {values_.data() + at, n};
@@ -99,8 +99,8 @@ public:
     }
 
     /// Number of learned values.
-    index count() const {
-        index n = 0;
+    index_t count() const {
+        index_t n = 0;
         for (auto& p : items_) n += p->size();
         return n;
     }

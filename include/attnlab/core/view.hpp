@@ -11,13 +11,13 @@
 
 namespace attnlab {
 
-using index = std::ptrdiff_t;
+using index_t = std::ptrdiff_t;
 
 /// Row-major, contiguous, not owning. `view<float const, 3>` only looks.
 template <class T, std::size_t N>
 class view {
 public:
-    using shape_type = std::array<index, N>;
+    using shape_type = std::array<index_t, N>;
 
     view() = default;
     view(T* data, shape_type shape) : data_(data), shape_(shape) {}
@@ -29,10 +29,10 @@ public:
 
     T* data() const { return data_; }
     shape_type const& shape() const { return shape_; }
-    index shape(std::size_t axis) const { return shape_[axis]; }
-    index size() const {
-        index n = 1;
-        for (index s : shape_) n *= s;
+    index_t shape(std::size_t axis) const { return shape_[axis]; }
+    index_t size() const {
+        index_t n = 1;
+        for (index_t s : shape_) n *= s;
         return n;
     }
     bool empty() const { return data_ == nullptr; }
@@ -45,25 +45,25 @@ public:
     template <class... I>
         requires(sizeof...(I) == N)
     T& operator()(I... i) const {
-        index offset = 0, axis = 0;
-        ((offset = offset * shape_[static_cast<std::size_t>(axis++)] + static_cast<index>(i)), ...);
+        index_t offset = 0, axis = 0;
+        ((offset = offset * shape_[static_cast<std::size_t>(axis++)] + static_cast<index_t>(i)), ...);
         assert(0 <= offset && offset < size());
         return data_[offset];
     }
 
     /// The i-th slice along the first axis.
-    view<T, N - 1> operator[](index i) const
+    view<T, N - 1> operator[](index_t i) const
         requires(N > 1)
     {
-        std::array<index, N - 1> rest;
-        index stride = 1;
+        std::array<index_t, N - 1> rest;
+        index_t stride = 1;
         for (std::size_t a = 1; a < N; ++a) stride *= rest[a - 1] = shape_[a];
         return {data_ + i * stride, rest};
     }
 
     /// The same elements under another shape of equal size.
     template <std::size_t M>
-    view<T, M> reshaped(std::array<index, M> shape) const {
+    view<T, M> reshaped(std::array<index_t, M> shape) const {
         view<T, M> out{data_, shape};
         assert(out.size() == size());
         return out;

@@ -20,9 +20,9 @@ namespace attnlab {
 
 /// The language. Tokens: 0 = BOS, 1..triggers, then the ordinary ones.
 struct backcopy_settings {
-    index vocabulary = 64;          ///< V, at most 4096 (two tables of V x V doubles)
-    index triggers = 3;             ///< at least 1
-    index length = 32;              ///< T: predictions of a sequence, which has T + 1 tokens; below 4096
+    index_t vocabulary = 64;          ///< V, at most 4096 (two tables of V x V doubles)
+    index_t triggers = 3;             ///< at least 1
+    index_t length = 32;              ///< T: predictions of a sequence, which has T + 1 tokens; below 4096
     std::uint64_t matrix_seed = 1;  ///< draws the transition matrix, nothing else
 };
 
@@ -34,7 +34,7 @@ struct backcopy_floor {
 
 /// Sums over predictions, so that batches, threads and ranks add up; the members that divide are the measures.
 struct backcopy_score {
-    index positions = 0, triggers = 0, copied = 0;
+    index_t positions = 0, triggers = 0, copied = 0;
     double excess_sum = 0, loss_sum = 0, copy_loss_sum = 0;
 
     /// Nats above a perfect model, without the sampling noise of the targets: the number to plot and to accept on.
@@ -73,12 +73,12 @@ public:
         cumulative_.resize({V, V});
         entropy_.resize(static_cast<std::size_t>(V));
         auto const matrix = rng::stream(seed, 0);
-        for (index i = 0; i < V; ++i) {
+        for (index_t i = 0; i < V; ++i) {
             auto const row = (*transition_)[i], cdf = (*cumulative_)[i];
             double sum = 0;
-            for (index j = 0; j < V; ++j) sum += row(j) = weight(matrix, i, j);
+            for (index_t j = 0; j < V; ++j) sum += row(j) = weight(matrix, i, j);
             double running = 0, entropy = 0;
-            for (index j = 0; j < V; ++j) {
+            for (index_t j = 0; j < V; ++j) {
                 row(j) /= sum;
                 cdf(j) = running += row(j);
                 if (row(j) > 0) entropy -= row(j) * std::log(row(j));
@@ -101,13 +101,13 @@ public:
 
     /// Writes sequence s of a stream: BOS and T tokens. \throws error unless `out` holds T + 1
     void sequence(rng::key stream, std::uint64_t s, std::span<token> out) const {
-        index const T = settings_.length;
-        require(static_cast<index>(out.size()) == T + 1, "backcopy: sequence: expected room for ", T + 1, " tokens, got ",
+        index_t const T = settings_.length;
+        require(static_cast<index_t>(out.size()) == T + 1, "backcopy: sequence: expected room for ", T + 1, " tokens, got ",
                 out.size());
         auto x = view<token, 1>(out.data(), {T + 1});
         x(0) = 0;
         std::uint64_t const numbers = s * numbers_per_sequence;
-        for (index t = 1; t <= T; ++t)
+        for (index_t t = 1; t <= T; ++t)
             x(t) = copies(t, x(t - 1)) ? x(t - 2) : draw(x(t - 1), rng::uniform(stream, numbers + static_cast<std::uint64_t>(t)));
     }
 
@@ -115,21 +115,21 @@ public:
     /// columns of P and p(x) the trigger mass of row x: n_(t+1) = n_t P_N + n_(t-1) * p, as a token stands at t + 1 either by a
     /// draw or because a trigger at t repeats t - 1.
     backcopy_floor floor() const {
-        index const V = settings_.vocabulary, T = settings_.length, first_ordinary = settings_.triggers + 1;
+        index_t const V = settings_.vocabulary, T = settings_.length, first_ordinary = settings_.triggers + 1;
         auto const P = transition();
         std::vector<double> before(static_cast<std::size_t>(V), 0), now(P[0].begin(), P[0].end()), next;
         double loss = entropy_[0], share = 0;
-        for (index t = 1; t < T; ++t) {
+        for (index_t t = 1; t < T; ++t) {
             double ordinary = 0;
             next.assign(static_cast<std::size_t>(V), 0);
-            for (index x = first_ordinary; x < V; ++x) {
+            for (index_t x = first_ordinary; x < V; ++x) {
                 auto const i = static_cast<std::size_t>(x);
                 ordinary += now[i];
                 loss += now[i] * entropy_[i];
                 double trigger_mass = 0;
-                for (index j = 1; j < first_ordinary; ++j) trigger_mass += P(x, j);
+                for (index_t j = 1; j < first_ordinary; ++j) trigger_mass += P(x, j);
                 next[i] += before[i] * trigger_mass;
-                for (index j = first_ordinary; j < V; ++j) next[static_cast<std::size_t>(j)] += now[i] * P(x, j);
+                for (index_t j = first_ordinary; j < V; ++j) next[static_cast<std::size_t>(j)] += now[i] * P(x, j);
             }
             share += 1 - ordinary;
             before.swap(now);
@@ -144,14 +144,14 @@ public:
     /// \throws error when shapes disagree or a token is not of this vocabulary
     template <class Real>
     backcopy_score score(view<token const, 2> inputs, view<token const, 2> targets, view<Real, 3> logits) const {
-        index const B = inputs.shape(0), T = inputs.shape(1), V = settings_.vocabulary;
+        index_t const B = inputs.shape(0), T = inputs.shape(1), V = settings_.vocabulary;
         require(targets.shape() == inputs.shape(), "backcopy: score: targets: expected the shape of the inputs (", B, ",", T,
                 "), got (", targets.shape(0), ",", targets.shape(1), ")");
-        require(logits.shape() == std::array<index, 3>{B, T, V}, "backcopy: score: logits: expected shape (", B, ",", T, ",", V,
+        require(logits.shape() == std::array<index_t, 3>{B, T, V}, "backcopy: score: logits: expected shape (", B, ",", T, ",", V,
                 "), got (", logits.shape(0), ",", logits.shape(1), ",", logits.shape(2), ")");
         backcopy_score total;
-        for (index b = 0; b < B; ++b)
-            for (index t = 0; t < T; ++t) {
+        for (index_t b = 0; b < B; ++b)
+            for (index_t t = 0; t < T; ++t) {
                 token const x = inputs(b, t), y = targets(b, t);
                 for (token const each : {x, y})
                     require(0 <= each && each < V, "backcopy: score: row ", b, " position ", t, ": expected a token below ", V,
@@ -169,7 +169,7 @@ public:
                     total.excess_sum += nats;
                 } else {
                     double cross_entropy = 0;
-                    for (index j = 0; j < V; ++j)  // 0 log 0 = 0: a perfect model may say -infinity
+                    for (index_t j = 0; j < V; ++j)  // 0 log 0 = 0: a perfect model may say -infinity
                         if (transition_(x, j) > 0)
                             cross_entropy += transition_(x, j) * (normalizer - static_cast<double>(row(j)));
                     total.excess_sum += cross_entropy - entropy(x);
@@ -180,13 +180,13 @@ public:
 
 private:
     /// Sequence s draws from numbers s * 4096 + t of its stream: sequences never share one.
-    static constexpr index numbers_per_sequence = 4096;
+    static constexpr index_t numbers_per_sequence = 4096;
 
     /// Whether the token at t repeats the one at t - 2, given the one between.
-    bool copies(index t, token previous) const { return t >= 3 && is_trigger(previous); }
+    bool copies(index_t t, token previous) const { return t >= 3 && is_trigger(previous); }
 
     /// Unnormalized P[i][j]: a Zipf weight times a squared exponential variate; row 0 is not random and knows no triggers.
-    double weight(rng::key matrix, index i, index j) const {
+    double weight(rng::key matrix, index_t i, index_t j) const {
         if (j == 0 || (i == 0 && j <= settings_.triggers)) return 0;
         double const zipf = 1 / static_cast<double>(j);
         if (i == 0) return zipf;

@@ -27,7 +27,7 @@ concept batch_source = requires(Source const& source, std::uint64_t i, view<toke
 };
 
 /// \throws error unless x and y are both (B,`length`)
-inline void require_batch_shape(view<token, 2> x, view<token, 2> y, index length) {
+inline void require_batch_shape(view<token, 2> x, view<token, 2> y, index_t length) {
     require(x.shape(1) == length && y.shape() == x.shape(), "batch: expected inputs and targets of one shape (B,", length,
             "), got (", x.shape(0), ",", x.shape(1), ") and (", y.shape(0), ",", y.shape(1), ")");
 }
@@ -48,10 +48,10 @@ public:
 
     /// Sequences first to first + B - 1 of any stream. \throws error unless x and y are (B,T) with the task's T
     void sequences(rng::key stream, std::uint64_t first, view<token, 2> x, view<token, 2> y) const {
-        index const T = task_.settings().length;
+        index_t const T = task_.settings().length;
         require_batch_shape(x, y, T);
         std::vector<token> tokens(static_cast<std::size_t>(T + 1));
-        for (index b = 0; b < x.shape(0); ++b) {
+        for (index_t b = 0; b < x.shape(0); ++b) {
             task_.sequence(stream, first + static_cast<std::uint64_t>(b), tokens);
             std::copy_n(tokens.begin(), T, x[b].begin());
             std::copy_n(tokens.begin() + 1, T, y[b].begin());
@@ -66,7 +66,7 @@ private:
 };
 
 struct token_batch_settings {
-    index length = 256;          ///< T
+    index_t length = 256;          ///< T
     std::uint64_t seed = 1337;   ///< draws the training windows, nothing else
     std::optional<token> bos{};  ///< when given, every window begins with it
 };
@@ -103,18 +103,18 @@ public:
 
 private:
     /// Tokens that one window takes.
-    index span() const { return settings_.length + (settings_.bos ? 0 : 1); }
-    index starts(token_array const& tokens) const { return tokens.size() - span() + 1; }
+    index_t span() const { return settings_.length + (settings_.bos ? 0 : 1); }
+    index_t starts(token_array const& tokens) const { return tokens.size() - span() + 1; }
 
     /// Batch i is windows i B to i B + B - 1; `place` says in [0, 1) where the n-th begins.
     template <class Place>
     void fill(token_array const& tokens, std::uint64_t i, view<token, 2> x, view<token, 2> y, Place place) const {
-        index const B = x.shape(0), T = settings_.length;
+        index_t const B = x.shape(0), T = settings_.length;
         require_batch_shape(x, y, T);
-        for (index b = 0; b < B; ++b) {
+        for (index_t b = 0; b < B; ++b) {
             double const u = place(i * static_cast<std::uint64_t>(B) + static_cast<std::uint64_t>(b));
-            auto start = static_cast<index>(u * static_cast<double>(starts(tokens)));
-            index t = 0;
+            auto start = static_cast<index_t>(u * static_cast<double>(starts(tokens)));
+            index_t t = 0;
             if (settings_.bos) {
                 x(b, t) = *settings_.bos;
                 y(b, t++) = tokens[start];

@@ -50,7 +50,7 @@ public:
 
     text_level level() const { return code_points_.empty() ? text_level::bytes : text_level::characters; }
     /// V, BOS included.
-    index size() const { return bos() + 1; }
+    index_t size() const { return bos() + 1; }
     token bos() const { return level() == text_level::bytes ? 256 : static_cast<token>(code_points_.size()); }
 
     /// Tokens of a text, no BOS. \throws error naming the text and the byte: not UTF-8, or not in the vocabulary
@@ -118,7 +118,7 @@ inline text_corpus load_text(std::filesystem::path const& path, text_level level
     require(!text.empty(), name, ": empty: expected text");
     auto const vocabulary = level == text_level::bytes ? text_vocabulary::bytes() : text_vocabulary::characters(text, name);
     token_array const all(name, vocabulary.encode(text, name));
-    index const cut = all.size() * 9 / 10;
+    index_t const cut = all.size() * 9 / 10;
     return {vocabulary, all.part(name + ": training part (first 90 %)", 0, cut),
             all.part(name + ": validation part (last 10 %)", cut, all.size())};
 }

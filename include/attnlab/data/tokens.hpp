@@ -36,14 +36,14 @@ public:
         : name_(std::move(name)), owner_(std::move(owner)), narrow_(tokens) {}
 
     std::string const& name() const { return name_; }
-    index size() const { return static_cast<index>(wide_.size() + narrow_.size()); }
-    token operator[](index i) const {
+    index_t size() const { return static_cast<index_t>(wide_.size() + narrow_.size()); }
+    token operator[](index_t i) const {
         auto const at = static_cast<std::size_t>(i);
         return wide_.empty() ? token{narrow_[at]} : wide_[at];
     }
 
     /// Tokens first to last - 1 under another name, sharing the memory. \throws error unless 0 <= first <= last <= size()
-    token_array part(std::string name, index first, index last) const {
+    token_array part(std::string name, index_t first, index_t last) const {
         require(0 <= first && first <= last && last <= size(), name_, ": expected a part of tokens 0 to ", size(), ", got ",
                 first, " to ", last);
         auto const offset = static_cast<std::size_t>(first), count = static_cast<std::size_t>(last - first);
@@ -65,7 +65,7 @@ private:
 
 /// Maps a nanoGPT file and reads it once to check it. `vocabulary_limit`: the number of tokens the model knows.
 /// \throws error naming the file: not readable, empty, an odd number of bytes, or the position of a token out of the vocabulary
-inline token_array load_bin(std::filesystem::path const& path, index vocabulary_limit) {
+inline token_array load_bin(std::filesystem::path const& path, index_t vocabulary_limit) {
     auto const file = std::make_shared<mapped_file const>(path);
     std::string const name = path.string();
     require(file->size() > 0, name, ": empty: expected 16-bit tokens");

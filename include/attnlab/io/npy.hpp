@@ -29,7 +29,7 @@ namespace attnlab {
 /// An array on disk, mapped. The values are converted when asked for.
 class npy_array {
 public:
-    std::vector<index> shape;
+    std::vector<index_t> shape;
     std::string dtype;  ///< as the file spells it: "<f4", "<i8", ...
 
     /// \throws error naming the file and the header's field
@@ -47,7 +47,7 @@ public:
         values_ = bytes.subspan(prefix + length);
 
         std::size_t expected = with_type([](auto type) { return sizeof type; });
-        for (index n : shape)
+        for (index_t n : shape)
             require(!__builtin_mul_overflow(expected, static_cast<std::size_t>(n), &expected), where(), ": shape: larger than any file");
         require(values_.size() == expected, where(), ": shape: expected ", expected, " bytes of values, found ", values_.size());
     }
@@ -122,7 +122,7 @@ private:
                 shape_seen = true;
                 require(accept("("), where(), ": shape: expected a tuple");
                 while (!accept(")")) {
-                    index n = 0;
+                    index_t n = 0;
                     auto const [end, problem] = std::from_chars(rest.data(), rest.data() + rest.size(), n);
                     require(problem == std::errc{} && n >= 0, where(), ": shape: expected whole numbers, not negative");
                     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
@@ -146,19 +146,19 @@ private:
 /// Writes values of float, double or std::int64_t under `shape`, atomically.
 /// \throws error when the shape is not of that many values, or the file cannot be written
 template <std::ranges::contiguous_range Values>
-void write_npy(std::filesystem::path const& path, std::vector<index> const& shape, Values&& values) {
+void write_npy(std::filesystem::path const& path, std::vector<index_t> const& shape, Values&& values) {
     using T = std::remove_cv_t<std::ranges::range_value_t<Values>>;
     static_assert(std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t>,
                   "write_npy: values of float, double or std::int64_t");
     auto const bytes = std::as_bytes(std::span<T const>(std::ranges::data(values), std::ranges::size(values)));
-    index count = 1;
+    index_t count = 1;
     std::string dims;
-    for (index n : shape) {
+    for (index_t n : shape) {
         require(n >= 0, path.string(), ": shape: ", n, ": expected no negative dimension");
         count *= n;
         dims += text(n, ", ");  // (3, ) is a tuple of one
     }
-    require(count == static_cast<index>(bytes.size() / sizeof(T)), path.string(), ": the shape is of ", count, " values, expected ",
+    require(count == static_cast<index_t>(bytes.size() / sizeof(T)), path.string(), ": the shape is of ", count, " values, expected ",
             bytes.size() / sizeof(T));
     constexpr char const* descr = std::same_as<T, float> ? "<f4" : std::same_as<T, double> ? "<f8" : "<i8";
     std::string header = text("{'descr': '", descr, "', 'fortran_order': False, 'shape': (", dims, "), }");
@@ -174,7 +174,7 @@ void write_npy(std::filesystem::path const& path, std::vector<index> const& shap
 /// Writes a view under its own shape.
 template <class T, std::size_t N>
 void write_npy(std::filesystem::path const& path, view<T, N> values) {
-    write_npy(path, std::vector<index>(values.shape().begin(), values.shape().end()), std::span<T>(values));
+    write_npy(path, std::vector<index_t>(values.shape().begin(), values.shape().end()), std::span<T>(values));
 }
 
 }  // namespace attnlab

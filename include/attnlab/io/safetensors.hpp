@@ -33,7 +33,7 @@ namespace attnlab {
 struct tensor_info {
     std::string name;
     std::string dtype;                 ///< as the file spells it: "F32", "BF16", ...
-    std::vector<index> shape;
+    std::vector<index_t> shape;
     std::span<std::byte const> bytes;  ///< the values where they are mapped; little-endian, perhaps not aligned
 };
 
@@ -110,7 +110,7 @@ public:
     void copy_to(std::string const& name, std::span<T> to) const {
         auto const& tensor = at(name);
         std::size_t count = 1;
-        for (index n : tensor.shape) count *= static_cast<std::size_t>(n);
+        for (index_t n : tensor.shape) count *= static_cast<std::size_t>(n);
         require(count == to.size(), where(), ": tensor '", name, "': holds ", count, " values, expected ", to.size());
         if constexpr (std::same_as<T, std::int64_t>) {
             require(tensor.dtype == "I64", where(), ": tensor '", name, "': holds ", tensor.dtype, ", expected I64");
@@ -155,7 +155,7 @@ private:
 
     tensor_info read_entry(std::string const& name, sorted_json const& entry, std::span<std::byte const> data) const {
         std::string const at = where() + ": tensor '" + name + "'";
-        tensor_info tensor{name, field<std::string>(entry, at, "dtype"), field<std::vector<index>>(entry, at, "shape"), {}};
+        tensor_info tensor{name, field<std::string>(entry, at, "dtype"), field<std::vector<index_t>>(entry, at, "shape"), {}};
 
         auto const& known = detail::safetensors_dtypes;
         auto const type = std::find_if(known.begin(), known.end(), [&](auto const& d) { return d.name == tensor.dtype; });
@@ -165,7 +165,7 @@ private:
             fail(at, ": dtype '", tensor.dtype, "': expected one of ", joined(names));
         }
         std::size_t expected = type->bytes;
-        for (index n : tensor.shape) {
+        for (index_t n : tensor.shape) {
             require(n >= 0, at, ": shape: ", n, ": expected no negative dimension");
             require(!__builtin_mul_overflow(expected, static_cast<std::size_t>(n), &expected), at, ": shape: larger than any file");
         }
@@ -193,18 +193,18 @@ public:
     /// \throws error when the name is taken or the shape is not of that many values
     template <std::ranges::contiguous_range Values>
         requires std::ranges::borrowed_range<Values>  // a temporary container would be gone at `write`
-    void add(std::string name, std::vector<index> shape, Values&& values) {
+    void add(std::string name, std::vector<index_t> shape, Values&& values) {
         using T = std::remove_cv_t<std::ranges::range_value_t<Values>>;
         static_assert(std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t>,
                       "safetensors_writer::add: values of float, double or std::int64_t");
         constexpr char const* dtype = std::same_as<T, float> ? "F32" : std::same_as<T, double> ? "F64" : "I64";
         std::span<T const> const all(std::ranges::data(values), std::ranges::size(values));
-        index count = 1;
-        for (index n : shape) {
+        index_t count = 1;
+        for (index_t n : shape) {
             require(n >= 0, "tensor '", name, "': shape: ", n, ": expected no negative dimension");
             count *= n;
         }
-        require(count == static_cast<index>(all.size()), "tensor '", name, "': the shape is of ", count, " values, expected ",
+        require(count == static_cast<index_t>(all.size()), "tensor '", name, "': the shape is of ", count, " values, expected ",
                 all.size());
         require(name != "__metadata__", "tensor '__metadata__': expected another name, this one belongs to the format");
         for (auto const& tensor : tensors_) require(tensor.name != name, "tensor '", name, "' is added twice");
@@ -214,7 +214,7 @@ public:
     /// Adds a view under its own shape.
     template <class T, std::size_t N>
     void add(std::string name, view<T, N> values) {
-        add(std::move(name), std::vector<index>(values.shape().begin(), values.shape().end()), std::span<T>(values));
+        add(std::move(name), std::vector<index_t>(values.shape().begin(), values.shape().end()), std::span<T>(values));
     }
 
     /// Writes the file atomically. Wide types come first, so that all values lie aligned; otherwise the order is that of `add`.

@@ -16,20 +16,20 @@ namespace attnlab {
 /// Fills `pattern` (B, H, T, T): weights over the real keys, what a slot takes left out. \param slot (B, H, T) as from `gates`
 template <class Policy, class S>
 void attention_pattern(attention_problem<S> const& p, attention_saved<S> const& saved, view<S const, 3> slot, view<S, 4> pattern) {
-    index const pairs = p.B * p.H;
+    index_t const pairs = p.B * p.H;
 #pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T > (1 << 16))
-    for (index bh = 0; bh < pairs; ++bh) {
-        index const b = bh / p.H, h = bh % p.H;
-        for (index i = 0; i < p.T; ++i) {
+    for (index_t bh = 0; bh < pairs; ++bh) {
+        index_t const b = bh / p.H, h = bh % p.H;
+        for (index_t i = 0; i < p.T; ++i) {
             S* const row = pattern.data() + (bh * p.T + i) * p.T;
             std::fill_n(row, p.T, S(0));
             key_range const keys = Policy::mask::keys(i, p.T);
             expr::scalar_point<double> at{0, static_cast<double>(saved.sum(b, h, i)), static_cast<double>(saved.reference(b, h, i)), 1,
                                           p.length(keys)};
             at.lift = std::exp(-at.reference);
-            for (index j = keys.begin; j < keys.end; ++j) {
+            for (index_t j = keys.begin; j < keys.end; ++j) {
                 double product = 0;
-                for (index c = 0; c < p.D; ++c)
+                for (index_t c = 0; c < p.D; ++c)
                     product += static_cast<double>(p.q.row(b, h, i)[c]) * static_cast<double>(p.k.row(b, h, j)[c]);
                 at.score = product * static_cast<double>(p.scale);
                 double const w = expr::evaluate<void>(Policy::factors.of_score, at).value * expr::evaluate<void>(Policy::factors.of_sum, at).value;
@@ -56,12 +56,12 @@ void attention_gates(attention_problem<S> const& p, attention_saved<S> const& sa
         std::apply([&](auto const&... e) { (d_parameters.emplace_back(static_cast<std::size_t>(e.per_head(n))), ...); }, Policy::parameters);
         std::vector<S*> gradients;
         for (auto& d : d_parameters) gradients.push_back(d.data());
-        for (index b = 0; b < p.B; ++b)
-            for (index h = 0; h < p.H; ++h) {
+        for (index_t b = 0; b < p.B; ++b)
+            for (index_t h = 0; h < p.H; ++h) {
                 std::vector<S const*> values;
                 std::apply([&](auto const&... e) { (values.push_back(p.parameters[values.size()] + h * e.per_head(n)), ...); },
                            Policy::parameters);
-                for (index t = 0; t < p.T; ++t) {
+                for (index_t t = 0; t < p.T; ++t) {
                     std::fill(d_output.begin(), d_output.end(), S(0));
                     row_point<S> r;
                     r.output = weighted.row(b, h, t);

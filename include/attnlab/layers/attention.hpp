@@ -30,7 +30,7 @@ public:
         tensor<S, 3> dqkv, dz, d_input;
     };
 
-    attention_layer(parameter_list<S>& all, std::string const& name, index width, index heads, bool bias, double deviation,
+    attention_layer(parameter_list<S>& all, std::string const& name, index_t width, index_t heads, bool bias, double deviation,
                     double projection_deviation)
         : width_(width), heads_(heads), project_(all, name + ".c_attn", width, 3 * width, bias, deviation),
           merge_(all, name + ".c_proj", width, width, bias, projection_deviation) {
@@ -39,8 +39,8 @@ public:
 
     /// x (B, T, C) -> y (N, C).
     template <observer Observer>
-    void forward(view<S const, 3> x, view<S, 2> y, saved& s, length_rule rule, index trained_length, Observer& o, index layer) const {
-        index const B = x.shape(0), T = x.shape(1), n = B * T;
+    void forward(view<S const, 3> x, view<S, 2> y, saved& s, length_rule rule, index_t trained_length, Observer& o, index_t layer) const {
+        index_t const B = x.shape(0), T = x.shape(1), n = B * T;
         s.qkv.resize({B, T, 3 * width_});
         s.z.resize({B, T, width_});
         project_.forward(x.reshaped(std::array{n, width_}), (*s.qkv).reshaped(std::array{n, 3 * width_}));
@@ -51,9 +51,9 @@ public:
     }
 
     /// dx (B, T, C) is assigned.
-    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, length_rule rule, index trained_length, view<S, 3> dx,
+    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, length_rule rule, index_t trained_length, view<S, 3> dx,
                   workspace& w) const {
-        index const B = x.shape(0), T = x.shape(1), n = B * T;
+        index_t const B = x.shape(0), T = x.shape(1), n = B * T;
         w.dz.resize({B, T, width_});
         w.dqkv.resize({B, T, 3 * width_});
         merge_.backward(dy, view<S const, 3>(s.z).reshaped(std::array{n, width_}), w.dz.data());
@@ -78,7 +78,7 @@ public:
 private:
     static constexpr bool reads_input = expr::mentions<expr::input_tag, std::remove_const_t<decltype(Policy::output)>>;
 
-    index head_size() const { return width_ / heads_; }
+    index_t head_size() const { return width_ / heads_; }
 
     template <class P>
     void declare(parameter_list<S>& all, std::string const& name, P const& p, double deviation) {
@@ -86,7 +86,7 @@ private:
         policy_.push_back(all.add(name + "." + std::string(p.name), P::shape({heads_, head_size(), width_}), first));
     }
 
-    attention_problem<S> problem(view<S const, 3> x, saved const& s, length_rule rule, index trained_length) const {
+    attention_problem<S> problem(view<S const, 3> x, saved const& s, length_rule rule, index_t trained_length) const {
         attention_problem<S> p;
         p.B = x.shape(0), p.H = heads_, p.T = x.shape(1), p.D = head_size(), p.width = width_;
         p.scale = static_cast<S>(1 / std::sqrt(static_cast<double>(p.D)));
@@ -102,13 +102,13 @@ private:
 
     /// What observers ask for, made only for them.
     template <class Observer>
-    void show([[maybe_unused]] attention_problem<S> const& p, saved const& s, Observer& o, index layer) const {
+    void show([[maybe_unused]] attention_problem<S> const& p, saved const& s, Observer& o, index_t layer) const {
         auto const separate = [&]<class Site>(Site at, [[maybe_unused]] heads<S const> x) {
             if constexpr (wants<Observer, Site>) {
                 tensor<S, 4> copy({p.B, p.H, p.T, p.D});
-                for (index b = 0; b < p.B; ++b)
-                    for (index h = 0; h < p.H; ++h)
-                        for (index t = 0; t < p.T; ++t) std::copy_n(x.row(b, h, t), p.D, &copy(b, h, t, 0));
+                for (index_t b = 0; b < p.B; ++b)
+                    for (index_t h = 0; h < p.H; ++h)
+                        for (index_t t = 0; t < p.T; ++t) std::copy_n(x.row(b, h, t), p.D, &copy(b, h, t, 0));
                 watch(o, at, layer, *copy);
             }
         };
@@ -130,7 +130,7 @@ private:
         watch(o, site::z{}, layer, *s.z);
     }
 
-    index width_, heads_;
+    index_t width_, heads_;
     linear<Device> project_, merge_;
     std::vector<parameter<S>*> policy_;
 };

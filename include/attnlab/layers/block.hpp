@@ -15,7 +15,7 @@ class block {
 
 public:
     struct settings {
-        index width, heads;
+        index_t width, heads;
         bool bias;
         gelu_form gelu;
         double norm_eps, deviation, projection_deviation;
@@ -41,7 +41,7 @@ public:
 
     /// x -> y, both (B, T, C).
     template <observer Observer>
-    void forward(view<S const, 3> x, view<S, 3> y, saved& s, length_rule rule, index trained_length, Observer& o, index layer) const {
+    void forward(view<S const, 3> x, view<S, 3> y, saved& s, length_rule rule, index_t trained_length, Observer& o, index_t layer) const {
         s.normed1.resize(x.shape());
         s.normed2.resize(x.shape());
         s.mid.resize(x.shape());
@@ -61,7 +61,7 @@ public:
     }
 
     /// d: the gradient by y becomes the gradient by x.
-    void backward(view<S const, 3> x, saved const& s, length_rule rule, index trained_length, view<S, 3> d, workspace& w) const {
+    void backward(view<S const, 3> x, saved const& s, length_rule rule, index_t trained_length, view<S, 3> d, workspace& w) const {
         w.narrow.resize(x.shape());
         view<S const, 3> const narrow = w.narrow;
         mlp_.backward(rows(view<S const, 3>(d)), rows(view<S const, 3>(s.normed2)), s.mlp_rows, w.narrow.data(), w.wide);

@@ -12,7 +12,7 @@ class embedding {
     using S = typename Device::scalar;
 
 public:
-    embedding(parameter_list<S>& all, std::string const& prefix, index vocabulary, index positions, index width, double deviation)
+    embedding(parameter_list<S>& all, std::string const& prefix, index_t vocabulary, index_t positions, index_t width, double deviation)
         : tokens_(all.add(prefix + "wte.weight", {vocabulary, width}, normal(deviation))),
           positions_(all.add(prefix + "wpe.weight", {positions, width}, normal(deviation))) {}
 

@@ -11,7 +11,7 @@ class linear {
     using S = typename Device::scalar;
 
 public:
-    linear(parameter_list<S>& all, std::string const& name, index in, index out, bool bias, double deviation)
+    linear(parameter_list<S>& all, std::string const& name, index_t in, index_t out, bool bias, double deviation)
         : in_(in), out_(out), weight_(all.add(name + ".weight", {out, in}, normal(deviation))),
           bias_(bias ? all.add(name + ".bias", {out}, zeros) : nullptr) {}
 
@@ -27,7 +27,7 @@ public:
 private:
     view<S const, 2> weight() const { return {weight_->value.data(), {out_, in_}}; }
 
-    index in_, out_;
+    index_t in_, out_;
     parameter<S>*weight_, *bias_;
 };
 

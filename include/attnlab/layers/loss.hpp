@@ -29,13 +29,13 @@ public:
 
 private:
     double run(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) {
-        index const n = h.shape(0), C = h.shape(1), V = table_->shape[0];
+        index_t const n = h.shape(0), C = h.shape(1), V = table_->shape[0];
         auto const counted = std::count_if(targets, targets + n, [](std::int32_t t) { return t != -1; });
-        index const slab = std::clamp<index>((1 << 20) / V, 1, n);   // 4 MiB of floats
+        index_t const slab = std::clamp<index_t>((1 << 20) / V, 1, n);   // 4 MiB of floats
         slab_.resize({slab, V});
         losses_.resize(static_cast<std::size_t>(n));
-        for (index first = 0; first < n; first += slab) {
-            index const rows = std::min(slab, n - first);
+        for (index_t first = 0; first < n; first += slab) {
+            index_t const rows = std::min(slab, n - first);
             view<S const, 2> const x{h.data() + first * C, {rows, C}};
             view<S, 2> const y{slab_.data(), {rows, V}};
             logits(x, y);

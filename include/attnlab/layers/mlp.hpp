@@ -18,13 +18,13 @@ public:
         tensor<S, 2> pre, post;   ///< (N, 4C): before and after GELU
     };
 
-    mlp(parameter_list<S>& all, std::string const& name, index width, bool bias, gelu_form form, double deviation, double projection_deviation)
+    mlp(parameter_list<S>& all, std::string const& name, index_t width, bool bias, gelu_form form, double deviation, double projection_deviation)
         : width_(width), form_(form), up_(all, name + ".c_fc", width, 4 * width, bias, deviation),
           down_(all, name + ".c_proj", 4 * width, width, bias, projection_deviation) {}
 
     template <observer Observer>
-    void forward(view<S const, 2> x, view<S, 2> y, saved& s, Observer& o, index layer, std::array<index, 2> batch) const {
-        index const n = x.shape(0), wide = 4 * width_;
+    void forward(view<S const, 2> x, view<S, 2> y, saved& s, Observer& o, index_t layer, std::array<index_t, 2> batch) const {
+        index_t const n = x.shape(0), wide = 4 * width_;
         s.pre.resize({n, wide});
         s.post.resize({n, wide});
         up_.forward(x, s.pre);
@@ -46,7 +46,7 @@ public:
 private:
     static view<S const, 1> flat(tensor<S, 2> const& x) { return {x.data(), {x.size()}}; }
 
-    index width_;
+    index_t width_;
     gelu_form form_;
     linear<Device> up_, down_;
 };

@@ -16,7 +16,7 @@ public:
         tensor<S, 1> mean, rstd;   ///< (N)
     };
 
-    layer_norm(parameter_list<S>& all, std::string const& name, index width, bool bias, double eps)
+    layer_norm(parameter_list<S>& all, std::string const& name, index_t width, bool bias, double eps)
         : eps_(static_cast<S>(eps)), weight_(all.add(name + ".weight", {width}, ones)),
           bias_(bias ? all.add(name + ".bias", {width}, zeros) : nullptr) {}
 

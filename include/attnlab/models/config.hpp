@@ -7,8 +7,8 @@ namespace attnlab {
 
 /// Sizes and choices of a GPT, in nanoGPT's names.
 struct gpt_config {
-    index n_layer = 12, n_head = 12, n_embd = 768;   ///< L, H, C
-    index block_size = 1024, vocab_size = 50304;     ///< longest T, V
+    index_t n_layer = 12, n_head = 12, n_embd = 768;   ///< L, H, C
+    index_t block_size = 1024, vocab_size = 50304;     ///< longest T, V
     bool bias = false;                               ///< in LayerNorms and Linears
     bool tied = true;                                ///< the head is the token table
     double init_std = 0.02;                          ///< weights; projections into the stream get init_std / sqrt(2 L)
@@ -20,7 +20,7 @@ struct gpt_config {
 
     /// \throws usage_error that names the field
     void check() const {
-        auto const positive = [](char const* name, index x) {
+        auto const positive = [](char const* name, index_t x) {
             if (x < 1) fail<usage_error>(name, ": expected a positive number, got ", x);
         };
         positive("n_layer", n_layer), positive("n_head", n_head), positive("n_embd", n_embd);

@@ -72,7 +72,7 @@ public:
         double const value = head_.loss_and_gradient(rows(view<scalar const, 3>(normed_)), targets.data(), scale, normed_gradient_.data());
         norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_,
                        rows(*stream_gradient_));
-        for (index l = config_.n_layer; l-- > 0;) {
+        for (index_t l = config_.n_layer; l-- > 0;) {
             auto& kept = saved_[config_.recompute ? 0 : static_cast<std::size_t>(l)];
             auto& x = stream_[static_cast<std::size_t>(l)];
             // The last block's activations are still there; the others are made again.
@@ -91,7 +91,7 @@ private:
     parameter_list<scalar>& declare_blocks(gpt_config const& c) {
         typename block<Policy, Device>::settings const s{c.n_embd,         c.n_head,  c.bias, c.gelu, c.layer_norm_eps, c.init_std,
                                                          c.init_std / std::sqrt(2.0 * static_cast<double>(c.n_layer))};
-        for (index l = 0; l < c.n_layer; ++l) blocks_.emplace_back(parameters_, "transformer.h." + std::to_string(l), s);
+        for (index_t l = 0; l < c.n_layer; ++l) blocks_.emplace_back(parameters_, "transformer.h." + std::to_string(l), s);
         return parameters_;
     }
 
@@ -104,7 +104,7 @@ private:
     /// The stream through all blocks and the last norm. Without `keep` (or when recomputing) all blocks share one set of activations.
     template <observer Observer>
     void run(view<std::int32_t const, 2> ids, Observer& o, bool keep) {
-        std::array<index, 3> const shape{ids.shape(0), ids.shape(1), config_.n_embd};
+        std::array<index_t, 3> const shape{ids.shape(0), ids.shape(1), config_.n_embd};
         auto const L = static_cast<std::size_t>(config_.n_layer);
         saved_.resize(std::max(saved_.size(), keep && !config_.recompute ? L : 1));
         stream_.resize(L + 1);
@@ -114,7 +114,7 @@ private:
         watch(o, site::embed{}, 0, *stream_[0]);
         for (std::size_t l = 0; l < L; ++l)
             blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], config_.length, config_.block_size, o,
-                               static_cast<index>(l));
+                               static_cast<index_t>(l));
         norm_.forward(rows(view<scalar const, 3>(stream_.back())), rows(*normed_), norm_saved_);
         watch(o, site::ln_final{}, 0, *normed_);
     }

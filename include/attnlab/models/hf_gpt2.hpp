@@ -30,11 +30,11 @@ inline gpt_config read_hf_gpt2_config(std::filesystem::path const& folder) {
     require(field_or<std::string>(c, where, "model_type", "gpt2") == "gpt2", where, ": field 'model_type': expected gpt2");
 
     gpt_config out;
-    out.n_layer = field<index>(c, where, "n_layer");
-    out.n_head = field<index>(c, where, "n_head");
-    out.n_embd = field<index>(c, where, "n_embd");
-    out.block_size = field<index>(c, where, "n_positions");
-    out.vocab_size = field<index>(c, where, "vocab_size");
+    out.n_layer = field<index_t>(c, where, "n_layer");
+    out.n_head = field<index_t>(c, where, "n_head");
+    out.n_embd = field<index_t>(c, where, "n_embd");
+    out.block_size = field<index_t>(c, where, "n_positions");
+    out.vocab_size = field<index_t>(c, where, "vocab_size");
     out.layer_norm_eps = field_or<double>(c, where, "layer_norm_epsilon", 1e-5);
     out.bias = true;
     try {
@@ -48,7 +48,7 @@ inline gpt_config read_hf_gpt2_config(std::filesystem::path const& folder) {
     require(tanh || activation == "gelu", where, ": field 'activation_function': '", activation, "': expected gelu_new or gelu");
     out.gelu = tanh ? gelu_form::tanh : gelu_form::exact;
     // Compared without a product, which a size beyond all measure would overflow.
-    auto const inner = field_or<index>(c, where, "n_inner", 0);
+    auto const inner = field_or<index_t>(c, where, "n_inner", 0);
     require(inner == 0 || (inner % 4 == 0 && inner / 4 == out.n_embd), where, ": field 'n_inner': ", inner,
             ": expected 4 times n_embd, ", out.n_embd);
     expect("scale_attn_weights", true, true);
@@ -65,10 +65,10 @@ inline bool hf_gpt2_transposes(std::string_view name) {
 
 /// Row-major (rows, columns) as (columns, rows).
 template <class T>
-std::vector<T> transposed(std::vector<T> const& from, index rows, index columns) {
+std::vector<T> transposed(std::vector<T> const& from, index_t rows, index_t columns) {
     std::vector<T> to(from.size());
-    for (index r = 0; r < rows; ++r)
-        for (index c = 0; c < columns; ++c)
+    for (index_t r = 0; r < rows; ++r)
+        for (index_t c = 0; c < columns; ++c)
             to[static_cast<std::size_t>(c * rows + r)] = from[static_cast<std::size_t>(r * columns + c)];
     return to;
 }
@@ -81,7 +81,7 @@ public:
     explicit hf_gpt2_file(std::filesystem::path const& path) : file_(path), bare_(file_.contains("wte.weight")) {}
 
     /// \throws error when the tensor is missing or its shape is not that of the parameter
-    void check(std::string const& name, std::vector<index> shape) const {
+    void check(std::string const& name, std::vector<index_t> shape) const {
         if (hf_gpt2_transposes(name)) std::reverse(shape.begin(), shape.end());
         auto const& found = file_.at(stored(name)).shape;
         require(found == shape, file_.path().string(), ": tensor '", stored(name), "': shape ", list(found), ": expected ",
@@ -115,9 +115,9 @@ private:
     std::string stored(std::string const& name) const {
         return bare_ ? name.substr(std::string_view("transformer.").size()) : name;
     }
-    static std::string list(std::vector<index> const& shape) {
+    static std::string list(std::vector<index_t> const& shape) {
         std::vector<std::string> words;
-        for (index n : shape) words.push_back(std::to_string(n));
+        for (index_t n : shape) words.push_back(std::to_string(n));
         return "(" + joined(words) + ")";
     }
 
@@ -137,7 +137,7 @@ std::unique_ptr<gpt<Policy, Device>> load_hf_gpt2(std::filesystem::path const& f
     // Sizes are believed, and memory is taken, only when the file is of these sizes.
     file.check("transformer.wte.weight", {c.vocab_size, c.n_embd});
     file.check("transformer.wpe.weight", {c.block_size, c.n_embd});
-    for (index l = 0; l < c.n_layer; ++l) file.check("transformer.h." + std::to_string(l) + ".attn.c_attn.bias", {3 * c.n_embd});
+    for (index_t l = 0; l < c.n_layer; ++l) file.check("transformer.h." + std::to_string(l) + ".attn.c_attn.bias", {3 * c.n_embd});
 
     auto model = std::make_unique<gpt<Policy, Device>>(c);
     for (auto const& p : model->parameters()) file.read(*p);

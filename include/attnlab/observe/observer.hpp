@@ -42,14 +42,14 @@ template <class Observer, class Site>
 inline constexpr bool wants = detail::contains<Site, typename Observer::sites>;
 
 /// Passes `x` to the observer if it looks at `Site`. Called by layers: `watch(observer, site::resid_pre{}, layer, x)`; an
-/// observer's operator is `void operator()(site::resid_pre, index layer, view<T const, 3> x)`.
+/// observer's operator is `void operator()(site::resid_pre, index_t layer, view<T const, 3> x)`.
 template <class Site, observer Observer, class T, std::size_t N>
-void watch(Observer& o, Site, [[maybe_unused]] index layer, [[maybe_unused]] view<T, N> x) {
+void watch(Observer& o, Site, [[maybe_unused]] index_t layer, [[maybe_unused]] view<T, N> x) {
     static_assert(detail::all_known<typename Observer::sites>, "an observer's list of sites names something that is not a site "
                                                                "of this model (see attnlab/observe/site.hpp)");
     if constexpr (wants<Observer, Site>) {
         static_assert(requires { o(Site{}, layer, view<T const, N>(x)); },
-                      "an observer states a site but has no operator()(site, index layer, view<T const, N>) for it");
+                      "an observer states a site but has no operator()(site, index_t layer, view<T const, N>) for it");
         o(Site{}, layer, view<T const, N>(x));
     }
 }

@@ -14,7 +14,7 @@ namespace attnlab {
 /// A copy of one site's tensor.
 template <class T>
 struct recorded {
-    std::vector<index> shape;
+    std::vector<index_t> shape;
     std::vector<T> values;
 };
 
@@ -25,7 +25,7 @@ public:
     using sites = site_list<Sites...>;
 
     template <class Site, std::size_t N>
-    void operator()(Site, index layer, view<T const, N> x) {
+    void operator()(Site, index_t layer, view<T const, N> x) {
         auto& r = seen_[site::full_name<Site>(layer)];
         r.shape.assign(x.shape().begin(), x.shape().end());
         r.values.assign(x.begin(), x.end());

@@ -48,7 +48,7 @@ using all = std::tuple<embed, resid_pre, ln1_normalized, q, k, v, pattern, slot,
 
 /// The site's full name, e.g. "blocks.3.attn.hook_pattern".
 template <class Site>
-std::string full_name(index layer) {
+std::string full_name(index_t layer) {
     std::string out;
     if constexpr (Site::per_layer) out = "blocks." + std::to_string(layer) + ".";
     return out += Site::name;

@@ -59,9 +59,9 @@ Number metadata_number(safetensors_reader const& file, std::string const& key) {
     return value;
 }
 
-inline std::string shape_text(std::vector<index> const& shape) {
+inline std::string shape_text(std::vector<index_t> const& shape) {
     std::vector<std::string> sizes;
-    for (index s : shape) sizes.push_back(std::to_string(s));
+    for (index_t s : shape) sizes.push_back(std::to_string(s));
     return text("(", joined(sizes, ","), ")");
 }
 

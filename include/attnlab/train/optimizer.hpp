@@ -39,7 +39,7 @@ struct optimizer_settings {
 template <class T>
 struct named_array {
     std::string name;
-    std::vector<index> shape;
+    std::vector<index_t> shape;
     std::span<T> values;
 };
 
@@ -162,19 +162,19 @@ private:
 /// number of threads.
 template <class T>
 double gradient_norm(parameter_list<T> const& parameters) {
-    constexpr index block = 4096;
+    constexpr index_t block = 4096;
     double total = 0;
     std::vector<double> sums;
     for (auto const& p : parameters) {
-        index const n = p->size(), blocks = (n + block - 1) / block;
+        index_t const n = p->size(), blocks = (n + block - 1) / block;
         T const* g = p->gradient.data();
         sums.assign(static_cast<std::size_t>(blocks), 0);
 #pragma omp parallel for schedule(static) if (n >= sweep_threads_from)
-        for (index b = 0; b < blocks; ++b) {
+        for (index_t b = 0; b < blocks; ++b) {
             double sum = 0;
-            index const end = std::min(n, (b + 1) * block);
+            index_t const end = std::min(n, (b + 1) * block);
 #pragma omp simd reduction(+ : sum)
-            for (index i = b * block; i < end; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+            for (index_t i = b * block; i < end; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
             sums[static_cast<std::size_t>(b)] = sum;
         }
         for (double s : sums) total += s;

@@ -17,22 +17,22 @@
 namespace attnlab {
 
 /// Fewer elements than this are not worth waking threads for.
-inline constexpr index sweep_threads_from = 1 << 15;
+inline constexpr index_t sweep_threads_from = 1 << 15;
 
 /// Calls `rule(g[i], state[i]...)` for i in [0, n); the rule changes the state through references. Each element sees the same
 /// arithmetic whatever the number of threads.
 template <class Rule, class T, std::same_as<T>... State>
-void sweep(index n, T const* g, Rule const& rule, State*... state) {
+void sweep(index_t n, T const* g, Rule const& rule, State*... state) {
     using pack = xsimd::batch<T>;
-    constexpr index width = static_cast<index>(pack::size);
-    index const whole = n / width * width;
-    auto const update = [&](index i, auto... s) {
+    constexpr index_t width = static_cast<index_t>(pack::size);
+    index_t const whole = n / width * width;
+    auto const update = [&](index_t i, auto... s) {
         rule(pack::load_unaligned(g + i), s...);
         (s.store_unaligned(state + i), ...);
     };
 #pragma omp parallel for schedule(static) if (n >= sweep_threads_from)
-    for (index i = 0; i < whole; i += width) update(i, pack::load_unaligned(state + i)...);
-    for (index i = whole; i < n; ++i) rule(g[i], state[i]...);
+    for (index_t i = 0; i < whole; i += width) update(i, pack::load_unaligned(state + i)...);
+    for (index_t i = whole; i < n; ++i) rule(g[i], state[i]...);
 }
 
 }  // namespace attnlab

@@ -43,8 +43,8 @@ struct train_settings {
     bool eval_only = false;              ///< one evaluation, no step, nothing saved
     bool always_save_checkpoint = true;  ///< at every evaluation, not only when the validation loss is the best so far
     std::int64_t gradient_accumulation_steps = 40;
-    index batch_size = 12;    ///< B of a micro-batch
-    index block_size = 1024;  ///< T
+    index_t batch_size = 12;    ///< B of a micro-batch
+    index_t block_size = 1024;  ///< T
     double grad_clip = 1.0;   ///< largest norm of the gradient; 0: no clipping
     schedule_settings schedule = {};
     optimizer_settings optimizer = {};
@@ -75,7 +75,7 @@ struct loss_estimate {
 
 /// The model's losses on `eval_iters` fixed batches of either split; those of training data have numbers training never reaches.
 template <trainable Model, batch_source Source>
-loss_estimate estimate_loss(Model& model, Source const& source, std::int64_t eval_iters, index batch_size, index block_size) {
+loss_estimate estimate_loss(Model& model, Source const& source, std::int64_t eval_iters, index_t batch_size, index_t block_size) {
     constexpr std::uint64_t beyond_training = std::uint64_t{1} << 40;
     tensor<token, 2> x({batch_size, block_size}), y({batch_size, block_size});
     loss_estimate sum{0, 0};

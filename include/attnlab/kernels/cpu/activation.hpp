@@ -54,7 +54,7 @@ distribution at(lanes x) {
 
 template <gelu_form Form>
 void forward(view<float const, 1> x, view<float, 1> y) {
-    each_element(x.size(), [=](index i, auto part) {
+    each_element(x.size(), [=](index_t i, auto part) {
         lanes const value = load(x.data() + i, part);
         store(y.data() + i, value * at<Form>(value).cdf, part);
     });
@@ -62,7 +62,7 @@ void forward(view<float const, 1> x, view<float, 1> y) {
 
 template <gelu_form Form>
 void backward(view<float const, 1> dy, view<float const, 1> x, view<float, 1> dx) {
-    each_element(x.size(), [=](index i, auto part) {
+    each_element(x.size(), [=](index_t i, auto part) {
         lanes const value = load(x.data() + i, part);
         auto const [cdf, pdf] = at<Form>(value);
         store(dx.data() + i, load(dy.data() + i, part) * fma(value, pdf, cdf), part);
@@ -88,7 +88,7 @@ inline void gelu_backward(cpu, gelu_form form, view<float const, 1> dy, view<flo
 inline void add(cpu, view<float const, 1> x, view<float, 1> y) {
     assert(x.size() == y.size());
     each_element(x.size(),
-                 [=](index i, auto part) { store(y.data() + i, load(y.data() + i, part) + load(x.data() + i, part), part); });
+                 [=](index_t i, auto part) { store(y.data() + i, load(y.data() + i, part) + load(x.data() + i, part), part); });
 }
 
 }  // namespace attnlab

@@ -17,17 +17,17 @@ namespace attnlab {
 
 namespace detail {
 
-inline constexpr index tile_rows = 64, tile_columns = 64;
+inline constexpr index_t tile_rows = 64, tile_columns = 64;
 
 /// Memory of one thread, kept from call to call.
 class scratch {
 public:
     /// Room for all that `take` will ask for.
-    explicit scratch(index count) {
+    explicit scratch(index_t count) {
         if (memory().size() < static_cast<std::size_t>(count)) memory().resize(static_cast<std::size_t>(count));
         next_ = memory().data();
     }
-    float* take(index rows, index columns) {
+    float* take(index_t rows, index_t columns) {
         float* p = next_;
         next_ += rows * rounded_up(columns);
         return p;
@@ -42,23 +42,23 @@ private:
 };
 
 /// Columns of tile [first, first + count) that the keys of a row cover.
-inline columns inside_tile(key_range keys, index first, index count) {
-    columns const c{std::max<index>(keys.begin - first, 0), std::min<index>(keys.end - first, count)};
+inline columns inside_tile(key_range keys, index_t first, index_t count) {
+    columns const c{std::max<index_t>(keys.begin - first, 0), std::min<index_t>(keys.end - first, count)};
     return c.empty() ? columns{0, 0} : c;
 }
 
 /// Whether `n` numbers, whole registers of them, hold no NaN and no infinity: x * 0 is 0 for all others.
-inline bool all_finite(float const* x, index n) {
+inline bool all_finite(float const* x, index_t n) {
     lanes sum(0.0f);
-    for (index i = 0; i < n; i += register_width) sum = fma(load_aligned(x + i), lanes(0.0f), sum);
+    for (index_t i = 0; i < n; i += register_width) sum = fma(load_aligned(x + i), lanes(0.0f), sum);
     return hsum(sum) == 0;
 }
 
 /// The keys that any of the rows [first, last) sees.
 template <class Policy>
-key_range keys_of_rows(index first, index last, index T) {
+key_range keys_of_rows(index_t first, index_t last, index_t T) {
     key_range all{T, 0};
-    for (index i = first; i < last; ++i) {
+    for (index_t i = first; i < last; ++i) {
         key_range const k = Policy::mask::keys(i, T);
         if (k.begin >= k.end) continue;
         all = {std::min(all.begin, k.begin), std::max(all.end, k.end)};
@@ -85,7 +85,7 @@ private:
 
 /// The output joint's view of row (b, h, t).
 template <class Policy>
-row_point<float> row_at(attention_problem<float> const& p, attention_saved<float> const& saved, index b, index h, index t,
+row_point<float> row_at(attention_problem<float> const& p, attention_saved<float> const& saved, index_t b, index_t h, index_t t,
                         float const* weighted, float const* const* parameters) {
     row_point<float> r;
     r.output = weighted;
@@ -104,7 +104,7 @@ row_point<float> row_at(attention_problem<float> const& p, attention_saved<float
 
 /// Pointers to the parameters of head h.
 template <class Policy, class S>
-std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, head_sizes n, index h) {
+std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, head_sizes n, index_t h) {
     std::array<S*, Policy::parameter_count + 1> out{};
     std::size_t i = 0;
     std::apply([&](auto const&... e) { ((out[i] = all[i] + h * e.per_head(n), ++i), ...); }, Policy::parameters);
@@ -112,8 +112,8 @@ std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, 
 }
 
 template <class Policy>
-void forward_head(attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, index b, index h) {
-    index const T = p.T, D = p.D, ldt = rounded_up(T), ldd = rounded_up(D);
+void forward_head(attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, index_t b, index_t h) {
+    index_t const T = p.T, D = p.D, ldt = rounded_up(T), ldd = rounded_up(D);
     scratch room(D * ldt + T * ldd + tile_rows * (tile_columns + ldd) + 64);
     float* const kt = room.take(D, T);                             // (D, T) K transposed
     float* const v = room.take(T, D);                              // (T, D)
@@ -126,29 +126,29 @@ void forward_head(attention_problem<float> const& p, attention_saved<float>& sav
     weighers<Policy> weigh(p);
     auto const parameters = of_head<Policy>(p.parameters, {p.H, D, p.width}, h);
     [[maybe_unused]] row_program<simd_lanes, Policy> output;
-    for (index i0 = 0; i0 < T; i0 += tile_rows) {
-        index const rows = std::min(tile_rows, T - i0);
+    for (index_t i0 = 0; i0 < T; i0 += tile_rows) {
+        index_t const rows = std::min(tile_rows, T - i0);
         float* const m = &saved.reference(b, h, i0);
         float* const z = &saved.sum(b, h, i0);
         std::fill(m, m + rows, weigher<Policy>::first_reference);
         std::fill(z, z + rows, 0.0f);
         key_range const keys = keys_of_rows<Policy>(i0, i0 + rows, T);
         bool first = true;
-        for (index j0 = keys.begin / tile_columns * tile_columns; j0 < keys.end; j0 += tile_columns) {
-            index const count = std::min(tile_columns, T - j0);
+        for (index_t j0 = keys.begin / tile_columns * tile_columns; j0 < keys.end; j0 += tile_columns) {
+            index_t const count = std::min(tile_columns, T - j0);
             multiply(rows, rounded_up(count), D, p.q.row(b, h, i0), p.q.position, 1, kt + j0, ldt, scores, tile_columns, false);
-            for (index r = 0; r < rows; ++r) {
+            for (index_t r = 0; r < rows; ++r) {
                 key_range const seen = Policy::mask::keys(i0 + r, T);
                 float const rescale = weigh.of_row(seen).forward(scores + r * tile_columns, inside_tile(seen, j0, count), rounded_up(count), m[r], z[r]);
                 if (rescale != 1 && !first)
-                    for (index c = 0; c < ldd; c += register_width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(rescale));
+                    for (index_t c = 0; c < ldd; c += register_width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(rescale));
             }
             float const* const values = v + j0 * ldd;
             if (finite) {
                 multiply(rows, ldd, count, scores, tile_columns, 1, values, ldd, o, ldd, !first);
             } else {
                 // 0 times a NaN or infinity that the row does not see would be a NaN: over the keys it sees, the same sums otherwise.
-                for (index r = 0; r < rows; ++r) {
+                for (index_t r = 0; r < rows; ++r) {
                     columns const c = inside_tile(Policy::mask::keys(i0 + r, T), j0, count);
                     multiply(1, ldd, c.end - c.begin, scores + r * tile_columns + c.begin, tile_columns, 1, values + c.begin * ldd, ldd,
                              o + r * ldd, ldd, !first);
@@ -156,13 +156,13 @@ void forward_head(attention_problem<float> const& p, attention_saved<float>& sav
             }
             first = false;
         }
-        for (index r = 0; r < rows; ++r) {
-            index const t = i0 + r;
+        for (index_t r = 0; r < rows; ++r) {
+            index_t const t = i0 + r;
             key_range const seen = Policy::mask::keys(t, T);
             bool const none = seen.begin >= seen.end;
             float const g = none ? 0 : weigher<Policy>::row_factor(m[r], z[r]);
             if (none) std::fill(o + r * ldd, o + (r + 1) * ldd, 0.0f);
-            for (index c = 0; c < ldd; c += register_width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(g));
+            for (index_t c = 0; c < ldd; c += register_width) store_aligned(o + r * ldd + c, load_aligned(o + r * ldd + c) * lanes(g));
             if constexpr (Policy::has_output) {
                 std::copy_n(o + r * ldd, D, &saved.core(b, t, h * D));
                 output.forward(row_at<Policy>(p, saved, b, h, t, o + r * ldd, parameters.data()), y.row(b, h, t));
@@ -178,10 +178,10 @@ template <class Policy>
 void backward_output(attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> dy,
                      attention_gradients<float> const& gradients, view<float, 3> d_core, view<float, 3> d_log_normalizer) {
     head_sizes const n{p.H, p.D, p.width};
-    std::vector<index> sizes;   // of each parameter's gradient
+    std::vector<index_t> sizes;   // of each parameter's gradient
     std::apply([&](auto const&... e) { (sizes.push_back(e.per_head(n) * p.H), ...); }, Policy::parameters);
-    index total = 0;
-    for (index s : sizes) total += s;
+    index_t total = 0;
+    for (index_t s : sizes) total += s;
 
     int const threads = p.B * p.T * p.H * p.D > 65536 ? omp_get_max_threads() : 1;
     buffer<float> partial(static_cast<std::size_t>(total * threads), 0.0f);   // one buffer a thread, added up in order
@@ -189,15 +189,15 @@ void backward_output(attention_problem<float> const& p, attention_saved<float> c
     {
         float* own = partial.data() + total * omp_get_thread_num();
         std::vector<float*> d_parameters;
-        for (index s : sizes) {
+        for (index_t s : sizes) {
             d_parameters.push_back(own);
             own += s;
         }
         row_program<simd_lanes, Policy> output;
 #pragma omp for schedule(static)
-        for (index bt = 0; bt < p.B * p.T; ++bt) {
-            index const b = bt / p.T, t = bt % p.T;
-            for (index h = 0; h < p.H; ++h) {
+        for (index_t bt = 0; bt < p.B * p.T; ++bt) {
+            index_t const b = bt / p.T, t = bt % p.T;
+            for (index_t h = 0; h < p.H; ++h) {
                 auto const values = of_head<Policy>(p.parameters, n, h);
                 auto const grads = of_head<Policy>(d_parameters, n, h);
                 float* const d_o = &d_core(b, t, h * p.D);
@@ -216,15 +216,15 @@ void backward_output(attention_problem<float> const& p, attention_saved<float> c
     for (int i = 0; i < threads; ++i) {
         float const* from = partial.data() + total * i;
         for (std::size_t k = 0; k < sizes.size(); from += sizes[k++])
-            for (index c = 0; c < sizes[k]; ++c) gradients.parameters[k][c] += from[c];
+            for (index_t c = 0; c < sizes[k]; ++c) gradients.parameters[k][c] += from[c];
     }
 }
 
 template <class Policy>
 void backward_head(attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> weighted,
                    heads<float const> d_weighted, [[maybe_unused]] view<float const, 3> d_log_normalizer,
-                   attention_gradients<float> const& gradients, index b, index h) {
-    index const T = p.T, D = p.D, ldt = rounded_up(T), ldd = rounded_up(D);
+                   attention_gradients<float> const& gradients, index_t b, index_t h) {
+    index_t const T = p.T, D = p.D, ldt = rounded_up(T), ldd = rounded_up(D);
     scratch room(2 * D * ldt + 5 * T * ldd + tile_rows * (2 * tile_columns + ldd) + 64);
     float* const kt = room.take(D, T);
     float* const vt = room.take(D, T);
@@ -246,10 +246,10 @@ void backward_head(attention_problem<float> const& p, attention_saved<float> con
 
     weighers<Policy> weigh(p);
     float factor[tile_rows], adjoint[tile_rows];                   // g(Z) and R of each row
-    for (index i0 = 0; i0 < T; i0 += tile_rows) {
-        index const rows = std::min(tile_rows, T - i0);
-        for (index r = 0; r < rows; ++r) {
-            index const t = i0 + r;
+    for (index_t i0 = 0; i0 < T; i0 += tile_rows) {
+        index_t const rows = std::min(tile_rows, T - i0);
+        for (index_t r = 0; r < rows; ++r) {
+            index_t const t = i0 + r;
             key_range const seen = Policy::mask::keys(t, T);
             bool const none = seen.begin >= seen.end;
             float const m = saved.reference(b, h, t), z = saved.sum(b, h, t);
@@ -258,18 +258,18 @@ void backward_head(attention_problem<float> const& p, attention_saved<float> con
             if constexpr (Policy::has_sum) {
                 lanes product(0.0f);
                 float const* o = weighted.row(b, h, t);
-                each_lanes(D, [&](index c, auto part) { product = fma(load(d_o + t * ldd + c, part), load(o + c, part), product); });
+                each_lanes(D, [&](index_t c, auto part) { product = fma(load(d_o + t * ldd + c, part), load(o + c, part), product); });
                 float const d_l = Policy::has_output ? d_log_normalizer(b, h, t) : 0.0f;
                 if (!none) adjoint[r] = weigher<Policy>::row_adjoint(m, z, hsum(product), d_l);
             }
         }
         key_range const keys = keys_of_rows<Policy>(i0, i0 + rows, T);
         bool first = true;
-        for (index j0 = keys.begin / tile_columns * tile_columns; j0 < keys.end; j0 += tile_columns) {
-            index const count = std::min(tile_columns, T - j0), wide = rounded_up(count);
+        for (index_t j0 = keys.begin / tile_columns * tile_columns; j0 < keys.end; j0 += tile_columns) {
+            index_t const count = std::min(tile_columns, T - j0), wide = rounded_up(count);
             multiply(rows, wide, D, q + i0 * ldd, ldd, 1, kt + j0, ldt, w, tile_columns, false);
             multiply(rows, wide, D, d_o + i0 * ldd, ldd, 1, vt + j0, ldt, ds, tile_columns, false);
-            for (index r = 0; r < rows; ++r) {
+            for (index_t r = 0; r < rows; ++r) {
                 key_range const seen = Policy::mask::keys(i0 + r, T);
                 weigh.of_row(seen).backward(w + r * tile_columns, ds + r * tile_columns, inside_tile(seen, j0, count), wide,
                                             saved.reference(b, h, i0 + r), factor[r], adjoint[r]);
@@ -279,17 +279,17 @@ void backward_head(attention_problem<float> const& p, attention_saved<float> con
             multiply(rows, ldd, count, ds, tile_columns, 1, k + j0 * ldd, ldd, dq, ldd, !first);
             first = false;
         }
-        for (index r = 0; r < rows; ++r) {
+        for (index_t r = 0; r < rows; ++r) {
             float* const to = gradients.q.row(b, h, i0 + r);
             if (first) {
                 if constexpr (!Policy::has_output) std::fill_n(to, D, 0.0f);
             } else {
                 // The output joint has already left its share of dq there.
-                for (index c = 0; c < D; ++c) to[c] = dq[r * ldd + c] + (Policy::has_output ? to[c] : 0.0f);
+                for (index_t c = 0; c < D; ++c) to[c] = dq[r * ldd + c] + (Policy::has_output ? to[c] : 0.0f);
             }
         }
     }
-    for (index t = 0; t < T; ++t) {
+    for (index_t t = 0; t < T; ++t) {
         std::copy_n(dk + t * ldd, D, gradients.k.row(b, h, t));
         std::copy_n(dv + t * ldd, D, gradients.v.row(b, h, t));
     }
@@ -301,9 +301,9 @@ void backward_head(attention_problem<float> const& p, attention_saved<float> con
 template <class Policy>
 void attention_forward(cpu, attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y) {
     saved.template resize<Policy>(p);
-    index const pairs = p.B * p.H;
+    index_t const pairs = p.B * p.H;
 #pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T * p.D > (1 << 20))
-    for (index i = 0; i < pairs; ++i) detail::forward_head<Policy>(p, saved, y, i / p.H, i % p.H);
+    for (index_t i = 0; i < pairs; ++i) detail::forward_head<Policy>(p, saved, y, i / p.H, i % p.H);
 }
 
 /// Gradients from dy; y is what forward returned.
@@ -319,9 +319,9 @@ void attention_backward(cpu, attention_problem<float> const& p, attention_saved<
         d_weighted = merged_heads(view<float const, 3>(d_core), p.D);
     }
     auto const weighted = saved.template weighted_values<Policy>(p, y);
-    index const pairs = p.B * p.H;
+    index_t const pairs = p.B * p.H;
 #pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T * p.D > (1 << 19))
-    for (index i = 0; i < pairs; ++i)
+    for (index_t i = 0; i < pairs; ++i)
         detail::backward_head<Policy>(p, saved, weighted, d_weighted, d_log_normalizer, gradients, i / p.H, i % p.H);
 }
 

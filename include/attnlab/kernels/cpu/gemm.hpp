@@ -20,8 +20,8 @@ namespace attnlab {
 
 /// c = alpha op(a) op(b) + beta c, row-major: op(a) is (m,k), op(b) (k,n), c (m,n); lda, ldb, ldc are lengths of the stored rows.
 /// With beta = 0, c is only written. \throws error when the library refuses
-inline void gemm(cpu, bool transpose_a, bool transpose_b, index m, index n, index k, float alpha, float const* a, index lda,
-                 float const* b, index ldb, float beta, float* c, index ldc) {
+inline void gemm(cpu, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, float const* a, index_t lda,
+                 float const* b, index_t ldb, float beta, float* c, index_t ldc) {
     if (m == 0 || n == 0) return;
 #ifdef ATTNLAB_USE_ONEDNN
     auto const status =
@@ -29,9 +29,9 @@ inline void gemm(cpu, bool transpose_a, bool transpose_b, index m, index n, inde
     require(status == dnnl_success, "gemm: oneDNN refused m ", m, ", n ", n, ", k ", k, ", lda ", lda, ", ldb ", ldb, ", ldc ",
             ldc);
 #else
-    constexpr index largest = std::numeric_limits<int>::max();
+    constexpr index_t largest = std::numeric_limits<int>::max();
     require(std::max({m, n, k, lda, ldb, ldc}) <= largest, "gemm: m ", m, ", n ", n, ", k ", k, ": expected at most ", largest);
-    auto const i = [](index x) { return static_cast<int>(x); };
+    auto const i = [](index_t x) { return static_cast<int>(x); };
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, i(m), i(n), i(k),
                 alpha, a, i(lda), b, i(ldb), beta, c, i(ldc));
 #endif

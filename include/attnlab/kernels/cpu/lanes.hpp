@@ -36,7 +36,7 @@ struct lane_functions<lanes> {
 struct simd_lanes {
     using scalar = float;
     using pack = lanes;
-    static constexpr index width = register_width;
+    static constexpr index_t width = register_width;
     static lanes load(float const* p) { return attnlab::load(p); }
     static void store(float* p, lanes x) { attnlab::store(p, x); }
     static float sum(lanes x) { return hsum(x); }

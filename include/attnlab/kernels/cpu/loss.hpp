@@ -16,9 +16,9 @@ namespace attnlab {
 /// With `backward`, the logits (N,V) are replaced by their gradient, scale (softmax - onehot), 0 where the target is -1; without,
 /// they stay. Give scale = 1 / (number of targets) for the gradient of a mean. \throws error for a target outside -1..V-1
 inline void cross_entropy(cpu, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses) {
-    index const n = logits.shape(0), vocabulary = logits.shape(1);
+    index_t const n = logits.shape(0), vocabulary = logits.shape(1);
     require_ids("cross_entropy: target", targets, n, -1, vocabulary);
-    each_row(n, vocabulary, [=](index i) {
+    each_row(n, vocabulary, [=](index_t i) {
         constexpr float nothing = -std::numeric_limits<float>::infinity();
         float* const row = logits.data() + i * vocabulary;
         if (targets[i] < 0) {
@@ -27,16 +27,16 @@ inline void cross_entropy(cpu, view<float, 2> logits, std::int32_t const* target
             return;
         }
         lanes high = nothing;
-        each_lanes(vocabulary, [&](index j, auto part) { high = max(high, load(row + j, part, nothing)); });
+        each_lanes(vocabulary, [&](index_t j, auto part) { high = max(high, load(row + j, part, nothing)); });
         float const shift = hmax(high);
         double const of_target = row[targets[i]];
 
         // Sums of a thousand stay in float; a vocabulary of 50 thousand does not.
         double total = 0;
-        constexpr index block = 1024;
-        for (index first = 0; first < vocabulary; first += block) {
+        constexpr index_t block = 1024;
+        for (index_t first = 0; first < vocabulary; first += block) {
             lanes sum = 0.0f;
-            each_lanes(std::min(block, vocabulary - first), [&](index j, auto part) {
+            each_lanes(std::min(block, vocabulary - first), [&](index_t j, auto part) {
                 float* const p = row + first + j;
                 lanes const e = exp(load(p, part, nothing) - shift);
                 sum += e;
@@ -47,7 +47,7 @@ inline void cross_entropy(cpu, view<float, 2> logits, std::int32_t const* target
         losses[i] = std::log(total) + shift - of_target;
         if (!backward) return;
         float const factor = static_cast<float>(scale / total);
-        each_lanes(vocabulary, [=](index j, auto part) { store(row + j, load(row + j, part) * factor, part); });
+        each_lanes(vocabulary, [=](index_t j, auto part) { store(row + j, load(row + j, part) * factor, part); });
         row[targets[i]] -= scale;
     });
 }

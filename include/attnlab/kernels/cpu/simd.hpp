@@ -22,7 +22,7 @@
 namespace attnlab {
 
 using lanes = xsimd::batch<float>;
-inline constexpr index register_width = static_cast<index>(lanes::size);
+inline constexpr index_t register_width = static_cast<index_t>(lanes::size);
 
 inline lanes load(float const* p) { return lanes::load_unaligned(p); }
 inline lanes load_aligned(float const* p) { return lanes::load_aligned(p); }
@@ -42,12 +42,12 @@ inline lanes max(lanes a, lanes b) { return reg(a.data > b.data ? a.data : b.dat
 inline lanes min(lanes a, lanes b) { return reg(a.data < b.data ? a.data : b.data); }
 
 /// The register with lane i in place of lane i ^ Half.
-template <index Half, std::size_t... I>
+template <index_t Half, std::size_t... I>
 lanes exchanged(lanes x, std::index_sequence<I...>) {
     return reg{x.data[I ^ Half]...};  // compilers see the permutation
 }
 /// One number from a register: `op` on x and x with its halves exchanged, then quarters, and so on.
-template <index Half = register_width / 2, class Op>
+template <index_t Half = register_width / 2, class Op>
 float fold(lanes x, Op op) {
     if constexpr (Half == 0)
         return x.data[0];
@@ -78,7 +78,7 @@ inline lanes exp(lanes x) {
 
 /// The first `count` < register_width elements of a row's tail.
 struct tail {
-    index count;
+    index_t count;
 };
 /// A whole register, where a function also takes a `tail`.
 struct every_lane {};
@@ -100,8 +100,8 @@ inline void store(float* p, lanes x, tail t) {
 /// Walks n elements a register at a time: `body(i, every_lane{})`, and `body(i, tail{n - i})` for what is left. Always inlined:
 /// left to itself, g++ calls it, and then what the body captures lives in memory (twice the time of a short row).
 template <class Body>
-[[gnu::always_inline]] inline void each_lanes(index n, Body body) {
-    index i = 0;
+[[gnu::always_inline]] inline void each_lanes(index_t n, Body body) {
+    index_t i = 0;
     for (; i + register_width <= n; i += register_width) body(i, every_lane{});
     if (i < n) body(i, tail{n - i});
 }

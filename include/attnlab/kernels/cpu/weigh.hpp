@@ -15,7 +15,7 @@ namespace attnlab {
 
 /// The range of a row inside a tile of keys, in columns of the tile.
 struct columns {
-    index begin, end;
+    index_t begin, end;
     bool empty() const { return begin >= end; }
 };
 
@@ -27,7 +27,7 @@ inline lanes counting() {
     return load_aligned(v);
 }
 /// Which lanes of the register at column `first` lie in the range.
-inline auto inside(columns range, index first) {
+inline auto inside(columns range, index_t first) {
     lanes const c = counting();
     return (c >= lanes(static_cast<float>(range.begin - first))) && (c < lanes(static_cast<float>(range.end - first)));
 }
@@ -43,7 +43,7 @@ float power(float x) {
 /// Calls `body(c, masked)` for each register of the range's columns; `masked` is a constant that says whether lanes lie outside.
 template <class Body>
 void each_register(columns range, Body body) {
-    for (index c = range.begin / register_width * register_width; c < range.end; c += register_width)
+    for (index_t c = range.begin / register_width * register_width; c < range.end; c += register_width)
         if (c >= range.begin && c + register_width <= range.end)
             body(c, std::false_type{});
         else
@@ -72,11 +72,11 @@ public:
 
     /// Scores (raw products q.k) become f(s); z gathers the summands and m follows the maximum. Returns the factor by which what
     /// was summed before must be multiplied.
-    float forward(float* scores, columns range, index padded_columns, float& m, float& z) const {
+    float forward(float* scores, columns range, index_t padded_columns, float& m, float& z) const {
         float rescale = 1;
         if constexpr (has_reference) {
             lanes top(m);
-            detail::each_register(range, [&](index c, auto masked) {
+            detail::each_register(range, [&](index_t c, auto masked) {
                 lanes s = load_aligned(scores + c) * scale_;
                 if constexpr (masked.value) s = xsimd::select(detail::inside(range, c), s, top);
                 top = max(s, top);
@@ -91,7 +91,7 @@ public:
         expr::scalar_point<lanes> at{lanes(0.0f), lanes(0.0f), lanes(m), lift(m), lanes(0.0f)};
         lanes sum(0.0f);
         std::fill(scores, scores + range.begin / register_width * register_width, 0.0f);
-        detail::each_register(range, [&](index c, auto masked) {
+        detail::each_register(range, [&](index_t c, auto masked) {
             at.score = load_aligned(scores + c) * scale_;
             lanes f = expr::evaluate<void>(of_score_, at).value;
             if constexpr (masked.value) f = xsimd::select(detail::inside(range, c), f, lanes(0.0f));
@@ -131,12 +131,12 @@ public:
     }
 
     /// Scores (raw) become weights w, and `d_weights` (do . v) becomes the gradient by the raw scores.
-    void backward(float* scores, float* d_weights, columns range, index padded_columns, float m, float g, float r) const {
+    void backward(float* scores, float* d_weights, columns range, index_t padded_columns, float m, float g, float r) const {
         expr::scalar_point<lanes> at{lanes(0.0f), lanes(0.0f), lanes(m), lift(m), lanes(0.0f)};
-        index const first = range.begin / register_width * register_width;
+        index_t const first = range.begin / register_width * register_width;
         std::fill(scores, scores + first, 0.0f);
         std::fill(d_weights, d_weights + first, 0.0f);
-        detail::each_register(range, [&](index c, auto masked) {
+        detail::each_register(range, [&](index_t c, auto masked) {
             at.score = load_aligned(scores + c) * scale_;
             auto const f = expr::evaluate<expr::score_tag>(of_score_, at);
             lanes w = f.value * g, ds(0.0f);
@@ -154,13 +154,13 @@ public:
             store_aligned(scores + c, w);
             store_aligned(d_weights + c, ds);
         });
-        index const last = padded_columns_before(range);
+        index_t const last = padded_columns_before(range);
         std::fill(scores + last, scores + padded_columns, 0.0f);
         std::fill(d_weights + last, d_weights + padded_columns, 0.0f);
     }
 
 private:
-    static index padded_columns_before(columns range) { return (range.end + register_width - 1) / register_width * register_width; }
+    static index_t padded_columns_before(columns range) { return (range.end + register_width - 1) / register_width * register_width; }
     static lanes lift(float m) { return lanes(mixes ? std::exp(-m) : 1.0f); }
     static expr::scalar_point<float> row_values(float m, float z) { return {0, z, m, mixes ? std::exp(-m) : 1.0f, 0}; }
 

@@ -23,24 +23,24 @@ struct head_state {
     matrix o, log_normalizer;   ///< (T, D), (T, 1)
 };
 
-inline matrix rows_of(heads<double const> x, index b, index h, index T, index D) {
+inline matrix rows_of(heads<double const> x, index_t b, index_t h, index_t T, index_t D) {
     matrix out({static_cast<std::size_t>(T), static_cast<std::size_t>(D)});
-    for (index t = 0; t < T; ++t)
-        for (index c = 0; c < D; ++c) out(t, c) = x.row(b, h, t)[c];
+    for (index_t t = 0; t < T; ++t)
+        for (index_t c = 0; c < D; ++c) out(t, c) = x.row(b, h, t)[c];
     return out;
 }
 
 /// Where entry (i, j) of a head stands, for the scalar joints.
-inline expr::scalar_point<double> entry(attention_problem<double> const& p, head_state const& s, index i, index j, key_range keys) {
+inline expr::scalar_point<double> entry(attention_problem<double> const& p, head_state const& s, index_t i, index_t j, key_range keys) {
     return {s.scores(i, j), s.sum(i, 0), s.reference(i, 0), std::exp(-s.reference(i, 0)), p.length(keys)};
 }
 
 template <class Policy>
-head_state run_head(attention_problem<double> const& p, index b, index h) {
+head_state run_head(attention_problem<double> const& p, index_t b, index_t h) {
     constexpr bool has_reference = expr::has_degree<std::remove_const_t<decltype(Policy::weight)>>;
     constexpr bool mixes = expr::mixes_degrees<std::remove_const_t<decltype(Policy::weight)>> ||
                            expr::mixes_degrees<std::remove_const_t<decltype(Policy::summand)>>;
-    index const T = p.T;
+    index_t const T = p.T;
     auto const t = static_cast<std::size_t>(T);
     head_state s;
     s.q = rows_of(p.q, b, h, T, p.D);
@@ -51,32 +51,32 @@ head_state run_head(attention_problem<double> const& p, index b, index h) {
     s.weights = xt::zeros<double>({t, t});
     s.reference = s.sum = s.log_normalizer = xt::zeros<double>({t, std::size_t{1}});
 
-    for (index i = 0; i < T; ++i) {
+    for (index_t i = 0; i < T; ++i) {
         key_range const keys = Policy::mask::keys(i, T);
         double& m = s.reference(i, 0);
         double& z = s.sum(i, 0);
         if constexpr (has_reference) {
             m = mixes ? 0 : -std::numeric_limits<double>::infinity();
-            for (index j = keys.begin; j < keys.end; ++j) m = std::max(m, s.scores(i, j));
+            for (index_t j = keys.begin; j < keys.end; ++j) m = std::max(m, s.scores(i, j));
         }
         if constexpr (Policy::has_sum)
-            for (index j = keys.begin; j < keys.end; ++j) z += expr::evaluate<void>(Policy::summand, entry(p, s, i, j, keys)).value;
-        for (index j = keys.begin; j < keys.end; ++j) s.weights(i, j) = expr::evaluate<void>(Policy::weight, entry(p, s, i, j, keys)).value;
+            for (index_t j = keys.begin; j < keys.end; ++j) z += expr::evaluate<void>(Policy::summand, entry(p, s, i, j, keys)).value;
+        for (index_t j = keys.begin; j < keys.end; ++j) s.weights(i, j) = expr::evaluate<void>(Policy::weight, entry(p, s, i, j, keys)).value;
         s.log_normalizer(i, 0) = std::log(z) + (expr::degree_of<std::remove_const_t<decltype(Policy::summand)>> == 1 ? m : 0);
     }
     // Over the keys of each row, not as one product: 0 times a NaN that the row does not see would be a NaN.
     s.o = xt::zeros<double>(s.v.shape());
-    for (index i = 0; i < T; ++i) {
+    for (index_t i = 0; i < T; ++i) {
         key_range const keys = Policy::mask::keys(i, T);
-        for (index j = keys.begin; j < keys.end; ++j)
-            for (index c = 0; c < p.D; ++c) s.o(i, c) += s.weights(i, j) * s.v(j, c);
+        for (index_t j = keys.begin; j < keys.end; ++j)
+            for (index_t c = 0; c < p.D; ++c) s.o(i, c) += s.weights(i, j) * s.v(j, c);
     }
     return s;
 }
 
 /// The symbols of the output joint, for all rows of a head at once.
 template <class Policy>
-row_values<Policy> output_values(attention_problem<double> const& p, head_state const& s, index h) {
+row_values<Policy> output_values(attention_problem<double> const& p, head_state const& s, index_t h) {
     row_values<Policy> values;
     values.output = s.o;
     values.query = s.q;
@@ -86,7 +86,7 @@ row_values<Policy> output_values(attention_problem<double> const& p, head_state 
     std::size_t i = 0;
     std::apply(
         [&](auto const&... e) {
-            [[maybe_unused]] auto const copy = [&](index n) {
+            [[maybe_unused]] auto const copy = [&](index_t n) {
                 values.parameters[i] = matrix({std::size_t{1}, static_cast<std::size_t>(n)});
                 std::copy_n(p.parameters[i] + h * n, n, values.parameters[i].data());
                 ++i;
@@ -103,14 +103,14 @@ row_values<Policy> output_values(attention_problem<double> const& p, head_state 
 template <class Policy>
 void attention_forward(ref, attention_problem<double> const& p, attention_saved<double>& saved, heads<double> y) {
     saved.template resize<Policy>(p);
-    for (index b = 0; b < p.B; ++b)
-        for (index h = 0; h < p.H; ++h) {
+    for (index_t b = 0; b < p.B; ++b)
+        for (index_t h = 0; h < p.H; ++h) {
             auto const s = detail::run_head<Policy>(p, b, h);
             detail::matrix const result = detail::value_of<Policy>(Policy::output, detail::output_values<Policy>(p, s, h));
-            for (index t = 0; t < p.T; ++t) {
+            for (index_t t = 0; t < p.T; ++t) {
                 saved.reference(b, h, t) = s.reference(t, 0);
                 saved.sum(b, h, t) = s.sum(t, 0);
-                for (index c = 0; c < p.D; ++c) {
+                for (index_t c = 0; c < p.D; ++c) {
                     y.row(b, h, t)[c] = result(t, c);
                     if constexpr (Policy::has_output) saved.core(b, t, h * p.D + c) = s.o(t, c);
                 }
@@ -123,9 +123,9 @@ template <class Policy>
 void attention_backward(ref, attention_problem<double> const& p, attention_saved<double> const&, heads<double const>, heads<double const> dy,
                         attention_gradients<double> const& gradients) {
     using detail::matrix;
-    index const T = p.T;
-    for (index b = 0; b < p.B; ++b)
-        for (index h = 0; h < p.H; ++h) {
+    index_t const T = p.T;
+    for (index_t b = 0; b < p.B; ++b)
+        for (index_t h = 0; h < p.H; ++h) {
             auto const s = detail::run_head<Policy>(p, b, h);
             auto const values = detail::output_values<Policy>(p, s, h);
             auto d = detail::zero_gradients(values);
@@ -133,18 +133,18 @@ void attention_backward(ref, attention_problem<double> const& p, attention_saved
 
             matrix const d_weights = xt::linalg::dot(d.output, xt::transpose(s.v));   // (T, T)
             matrix d_scores = xt::zeros_like(s.scores);
-            for (index i = 0; i < T; ++i) {
+            for (index_t i = 0; i < T; ++i) {
                 key_range const keys = Policy::mask::keys(i, T);
                 // dE/dZ of the row: through every weight, and through log Z.
                 double d_sum = 0;
                 if constexpr (Policy::has_sum) {
-                    for (index j = keys.begin; j < keys.end; ++j) {
+                    for (index_t j = keys.begin; j < keys.end; ++j) {
                         auto const w = expr::evaluate<expr::sum_tag>(Policy::weight, detail::entry(p, s, i, j, keys));
                         if constexpr (w.varies) d_sum += d_weights(i, j) * w.derivative;
                     }
                     if (Policy::reads_log_normalizer && keys.begin < keys.end) d_sum += d.log_normalizer(i, 0) / s.sum(i, 0);
                 }
-                for (index j = keys.begin; j < keys.end; ++j) {
+                for (index_t j = keys.begin; j < keys.end; ++j) {
                     auto const at = detail::entry(p, s, i, j, keys);
                     auto const w = expr::evaluate<expr::score_tag>(Policy::weight, at);
                     if constexpr (w.varies) d_scores(i, j) += d_weights(i, j) * w.derivative;
@@ -154,18 +154,18 @@ void attention_backward(ref, attention_problem<double> const& p, attention_saved
             matrix const dq = d.query + p.scale * xt::linalg::dot(d_scores, s.k);
             matrix const dk = p.scale * xt::linalg::dot(xt::transpose(d_scores), s.q);
             matrix const dv = xt::linalg::dot(xt::transpose(s.weights), d.output);
-            for (index t = 0; t < T; ++t) {
-                for (index c = 0; c < p.D; ++c) {
+            for (index_t t = 0; t < T; ++t) {
+                for (index_t c = 0; c < p.D; ++c) {
                     gradients.q.row(b, h, t)[c] = dq(t, c);
                     gradients.k.row(b, h, t)[c] = dk(t, c);
                     gradients.v.row(b, h, t)[c] = dv(t, c);
                 }
                 if (gradients.input && p.input)
-                    for (index c = 0; c < p.width; ++c) gradients.input[(b * T + t) * p.width + c] += d.input(t, c);
+                    for (index_t c = 0; c < p.width; ++c) gradients.input[(b * T + t) * p.width + c] += d.input(t, c);
             }
             for (std::size_t i = 0; i < Policy::parameter_count; ++i) {
-                auto const n = static_cast<index>(d.parameters[i].size());
-                for (index c = 0; c < n; ++c) gradients.parameters[i][h * n + c] += d.parameters[i](0, c);
+                auto const n = static_cast<index_t>(d.parameters[i].size());
+                for (index_t c = 0; c < n; ++c) gradients.parameters[i][h * n + c] += d.parameters[i](0, c);
             }
         }
 }

@@ -14,7 +14,7 @@ namespace attnlab {
 /// they stay. Give scale = 1 / (number of targets) for the gradient of a mean. \throws error for a target outside -1..V-1
 inline void cross_entropy(ref, view<double, 2> logits, std::int32_t const* targets, double scale, bool backward, double* losses) {
     require_ids("cross_entropy: target", targets, logits.shape(0), -1, logits.shape(1));
-    for (index i = 0; i < logits.shape(0); ++i) {
+    for (index_t i = 0; i < logits.shape(0); ++i) {
         auto row = as_xt(logits[i]);
         losses[i] = 0;
         if (targets[i] < 0) {

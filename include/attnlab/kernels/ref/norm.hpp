@@ -11,7 +11,7 @@ namespace attnlab {
 /// x, y (N,C); weight (C); bias (C) or null; mean and rstd (N) are kept for the backward pass. y may be x.
 inline void layer_norm_forward(ref, view<double const, 2> x, double const* weight, double const* bias, double eps,
                                view<double, 2> y, double* mean, double* rstd) {
-    index const n = x.shape(0), c = x.shape(1);
+    index_t const n = x.shape(0), c = x.shape(1);
     auto const X = as_xt(x);
     auto Y = as_xt(y), M = as_xt(view<double, 2>(mean, {n, 1})), R = as_xt(view<double, 2>(rstd, {n, 1}));
     xt::noalias(M) = xt::mean(X, {1}, xt::keep_dims);
@@ -24,7 +24,7 @@ inline void layer_norm_forward(ref, view<double const, 2> x, double const* weigh
 /// dweight += the sum of dy h over rows; dbias += the sum of dy, unless null.
 inline void layer_norm_backward(ref, view<double const, 2> dy, view<double const, 2> x, double const* weight, double const* mean,
                                 double const* rstd, view<double, 2> dx, double* dweight, double* dbias) {
-    index const n = x.shape(0), c = x.shape(1);
+    index_t const n = x.shape(0), c = x.shape(1);
     auto const DY = as_xt(dy), M = as_xt(view<double const, 2>(mean, {n, 1})), R = as_xt(view<double const, 2>(rstd, {n, 1}));
     auto DX = as_xt(dx);
     auto DW = as_xt(view<double, 1>(dweight, {c}));
