@@ -10,8 +10,8 @@
 
 namespace attnlab::expr {
 
-/// How long a value is: one number, a row of D (head) or a row of C (model).
-enum class length { scalar, head, model };
+/// How long a value is: one number, a row of D (head), a row of C (model), or one number for each key of a query's row (keys).
+enum class length { scalar, head, model, keys };
 
 /// Everything that can stand in a formula carries this mark.
 template <class E>
@@ -48,7 +48,7 @@ template <class Op, expression A, expression B>
 struct binary {
     using expression_tag = void;
     static_assert(A::size == length::scalar || B::size == length::scalar || A::size == B::size,
-                  "an operator between two rows of different lengths (head size against model width?)");
+                  "an operator between two rows of different lengths (head size D, model width C, or keys?)");
     static constexpr length size = A::size == length::scalar ? B::size : A::size;
     A a;
     B b;
@@ -60,6 +60,7 @@ struct inner {
     using expression_tag = void;
     static_assert(A::size == B::size, "dot(a, b): the two rows have different lengths (head size against model width?)");
     static_assert(A::size != length::scalar, "dot(a, b) wants two rows; a and b are numbers: write a * b");
+    static_assert(A::size != length::keys, "dot(a, b) over the keys of a row: a sum over keys is a weighting's summand");
     static constexpr length size = length::scalar;
     A a;
     B b;
@@ -69,13 +70,18 @@ struct add_op;
 struct subtract_op;
 struct multiply_op;
 struct divide_op;
+struct maximum_op;
+struct minimum_op;
 struct exp_op;
 struct log_op;
 struct sqrt_op;
 struct tanh_op;
 struct sigmoid_op;
+struct softplus_op;
 struct relu_op;
 struct abs_op;
+struct square_op;
+struct stop_gradient_op;
 
 /// Numbers become constants, formulas stay what they are.
 template <expression E>
@@ -121,25 +127,71 @@ constexpr auto tanh(A const& a) { return unary<tanh_op, A>{a}; }
 /// 1 / (1 + exp(-a))
 template <expression A>
 constexpr auto sigmoid(A const& a) { return unary<sigmoid_op, A>{a}; }
+/// log(1 + exp(a)); log(sigmoid(a)) is -softplus(-a)
+template <expression A>
+constexpr auto softplus(A const& a) { return unary<softplus_op, A>{a}; }
 /// max(a, 0)
 template <expression A>
 constexpr auto relu(A const& a) { return unary<relu_op, A>{a}; }
 template <expression A>
 constexpr auto abs(A const& a) { return unary<abs_op, A>{a}; }
+template <expression A>
+constexpr auto square(A const& a) { return unary<square_op, A>{a}; }
+/// a, as if it were a constant on the way back
+template <expression A>
+constexpr auto stop_gradient(A const& a) { return unary<stop_gradient_op, A>{a}; }
+/// The larger; where both are equal the gradient goes to a.
+template <class A, class B>
+    requires operands<A, B>
+constexpr auto maximum(A const& a, B const& b) { return make_binary<maximum_op>(a, b); }
+/// The smaller; where both are equal the gradient goes to a.
+template <class A, class B>
+    requires operands<A, B>
+constexpr auto minimum(A const& a, B const& b) { return make_binary<minimum_op>(a, b); }
+/// a kept between low and high; the gradient passes at both ends.
+template <expression A>
+constexpr auto clamp(A const& a, double low, double high) { return minimum(maximum(a, low), high); }
+
+// Functions of <cmath> that the language lacks: a short error instead of every overload of the C library.
+template <expression A> void sin(A const&) = delete;
+template <expression A> void cos(A const&) = delete;
+template <expression A> void erf(A const&) = delete;
+template <expression A> void log2(A const&) = delete;
+template <expression A> void exp2(A const&) = delete;
+template <expression A, class B> void pow(A const&, B const&) = delete;
+template <expression A, class B> void max(A const&, B const&) = delete;   // maximum
+template <expression A, class B> void min(A const&, B const&) = delete;   // minimum
+
 /// sum_c a_c b_c of two rows of one length
 template <expression A, expression B>
 constexpr auto dot(A const& a, B const& b) { return inner<A, B>{a, b}; }
 
-// Whether a formula mentions a symbol.
+/// Calls `f` with every part of a formula. Parts are the members `a` and `b`.
+template <class E, class F>
+constexpr void each_part(E const& e, F f) {
+    f(e);
+    if constexpr (requires { e.a; }) each_part(e.a, f);
+    if constexpr (requires { e.b; }) each_part(e.b, f);
+}
+
+/// Whether any part of a formula of type E has the property `Has<part>::value`.
+template <template <class> class Has, class E>
+consteval bool any_part() {
+    bool found = Has<E>::value;
+    if constexpr (requires(E e) { e.a; }) found = found || any_part<Has, std::remove_cvref_t<decltype(E::a)>>();
+    if constexpr (requires(E e) { e.b; }) found = found || any_part<Has, std::remove_cvref_t<decltype(E::b)>>();
+    return found;
+}
+
+template <class Tag>
+struct has_tag {
+    template <class E>
+    struct of : std::false_type {};
+    template <length N>
+    struct of<symbol<Tag, N>> : std::true_type {};
+};
+/// Whether a formula mentions a symbol.
 template <class Tag, class E>
-inline constexpr bool mentions = false;
-template <class Tag, length N>
-inline constexpr bool mentions<Tag, symbol<Tag, N>> = true;
-template <class Tag, class Op, class A>
-inline constexpr bool mentions<Tag, unary<Op, A>> = mentions<Tag, A>;
-template <class Tag, class Op, class A, class B>
-inline constexpr bool mentions<Tag, binary<Op, A, B>> = mentions<Tag, A> || mentions<Tag, B>;
-template <class Tag, class A, class B>
-inline constexpr bool mentions<Tag, inner<A, B>> = mentions<Tag, A> || mentions<Tag, B>;
+inline constexpr bool mentions = any_part<has_tag<Tag>::template of, std::remove_cvref_t<E>>();
 
 }  // namespace attnlab::expr

@@ -6,7 +6,7 @@
 
 /// \file
 /// Values and derivatives of the functions of the language, on any lane type: float, double, a SIMD batch. At kinks:
-/// relu'(0) = 0, |x|'(0) = 0. This table is the only place where a derivative is written.
+/// relu'(0) = 0, |x|'(0) = 0, and a clamp passes the gradient at its ends. This table is the only place where a derivative is written.
 
 namespace attnlab::expr {
 
@@ -74,6 +74,18 @@ struct sigmoid_op {
         return y * (L(1) - y);
     }
 };
+struct softplus_op {
+    // max(x, 0) + log(1 + e^-|x|): neither end overflows.
+    template <class L>
+    static L value(L x) {
+        using f = lane_functions<L>;
+        return f::where_positive(x, x, x * L(0)) + f::log(L(1) + f::exp(-f::abs(x)));
+    }
+    template <class L>
+    static L derivative(L x, L) {
+        return sigmoid_op::value(x);
+    }
+};
 struct relu_op {
     // x * 0 keeps a NaN a NaN.
     template <class L>
@@ -93,6 +105,27 @@ struct abs_op {
     template <class L>
     static L derivative(L x, L) {
         return lane_functions<L>::where_positive(x, L(1), lane_functions<L>::where_positive(-x, L(-1), L(0)));
+    }
+};
+
+struct square_op {
+    template <class L>
+    static L value(L x) {
+        return x * x;
+    }
+    template <class L>
+    static L derivative(L x, L) {
+        return x + x;
+    }
+};
+struct stop_gradient_op {
+    template <class L>
+    static L value(L x) {
+        return x;
+    }
+    template <class L>
+    static L derivative(L, L) {
+        return L(0);
     }
 };
 
@@ -136,6 +169,30 @@ struct divide_op {
     static std::pair<L, L> pull(L adjoint, L, L b, L y) {
         L const da = adjoint / b;
         return {da, -da * y};
+    }
+};
+
+// Neither is larger: they are equal, or one is NaN, which their mean keeps.
+struct maximum_op {
+    template <class L>
+    static L value(L a, L b) {
+        return lane_functions<L>::where_positive(b - a, b, lane_functions<L>::where_positive(a - b, a, L(0.5) * (a + b)));
+    }
+    template <class L>
+    static std::pair<L, L> pull(L adjoint, L a, L b, L) {
+        L const to_b = lane_functions<L>::where_positive(b - a, adjoint, L(0));
+        return {adjoint - to_b, to_b};
+    }
+};
+struct minimum_op {
+    template <class L>
+    static L value(L a, L b) {
+        return lane_functions<L>::where_positive(a - b, b, lane_functions<L>::where_positive(b - a, a, L(0.5) * (a + b)));
+    }
+    template <class L>
+    static std::pair<L, L> pull(L adjoint, L a, L b, L) {
+        L const to_b = lane_functions<L>::where_positive(a - b, adjoint, L(0));
+        return {adjoint - to_b, to_b};
     }
 };
 

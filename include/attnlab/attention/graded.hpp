@@ -11,6 +11,20 @@
 
 namespace attnlab::expr {
 
+/// `value` e^m: a constant that rides with the row's reference, and is held fixed in the gradient as m is.
+struct relative_constant {
+    using expression_tag = void;
+    static constexpr length size = length::scalar;
+    double value;
+};
+}  // namespace attnlab::expr
+
+namespace attnlab {
+/// x times the largest exponential of the row, e^m: the epsilon of codes that add it after subtracting the maximum.
+constexpr expr::relative_constant relative(double x) { return {x}; }
+}  // namespace attnlab
+
+namespace attnlab::expr {
 /// An absent derivative: structurally zero, so that it costs nothing.
 struct nothing {};
 
@@ -28,13 +42,13 @@ graded<L, Degree, D> make_graded(L value, D derivative) {
     return {value, derivative};
 }
 
-/// What a scalar joint is evaluated at. `sum` is Z e^-m.
+/// What a scalar joint is evaluated at. `sum` is Z e^-m, or the row's threshold less m (then `score` is less m too).
 template <class L>
 struct scalar_point {
     L score, sum;
     L reference;        ///< m
     L lift;             ///< e^-m, read only where degrees are mixed
-    L length;           ///< the T of the formula
+    L length, visible;  ///< the T of the formula, the keys that the row sees
 };
 
 // Degrees, read off the type. exp of anything that moves with the score has degree 1; nothing else creates one.
@@ -42,12 +56,18 @@ template <class E>
 inline constexpr int degree_of = 0;
 template <>
 inline constexpr int degree_of<symbol<sum_tag>> = 1;
+template <>
+inline constexpr int degree_of<relative_constant> = 1;
 template <class A>
 inline constexpr int degree_of<unary<exp_op, A>> = mentions<score_tag, A> ? 1 : 0;
 template <class A>
 inline constexpr int degree_of<unary<relu_op, A>> = degree_of<A>;
 template <class A>
 inline constexpr int degree_of<unary<abs_op, A>> = degree_of<A>;
+template <class A>
+inline constexpr int degree_of<unary<stop_gradient_op, A>> = degree_of<A>;
+template <class A>
+inline constexpr int degree_of<unary<square_op, A>> = 2 * degree_of<A>;
 template <class A, class B>
 inline constexpr int degree_of<binary<multiply_op, A, B>> = degree_of<A> + degree_of<B>;
 template <class A, class B>
@@ -56,6 +76,10 @@ template <class A, class B>
 inline constexpr int degree_of<binary<add_op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
 template <class A, class B>
 inline constexpr int degree_of<binary<subtract_op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
+template <class A, class B>
+inline constexpr int degree_of<binary<maximum_op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
+template <class A, class B>
+inline constexpr int degree_of<binary<minimum_op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
 
 /// Whether a sum of unequal degrees occurs: then m may not go below 0, or e^-m would overflow.
 template <class E>
@@ -65,7 +89,7 @@ inline constexpr bool mixes_degrees<unary<Op, A>> = mixes_degrees<A>;
 template <class Op, class A, class B>
 inline constexpr bool mixes_degrees<binary<Op, A, B>> =
     mixes_degrees<A> || mixes_degrees<B> ||
-    ((std::is_same_v<Op, add_op> || std::is_same_v<Op, subtract_op>)&&degree_of<A> != degree_of<B>);
+    (!std::is_same_v<Op, multiply_op> && !std::is_same_v<Op, divide_op> && degree_of<A> != degree_of<B>);
 
 /// Whether exp of the score occurs: then a row reference is needed at all.
 template <class E>
@@ -84,19 +108,30 @@ auto evaluate(constant const& c, scalar_point<double> const&) {
     return make_graded<0>(c.value, nothing{});
 }
 
+template <class Variable, class L>
+auto evaluate(relative_constant const& c, scalar_point<L> const&) {
+    return make_graded<1>(L(static_cast<float>(c.value)), nothing{});
+}
+template <class Variable>
+auto evaluate(relative_constant const& c, scalar_point<double> const&) {
+    return make_graded<1>(c.value, nothing{});
+}
+
 template <class Variable, class L, class Tag>
 auto evaluate(symbol<Tag> const&, scalar_point<L> const& at) {
     constexpr int degree = degree_of<symbol<Tag>>;
     L value;
     if constexpr (std::is_same_v<Tag, score_tag>)
         value = at.score;
-    else if constexpr (std::is_same_v<Tag, sum_tag>)
+    else if constexpr (std::is_same_v<Tag, sum_tag> || std::is_same_v<Tag, threshold_tag>)
         value = at.sum;
+    else if constexpr (std::is_same_v<Tag, visible_tag>)
+        value = at.visible;
     else {
-        static_assert(std::is_same_v<Tag, length_tag>, "a weighting may speak of s, z and row.length only");
+        static_assert(std::is_same_v<Tag, length_tag>, "a weighting may speak of s, z, row.length and row.visible only");
         value = at.length;
     }
-    if constexpr (std::is_same_v<Tag, Variable>)
+    if constexpr (std::is_same_v<Tag, Variable> || (std::is_same_v<Tag, threshold_tag> && std::is_same_v<Variable, sum_tag>))
         return make_graded<degree>(value, L(1));
     else
         return make_graded<degree>(value, nothing{});
@@ -111,7 +146,7 @@ auto evaluate(unary<Op, A> const& e, scalar_point<L> const& at) {
         static_assert(std::is_same_v<A, symbol<score_tag>>, "weighting: exp wants the score itself; change the score by a score joint");
         x = x - at.reference;
     } else {
-        static_assert(degree_of<A> == 0 || std::is_same_v<Op, relu_op> || std::is_same_v<Op, abs_op>,
+        static_assert(degree_of<A> == 0 || degree_of<unary<Op, A>> != 0,
                       "weighting: log, sqrt, tanh, sigmoid and exp want an argument in which exp(s) cancels, as in exp(s) / z");
     }
     L const y = Op::value(x);
@@ -158,13 +193,15 @@ auto evaluate(binary<Op, A, B> const& e, scalar_point<L> const& at) {
             return make_graded<degree>(y, nothing{});
     } else {
         constexpr int up_a = degree - degree_of<A>, up_b = degree - degree_of<B>;
-        L const y = Op::value(lifted<up_a>(a.value, at.lift), lifted<up_b>(b.value, at.lift));
+        L const x = lifted<up_a>(a.value, at.lift), x2 = lifted<up_b>(b.value, at.lift), y = Op::value(x, x2);
+        // What a change of a, and of b, by one does: the pull of 1.
+        [[maybe_unused]] auto const [by_a, by_b] = Op::pull(L(1), x, x2, y);
         if constexpr (a.varies && b.varies)
-            return make_graded<degree>(y, Op::value(lifted<up_a>(a.derivative, at.lift), lifted<up_b>(b.derivative, at.lift)));
+            return make_graded<degree>(y, by_a * lifted<up_a>(a.derivative, at.lift) + by_b * lifted<up_b>(b.derivative, at.lift));
         else if constexpr (a.varies)
-            return make_graded<degree>(y, lifted<up_a>(a.derivative, at.lift));
+            return make_graded<degree>(y, by_a * lifted<up_a>(a.derivative, at.lift));
         else if constexpr (b.varies)
-            return make_graded<degree>(y, Op::value(L(0), lifted<up_b>(b.derivative, at.lift)));
+            return make_graded<degree>(y, by_b * lifted<up_b>(b.derivative, at.lift));
         else
             return make_graded<degree>(y, nothing{});
     }

@@ -4,7 +4,7 @@
 #include <tuple>
 #include <vector>
 
-#include <attnlab/attention/expression.hpp>
+#include <attnlab/attention/symbols.hpp>
 #include <attnlab/core/fixed_string.hpp>
 #include <attnlab/core/parameter.hpp>
 
@@ -20,11 +20,13 @@ struct head_sizes {
 };
 
 namespace expr {
-/// A learned tensor that holds `size` numbers for every head.
-template <fixed_string Name, length Length>
+/// A learned tensor that holds `Length` numbers for every head, or the same for all when `Shared`.
+template <fixed_string Name, length Length, bool Shared = false>
 struct learned {
     using expression_tag = void;
+    using learned_tag = void;
     static constexpr length size = Length;
+    static constexpr bool shared = Shared;
     static constexpr std::string_view name = Name.view();
 
     constexpr learned() = default;
@@ -32,7 +34,7 @@ struct learned {
 
     initializer init = zeros;
 
-    /// Numbers that belong to one head: 1, D or C.
+    /// Numbers that a head reads: 1, D or C.
     static constexpr index_t per_head(head_sizes n) {
         return Length == length::scalar ? 1 : Length == length::head ? n.head_size : n.width;
     }
@@ -53,6 +55,13 @@ struct merged_vector : expr::learned<Name, expr::length::head> {
     static std::vector<index_t> shape(head_sizes n) { return {n.heads * n.head_size}; }
 };
 
+/// One row of D for all heads; (D) on disk, not decayed.
+template <fixed_string Name>
+struct shared_vector : expr::learned<Name, expr::length::head, true> {
+    using expr::learned<Name, expr::length::head, true>::learned;
+    static std::vector<index_t> shape(head_sizes n) { return {n.head_size}; }
+};
+
 /// A row of C for every head, to be multiplied with the layer's input; (H, C) on disk, decayed.
 template <fixed_string Name>
 struct head_map : expr::learned<Name, expr::length::model> {
@@ -66,6 +75,88 @@ struct head_scalar : expr::learned<Name, expr::length::scalar> {
     using expr::learned<Name, expr::length::scalar>::learned;
     static std::vector<index_t> shape(head_sizes n) { return {n.heads}; }
 };
+
+/// `N` numbers for every head, read by `lookup`; (H, N) on disk, decayed.
+template <fixed_string Name, index_t N>
+struct head_table {
+    using learned_tag = void;
+    static_assert(N > 0, "head_table<Name, N>: N numbers a head, at least one");
+    static constexpr std::string_view name = Name.view();
+    static constexpr index_t entries = N;
+    static constexpr bool shared = false;
+    initializer init = zeros;
+
+    constexpr head_table() = default;
+    explicit constexpr head_table(initializer first) : init(first) {}
+    static constexpr index_t per_head(head_sizes) { return N; }
+    static std::vector<index_t> shape(head_sizes n) { return {n.heads, N}; }
+};
+
+/// A matrix from the layer's input to a row of D for every head, read by `project`; (H D, C) on disk, decayed. Its products are one
+/// GEMM for all heads and tokens.
+template <fixed_string Name>
+struct head_matrix {
+    using learned_tag = void;
+    using matrix_tag = void;
+    static constexpr std::string_view name = Name.view();
+    static constexpr bool shared = false;
+    initializer init = zeros;
+
+    constexpr head_matrix() = default;
+    explicit constexpr head_matrix(initializer first) : init(first) {}
+    static constexpr index_t per_head(head_sizes n) { return n.head_size * n.width; }
+    static std::vector<index_t> shape(head_sizes n) { return {n.heads * n.head_size, n.width}; }
+};
+
+/// What a member of `struct parameters` must be.
+template <class P>
+concept learned_tensor = requires(head_sizes n) {
+    typename P::learned_tag;
+    P::name;
+    P::init;
+    P::shape(n);
+};
+
+/// Where head h's numbers of a learned tensor begin, and how many numbers all heads have.
+template <class P>
+constexpr index_t offset_of(P const&, head_sizes n, index_t h) {
+    return P::shared ? 0 : h * P::per_head(n);
+}
+template <class P>
+constexpr index_t total_of(P const&, head_sizes n) {
+    return P::shared ? P::per_head(n) : n.heads * P::per_head(n);
+}
+
+namespace expr {
+/// Each key's entry of a table of the head: table[Bucket{}(i - j)].
+template <class Table, class Bucket>
+struct looked_up {
+    using expression_tag = void;
+    static constexpr length size = length::keys;
+    static constexpr index_t bucket(index_t distance) {
+        index_t const b = Bucket{}(distance);
+        return b < 0 ? 0 : b < Table::entries ? b : Table::entries - 1;
+    }
+};
+/// The row of D that a matrix of the head makes of the layer's input.
+template <class Matrix>
+struct projected {
+    using expression_tag = void;
+    static constexpr length size = length::head;
+    static constexpr std::string_view matrix = Matrix::name;
+};
+}  // namespace expr
+
+/// `table[bucket(i - j)]` for each key of the row; `bucket` without captures, its result kept within the table.
+template <fixed_string Name, index_t N, class Bucket>
+constexpr expr::looked_up<head_table<Name, N>, Bucket> lookup(head_table<Name, N> const&, expr::symbol<expr::distance_tag, expr::length::keys>, Bucket) {
+    return {};
+}
+/// W_h x (D), for query i or token t.
+template <fixed_string Name>
+constexpr expr::projected<head_matrix<Name>> project(head_matrix<Name> const&, expr::symbol<expr::input_tag, expr::length::model>) {
+    return {};
+}
 
 namespace detail {
 struct anything {

@@ -4,178 +4,65 @@
 #include <tuple>
 #include <type_traits>
 
-#include <attnlab/attention/parameters.hpp>
-#include <attnlab/attention/symbols.hpp>
-#include <attnlab/attention/weighting.hpp>
+#include <attnlab/attention/diagnosis.hpp>
 
 /// \file
-/// The policy: a list of joints that reads in the direction of the data, `attention<causal, softmax, attention_bias>`. Each struct
-/// supplies one joint, recognised by its member:
-///   mask       `static key_range keys(auto i, auto T)`: which keys query i sees
-///   weighting  `static auto summand(auto s)` and `static auto weight(auto s, auto z)`; without a row sum just `weight(auto s)`;
-///              a last argument `auto row` gives the facts of the row (row.length)
-///   output     `static auto output(auto const& row, auto const& p)`: the head's result (D), with `struct parameters` for what it learns;
+/// The policy: a list of joints that reads in the direction of the data, `attention<rope, causal, softmax, attention_bias>`. Each
+/// struct supplies one joint, recognised by its members, all `static constexpr`:
+///   prologue   `auto query(auto const& row, auto const& p)`, `key`, `value`: what q, k, v become before the scores (D)
+///   score      `auto score(auto s, auto const& at, auto const& p)`: what a score becomes
+///   mask       `key_range keys(auto i, auto T)`: which keys query i sees, see attention/mask.hpp
+///   weighting  `auto summand(auto s)` and `auto weight(auto s, auto z)`; without a row sum just `weight(auto s)`; a last argument
+///              `auto row` gives the facts of the row. Or `auto share(auto u)`: u = s - t with t such that the row's shares add up to 1
+///   output     `auto output(auto const& row, auto const& p)`: the head's result (D);
 ///              `slot_share(row, p)` if it takes a share of the weights away from the keys
+/// `struct parameters` in a joint is what it learns; trailing arguments may be left out. Joints of one kind are applied in the order
+/// given (masks and weightings: one each). Faults are named by attention/diagnosis.hpp.
 
 namespace attnlab {
 
 namespace detail {
-struct no_parameters {};
 
-template <class J>
-struct parameters_of {
-    using type = no_parameters;
-};
-template <class J>
-    requires requires { typename J::parameters; }
-struct parameters_of<J> {
-    using type = typename J::parameters;
-};
-template <class J>
-using parameters_t = typename parameters_of<J>::type;
-
-template <class J>
-concept mask_joint = requires(index_t i) { J::keys(i, i); };
-template <class J>
-concept sum_joint = requires(expr::score_symbol s) { J::summand(s); };
-template <class J>
-concept weighting_joint = sum_joint<J> || requires(expr::score_symbol s) { J::weight(s); } ||
-                          requires(expr::score_symbol s, row_facts r) { J::weight(s, r); };
-template <class J>
-concept output_joint = requires(parameters_t<J> p) { J::output(row<>{}, p); };
-
-template <class J>
-constexpr auto weight_formula() {
-    constexpr expr::score_symbol s;
-    constexpr expr::sum_symbol z;
-    constexpr row_facts facts;
-    if constexpr (sum_joint<J>) {
-        if constexpr (requires { J::weight(s, z); })
-            return J::weight(s, z);
-        else
-            return J::weight(s, z, facts);
-    } else if constexpr (requires { J::weight(s); }) {
-        return J::weight(s);
-    } else {
-        return J::weight(s, facts);
-    }
-}
-template <class J>
-constexpr auto summand_formula() {
-    if constexpr (sum_joint<J>)
-        return J::summand(expr::score_symbol{});
-    else
-        return expr::unit{};
-}
-
+/// All that kernels, layers and programs ask of a policy, read off its joints.
 template <class... Js>
-struct joints {};
+struct policy {
+    using mask = typename first_of<full, is_mask, Js...>::type;
+    using weighting = typename first_of<void, is_weighting, Js...>::type;
 
-/// The formula of the output joints applied one after the other.
-template <class Output>
-constexpr auto chain_outputs(joints<>, Output const& o) {
-    return o;
-}
-template <class J, class... Rest, class Output>
-constexpr auto chain_outputs(joints<J, Rest...>, Output const& o) {
-    if constexpr (output_joint<J>) {
-        auto const next = J::output(row<Output>{o, {}, {}, {}, {}}, parameters_t<J>{});
-        static_assert(expr::length_of<decltype(next)> == expr::length::head, "output: the result must be a row of D, as row.output is");
-        return chain_outputs(joints<Rest...>{}, next);
-    } else {
-        return chain_outputs(joints<Rest...>{}, o);
-    }
-}
+    /// Formulas of the prologue: what q, k and v become (D).
+    static constexpr auto query = chained<query_member, Js...>(expr::symbol<expr::source_tag, expr::length::head>{});
+    static constexpr auto key = chained<key_member, Js...>(expr::symbol<expr::source_tag, expr::length::head>{});
+    static constexpr auto value = chained<value_member, Js...>(expr::symbol<expr::source_tag, expr::length::head>{});
+    static constexpr bool has_query = (names_query<Js> || ...), has_key = (names_key<Js> || ...), has_value = (names_value<Js> || ...);
 
-template <class J>
-concept slot_joint = requires(parameters_t<J> p) { J::slot_share(row<>{}, p); };
+    /// Formula of the score joints.
+    static constexpr auto score = chained<score_member, Js...>(expr::score_row{});
+    static constexpr bool has_score = (names_score<Js> || ...);
+    /// The formula of the score's token numbers, if it has any.
+    static constexpr auto tokens = expr::token_formula(score);
+    static constexpr bool has_tokens = !std::is_same_v<std::remove_const_t<decltype(tokens)>, expr::no_token_number>;
 
-template <class... Js>
-struct first_slot {
-    static constexpr bool found = false;
-};
-template <class J, class... Rest>
-struct first_slot<J, Rest...> : first_slot<Rest...> {};
-template <slot_joint J, class... Rest>
-struct first_slot<J, Rest...> {
-    static constexpr bool found = true;
-    static constexpr auto formula() { return J::slot_share(row<>{}, parameters_t<J>{}); }
-};
-
-template <class... Names>
-constexpr bool distinct(Names... names) {
-    std::string_view const list[] = {names..., {}};
-    for (std::size_t i = 0; i < sizeof...(names); ++i)
-        for (std::size_t j = 0; j < i; ++j)
-            if (list[i] == list[j]) return false;
-    return true;
-}
-
-// Full keys when no mask is named.
-struct every_key {
-    static constexpr key_range keys(index_t, index_t T) { return {0, T}; }
-};
-template <class... Js>
-struct first_mask {
-    using type = every_key;
-};
-template <class J, class... Rest>
-struct first_mask<J, Rest...> : first_mask<Rest...> {};
-template <mask_joint J, class... Rest>
-struct first_mask<J, Rest...> {
-    using type = J;
-};
-template <class... Js>
-struct first_weighting;
-template <class J, class... Rest>
-struct first_weighting<J, Rest...> : first_weighting<Rest...> {};
-template <weighting_joint J, class... Rest>
-struct first_weighting<J, Rest...> {
-    using type = J;
-};
-}  // namespace detail
-
-/// An attention policy, composed of joints.
-template <class... Joints>
-struct attention {
-    static_assert(((detail::mask_joint<Joints> || detail::weighting_joint<Joints> || detail::output_joint<Joints>)&&...),
-                  "attention<...>: a struct supplies no joint; it needs one of keys(i, T) [mask], weight(s, ...) [weighting], "
-                  "output(row, p) [output]");
-    static_assert((!(int{detail::mask_joint<Joints>} + int{detail::weighting_joint<Joints>} + int{detail::output_joint<Joints>} > 1) && ...),
-                  "attention<...>: a struct supplies two joints; split it in two");
-    static_assert((int{detail::mask_joint<Joints>} + ... + 0) <= 1, "attention<...>: two masks");
-    static_assert((int{detail::weighting_joint<Joints>} + ... + 0) == 1,
-                  "attention<...>: exactly one weighting is needed, for example softmax");
-
-    using mask = typename detail::first_mask<Joints...>::type;
-    using weighting = typename detail::first_weighting<Joints...>::type;
-
-    /// Formulas of the weighting, and weight = f(s) g(z).
-    static constexpr auto summand = detail::summand_formula<weighting>();
-    static constexpr auto weight = detail::weight_formula<weighting>();
+    /// Formulas of the weighting. One pass over the keys is enough where weight = f(s) g(z); a threshold is solved for row by row.
+    static constexpr auto summand = summand_of<weighting>();
+    static constexpr auto weight = weight_of<weighting>();
     static constexpr auto factors = expr::separate(weight);
-    static_assert(decltype(factors)::separates,
-                  "weighting: weight(s, z) is not a product of a function of s and a function of z; this needs two passes over the "
-                  "keys, which are not built yet");
-    static constexpr bool has_sum = detail::sum_joint<weighting>;
-    static_assert(expr::degree_of<std::remove_const_t<decltype(weight)>> == 0,
-                  "weighting: exp(s) does not cancel in weight(s, z), so weights would overflow; divide by z");
-    static_assert(has_sum || !expr::has_degree<std::remove_const_t<decltype(weight)>>,
-                  "weighting: exp(s) without a row sum overflows; write summand(s) and divide by z");
+    static constexpr bool has_threshold = names_share<weighting>;
+    static constexpr bool has_sum = names_summand<weighting>;
+    static constexpr bool one_pass = !has_threshold && decltype(factors)::separates;
 
     /// Formula of the output joints, one after the other; row.output itself when there are none.
-    static constexpr auto output = detail::chain_outputs(detail::joints<Joints...>{}, row<>{}.output);
-    static constexpr bool has_output = (detail::output_joint<Joints> || ...);
+    static constexpr auto output = chained<output_member, Js...>(expr::symbol<expr::source_tag, expr::length::head>{});
+    static constexpr bool has_output = (names_output<Js> || ...);
 
-    static constexpr bool has_slot = detail::first_slot<Joints...>::found;
-    static constexpr auto slot() { return detail::first_slot<Joints...>::formula(); }
+    using slot_joint = typename first_of<void, is_slot, Js...>::type;
+    static constexpr bool has_slot = !std::is_void_v<slot_joint>;
+    static constexpr auto slot() { return slot_joint::slot_share(row<>{}, parameters_t<slot_joint>{}); }
 
     /// What the policy learns, in order.
-    static constexpr auto parameters = std::tuple_cat(members(detail::parameters_t<Joints>{})...);
+    static constexpr auto parameters = std::tuple_cat(members(parameters_t<Js>{})...);
     static constexpr std::size_t parameter_count = std::tuple_size_v<std::remove_const_t<decltype(parameters)>>;
-    static constexpr auto parameter_names = std::apply([](auto const&... p) { return std::array<std::string_view, parameter_count>{p.name...}; }, parameters);
-    static_assert(std::apply([](auto const&... p) { return detail::distinct(p.name...); }, parameters),
-                  "attention<...>: two parameters have the same name");
+    static constexpr auto parameter_names =
+        std::apply([](auto const&... p) { return std::array<std::string_view, parameter_count>{p.name...}; }, parameters);
 
     /// Where `Name` stands among the parameters.
     static constexpr std::size_t position_of(std::string_view name) {
@@ -184,10 +71,44 @@ struct attention {
         return parameter_count;
     }
 
-    /// Whether the policy reads the T of `length_rule`.
-    static constexpr bool reads_length = expr::mentions<expr::length_tag, std::remove_const_t<decltype(weight)>>;
+private:
+    template <class Tag>
+    static constexpr bool in_rows = expr::mentions<Tag, decltype(query)> || expr::mentions<Tag, decltype(key)> || expr::mentions<Tag, decltype(value)> ||
+                                    expr::mentions<Tag, decltype(score)> || expr::mentions<Tag, decltype(output)>;
+    template <class E>
+    struct is_projection : std::false_type {};
+    template <class M>
+    struct is_projection<expr::projected<M>> : std::true_type {};
+
+public:
+    static constexpr bool has_prologue = has_query || has_key || has_value;
+    /// Whether a formula reads T or the number of visible keys, in a row; whether any reads the T of `length_rule`.
+    static constexpr bool rows_read_lengths = in_rows<expr::length_tag> || in_rows<expr::visible_tag>;
+    static constexpr bool reads_length = in_rows<expr::length_tag> || expr::mentions<expr::length_tag, decltype(weight)>;
+    /// Whether the weighting itself reads one of the two.
+    static constexpr bool weight_reads_lengths =
+        expr::mentions<expr::length_tag, decltype(weight)> || expr::mentions<expr::visible_tag, decltype(weight)>;
     /// Whether the output joints read L = log Z. Where they do not, a row may have Z = 0.
-    static constexpr bool reads_log_normalizer = expr::mentions<expr::log_normalizer_tag, std::remove_const_t<decltype(output)>>;
+    static constexpr bool reads_log_normalizer = expr::mentions<expr::log_normalizer_tag, decltype(output)>;
+    /// Whether the output joints read products of a head_matrix.
+    static constexpr bool has_projections = expr::any_part<is_projection, std::remove_const_t<decltype(output)>>();
+    /// Whether x is read, the layer's input; and whether its part that belongs to a head.
+    static constexpr bool reads_head_input = in_rows<expr::head_input_tag>;
+    static constexpr bool reads_input = in_rows<expr::input_tag> || reads_head_input || has_projections;
+    /// Whether k or v is changed by numbers that belong to a query head: then grouped queries make no sense.
+    static constexpr bool keys_have_heads = expr::any_part<reads_head, std::remove_const_t<decltype(key)>>() ||
+                                            expr::any_part<reads_head, std::remove_const_t<decltype(value)>>();
 };
+
+/// Stands in for a policy with a fault, so that the fault is all that is reported.
+struct any_weighting {
+    static constexpr auto weight(auto s) { return s; }
+};
+
+}  // namespace detail
+
+/// An attention policy, composed of joints.
+template <class... Joints>
+struct attention : std::conditional_t<detail::sound<Joints...>(), detail::policy<Joints...>, detail::policy<detail::any_weighting>> {};
 
 }  // namespace attnlab

@@ -1,7 +1,10 @@
 #pragma once
+#include <cmath>
 #include <vector>
 
-#include <attnlab/attention/symbols.hpp>
+#include <attnlab/attention/mask.hpp>
+#include <attnlab/attention/row_point.hpp>
+#include <attnlab/attention/weighting.hpp>
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/core/heads.hpp>
 
@@ -14,31 +17,65 @@ namespace attnlab {
 template <class S>
 struct attention_problem {
     index_t B = 0, H = 0, T = 0, D = 0;
-    index_t width = 0;                     ///< C of `input`
+    index_t H_kv = 0;                    ///< heads of k and v: H, or a divisor of it (grouped queries, 2305.13245)
+    index_t width = 0;                   ///< C of `input`
     S scale = 1;                         ///< 1 / sqrt(D)
     length_rule rule = length_rule::sequence;
-    index_t trained_length = 0;            ///< T of length_rule::trained
-    heads<S const> q, k, v;
-    S const* input = nullptr;            ///< x (B, T, C), for policies whose output joint reads row.input
+    index_t trained_length = 0;          ///< T of length_rule::trained
+    heads<S const> q, k, v;              ///< k and v of H_kv heads
+    S const* input = nullptr;            ///< x (B, T, C), for policies whose joints read x
+    index_t const* documents = nullptr;  ///< (B, T): where the document of each token begins; without, all is one document
     std::vector<S const*> parameters;    ///< in the policy's order, each for all heads
 
-    /// The T of the policy's formula for a row that sees `keys`.
-    double length(key_range keys) const {
-        index_t const n = rule == length_rule::sequence ? T : rule == length_rule::trained ? trained_length : keys.end - keys.begin;
-        return static_cast<double>(n);
+    /// The head of k and v that head h reads.
+    index_t kv_head(index_t h) const { return h / (H / H_kv); }
+    head_sizes sizes() const { return {H, D, width}; }
+
+    /// What query i of sequence b sees.
+    template <class Policy>
+    visible_keys<typename Policy::mask> visible(index_t b, index_t i) const {
+        return {i, T, documents ? documents[b * T + i] : 0};
+    }
+    /// The two lengths that formulas may read, for a row that sees `visible` keys.
+    expr::row_lengths lengths(index_t visible) const {
+        index_t const n = rule == length_rule::sequence ? T : rule == length_rule::trained ? trained_length : visible;
+        return {static_cast<double>(n), static_cast<double>(visible)};
+    }
+    /// What every row of head h at position t knows.
+    template <class Policy>
+    row_point<S> row(index_t b, index_t h, index_t t, S const* const* values) const {
+        row_point<S> r;
+        r.scale = scale;
+        if constexpr (Policy::rows_read_lengths) {
+            auto const n = lengths(visible<Policy>(b, t).count());
+            r.length = static_cast<S>(n.length), r.visible = static_cast<S>(n.visible);
+        }
+        r.input = input ? input + (b * T + t) * width : nullptr;
+        r.values = values;
+        r.head_size = D, r.width = width, r.head = h, r.heads = H, r.position = t;
+        return r;
     }
 };
 
-/// What forward keeps: O(T) numbers a head, and the weighted values where an output joint changes them.
+/// What forward keeps: O(T) numbers a head, the weighted values where an output joint changes them, and what prologues made.
 template <class S>
 struct attention_saved {
     tensor<S, 3> core;               ///< (B, T, H D): sum_j w_ij v_j; empty without an output joint, where it is the result itself
-    tensor<S, 3> reference, sum;     ///< (B, H, T): m_i and Z_i e^-m_i
+    tensor<S, 3> by_sum;             ///< (B, T, H D): sum_j dw_ij/dZ_i v_j, where a weight does not separate; else empty
+    tensor<S, 3> reference, sum;     ///< (B, H, T): m_i, and Z_i e^-m_i or the threshold t_i - m_i
+    tensor<S, 3> q, k, v;            ///< (B, T, H D), (B, T, H_kv D): what a prologue made of q, k, v; else empty
+    tensor<S, 3> tokens;             ///< (B, H, T): the token numbers of a score joint
+    std::vector<tensor<S, 3>> projections;   ///< per parameter (B, T, H D): products of a head_matrix with x
 
-    /// Makes room. `Policy` says whether `core` is needed.
+    /// Makes room. `Policy` says for what.
     template <class Policy>
     void resize(attention_problem<S> const& p) {
         if constexpr (Policy::has_output) core.resize({p.B, p.T, p.H * p.D});
+        if constexpr (!Policy::one_pass) by_sum.resize({p.B, p.T, p.H * p.D});
+        if constexpr (Policy::has_query) q.resize({p.B, p.T, p.H * p.D});
+        if constexpr (Policy::has_key) k.resize({p.B, p.T, p.H_kv * p.D});
+        if constexpr (Policy::has_value) v.resize({p.B, p.T, p.H_kv * p.D});
+        if constexpr (Policy::has_tokens) tokens.resize({p.B, p.H, p.T});
         reference.resize({p.B, p.H, p.T});
         sum.resize({p.B, p.H, p.T});
     }
@@ -49,6 +86,14 @@ struct attention_saved {
             return merged_heads(view<S const, 3>(core), p.D);
         else
             return y;
+    }
+    /// The problem as the scores see it: q, k, v after the prologue.
+    template <class Policy>
+    attention_problem<S> after_prologue(attention_problem<S> p) const {
+        if constexpr (Policy::has_query) p.q = merged_heads(view<S const, 3>(q), p.D);
+        if constexpr (Policy::has_key) p.k = merged_heads(view<S const, 3>(k), p.D);
+        if constexpr (Policy::has_value) p.v = merged_heads(view<S const, 3>(v), p.D);
+        return p;
     }
 };
 

@@ -77,32 +77,36 @@ auto evaluate(known<L> const& e, scalar_point<L> const&) {
     return make_graded<0>(e.value, nothing{});
 }
 
+/// Whether a formula speaks of the row's lengths.
+template <class E>
+inline constexpr bool of_row = mentions<length_tag, E> || mentions<visible_tag, E>;
+
 template <class L, class Op, class A, class B>
-auto settle_binary(binary<Op, A, B> const& e, double row_length);
+auto settle_binary(binary<Op, A, B> const& e, row_lengths n);
 template <class L, class Op, class A>
-auto settle_unary(unary<Op, A> const& e, double row_length);
+auto settle_unary(unary<Op, A> const& e, row_lengths n);
 
 /// The formula with all that depends on the row alone made known, for lanes of type L.
 template <class L, class E>
-auto settle(E const& e, [[maybe_unused]] double row_length) {
-    if constexpr (!mentions<length_tag, E>)
+auto settle(E const& e, [[maybe_unused]] row_lengths n) {
+    if constexpr (!of_row<E>)
         return e;
-    else if constexpr (!mentions<score_tag, E> && !mentions<sum_tag, E>)
-        return known<L>{L(static_cast<float>(evaluate<void>(e, scalar_point<double>{0, 0, 0, 1, row_length}).value))};
+    else if constexpr (!mentions<score_tag, E> && !mentions<sum_tag, E> && !mentions<threshold_tag, E>)
+        return known<L>{L(static_cast<float>(evaluate<void>(e, scalar_point<double>{0, 0, 0, 1, n.length, n.visible}).value))};
     else if constexpr (requires { e.b; })
-        return settle_binary<L>(e, row_length);
+        return settle_binary<L>(e, n);
     else
-        return settle_unary<L>(e, row_length);
+        return settle_unary<L>(e, n);
 }
 template <class L, class Op, class A, class B>
-auto settle_binary(binary<Op, A, B> const& e, double row_length) {
-    auto a = settle<L>(e.a, row_length);
-    auto b = settle<L>(e.b, row_length);
+auto settle_binary(binary<Op, A, B> const& e, row_lengths n) {
+    auto a = settle<L>(e.a, n);
+    auto b = settle<L>(e.b, n);
     return binary<Op, decltype(a), decltype(b)>{a, b};
 }
 template <class L, class Op, class A>
-auto settle_unary(unary<Op, A> const& e, double row_length) {
-    auto a = settle<L>(e.a, row_length);
+auto settle_unary(unary<Op, A> const& e, row_lengths n) {
+    auto a = settle<L>(e.a, n);
     return unary<Op, decltype(a)>{a};
 }
 

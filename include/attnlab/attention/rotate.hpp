@@ -1,0 +1,90 @@
+#pragma once
+#include <cmath>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <attnlab/attention/symbols.hpp>
+
+/// \file
+/// Rotation of pairs of channels by angles that grow with the position (RoPE, 2104.09864), as a function of the language: linear in
+/// its row, so its gradient is the rotation back.
+
+namespace attnlab {
+
+/// Which channels of D are rotated together.
+struct rotary_pairs {
+    index_t rotated;     ///< channels 0 .. rotated are turned, an even number; the others stay
+    bool interleaved;    ///< neighbours (2p, 2p + 1); otherwise (p, p + rotated / 2)
+};
+
+namespace expr {
+/// `Rotation` offers `static rotary_pairs pairs(index_t D)` and `static double frequency(index_t pair, rotary_pairs)`: the angle at
+/// position t is t * frequency.
+template <expression A, class Rotation>
+struct rotated {
+    using expression_tag = void;
+    static_assert(A::size == length::head, "rotate(row, rotation): expected a row of D");
+    static constexpr length size = length::head;
+    A a;
+};
+
+/// cos and sin of all angles up to some position, made once a process and grown on demand.
+template <class S, class Rotation>
+class rotation_table {
+public:
+    /// The table for rows of D that knows `position`.
+    static std::shared_ptr<rotation_table const> of(index_t D, index_t position) {
+        static std::mutex guard;
+        static std::map<index_t, std::shared_ptr<rotation_table const>> tables;
+        std::lock_guard const lock(guard);
+        auto& table = tables[D];
+        if (!table || table->positions() <= position) {
+            index_t count = 64;
+            while (count <= position) count *= 2;
+            table = std::shared_ptr<rotation_table const>(new rotation_table(D, count));
+        }
+        return table;
+    }
+    index_t positions() const { return positions_; }
+
+    /// Turns a row by the angles of `position`, or back.
+    template <bool Back>
+    void turn(index_t position, S* row) const {
+        index_t const half = pairs_.rotated / 2;
+        S const *cosine = cosines_.data() + position * half, *sine = sines_.data() + position * half;
+        auto const one = [&](index_t p, S& x, S& y) {
+            S const s = Back ? -sine[p] : sine[p], c = cosine[p], x0 = x;
+            x = x0 * c - y * s;
+            y = y * c + x0 * s;
+        };
+        if (pairs_.interleaved)
+            for (index_t p = 0; p < half; ++p) one(p, row[2 * p], row[2 * p + 1]);
+        else
+            for (index_t p = 0; p < half; ++p) one(p, row[p], row[p + half]);
+    }
+
+private:
+    rotation_table(index_t D, index_t positions) : pairs_(Rotation::pairs(D)), positions_(positions) {
+        for (index_t t = 0; t < positions; ++t)
+            for (index_t p = 0; p < pairs_.rotated / 2; ++p) {
+                double const angle = static_cast<double>(t) * Rotation::frequency(p, pairs_);
+                cosines_.push_back(static_cast<S>(std::cos(angle)));
+                sines_.push_back(static_cast<S>(std::sin(angle)));
+            }
+    }
+
+    rotary_pairs pairs_;
+    index_t positions_;
+    std::vector<S> cosines_, sines_;
+};
+}  // namespace expr
+
+/// The row, its pairs of channels turned by the row's position.
+template <expr::expression A, class Rotation>
+constexpr expr::rotated<A, Rotation> rotate(A const& row, Rotation) {
+    return {row};
+}
+
+}  // namespace attnlab

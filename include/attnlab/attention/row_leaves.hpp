@@ -1,0 +1,272 @@
+#pragma once
+#include <algorithm>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include <attnlab/attention/parameters.hpp>
+#include <attnlab/attention/per_token.hpp>
+#include <attnlab/attention/rotate.hpp>
+#include <attnlab/attention/row_point.hpp>
+#include <attnlab/core/buffer.hpp>
+
+/// \file
+/// What the symbols of a formula are on a row: numbers, rows in memory, positions, parameters, tables, rotated rows.
+
+namespace attnlab::expr {
+
+/// Executes E on rows. Numbers offer forward(row) -> value and backward(row, adjoint); rows offer forward(row) to prepare the
+/// numbers inside, at(row, i), back(row, i, adjoint), and finish(row) to pass gathered adjoints on.
+template <class Lanes, class Policy, class E>
+struct evaluator;
+
+/// A number of the row.
+template <class Lanes, class Policy, class Tag>
+struct evaluator<Lanes, Policy, symbol<Tag, length::scalar>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(symbol<Tag, length::scalar>) {}
+    S forward(row_point<S> const& r) const {
+        if constexpr (std::is_same_v<Tag, scale_tag>)
+            return r.scale;
+        else if constexpr (std::is_same_v<Tag, length_tag>)
+            return r.length;
+        else if constexpr (std::is_same_v<Tag, visible_tag>)
+            return r.visible;
+        else if constexpr (std::is_same_v<Tag, head_size_tag>)
+            return static_cast<S>(r.head_size);
+        else if constexpr (std::is_same_v<Tag, head_tag>)
+            return static_cast<S>(r.head);
+        else if constexpr (std::is_same_v<Tag, heads_tag>)
+            return static_cast<S>(r.heads);
+        else if constexpr (std::is_same_v<Tag, position_tag>)
+            return static_cast<S>(r.position);
+        else {
+            static_assert(std::is_same_v<Tag, log_normalizer_tag>, "this symbol does not belong in this joint");
+            return r.log_normalizer;
+        }
+    }
+    void backward(row_point<S>& r, S adjoint) const {
+        if constexpr (std::is_same_v<Tag, log_normalizer_tag>) r.d_log_normalizer += adjoint;
+    }
+};
+template <class Lanes, class Policy, class F>
+struct evaluator<Lanes, Policy, head_function<F>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(head_function<F>) {}
+    S forward(row_point<S> const& r) const { return static_cast<S>(F{}(static_cast<double>(r.head), static_cast<double>(r.heads))); }
+    void backward(row_point<S>&, S) const {}
+};
+
+/// j or i - j along a row of keys.
+template <class Lanes, class Policy, class Tag>
+    requires(std::is_same_v<Tag, key_position_tag> || std::is_same_v<Tag, distance_tag>)
+struct evaluator<Lanes, Policy, symbol<Tag, length::keys>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(symbol<Tag, length::keys>) {}
+    void forward(row_point<S> const&) const {}
+    template <class V>
+    V at(row_point<S> const& r, index_t i) const {
+        V lane(S(0));
+        if constexpr (!std::is_same_v<V, S>) lane = Lanes::counting();
+        if constexpr (std::is_same_v<Tag, distance_tag>)
+            return V(static_cast<S>(r.position - r.first_key - i)) - lane;
+        else
+            return V(static_cast<S>(r.first_key + i)) + lane;
+    }
+    template <class V>
+    void back(row_point<S>&, index_t, V) const {}
+    void finish(row_point<S>&) const {}
+};
+
+/// A row in memory, and its gradient.
+template <class Lanes, class Derived>
+struct memory_row {
+    using S = typename Lanes::scalar;
+    void forward(row_point<S> const&) const {}
+    template <class V>
+    V at(row_point<S> const& r, index_t i) const {
+        return load<Lanes, V>(Derived::value(r) + i);
+    }
+    template <class V>
+    void back(row_point<S>& r, index_t i, V adjoint) const {
+        add_to<Lanes>(Derived::gradient(r) + i, adjoint);
+    }
+    void finish(row_point<S>&) const {}
+};
+template <class Lanes, class Policy>
+struct evaluator<Lanes, Policy, symbol<source_tag, length::head>>
+    : memory_row<Lanes, evaluator<Lanes, Policy, symbol<source_tag, length::head>>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(symbol<source_tag, length::head>) {}
+    static S const* value(row_point<S> const& r) { return r.source; }
+    static S* gradient(row_point<S>& r) { return r.d_source; }
+};
+template <class Lanes, class Policy>
+struct evaluator<Lanes, Policy, symbol<query_tag, length::head>>
+    : memory_row<Lanes, evaluator<Lanes, Policy, symbol<query_tag, length::head>>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(symbol<query_tag, length::head>) {}
+    static S const* value(row_point<S> const& r) { return r.query; }
+    static S* gradient(row_point<S>& r) { return r.d_query; }
+};
+template <class Lanes, class Policy>
+struct evaluator<Lanes, Policy, symbol<input_tag, length::model>>
+    : memory_row<Lanes, evaluator<Lanes, Policy, symbol<input_tag, length::model>>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(symbol<input_tag, length::model>) {}
+    static S const* value(row_point<S> const& r) { return r.input; }
+    static S* gradient(row_point<S>& r) { return r.d_input; }
+};
+template <class Lanes, class Policy>
+struct evaluator<Lanes, Policy, symbol<head_input_tag, length::head>>
+    : memory_row<Lanes, evaluator<Lanes, Policy, symbol<head_input_tag, length::head>>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(symbol<head_input_tag, length::head>) {}
+    static S const* value(row_point<S> const& r) { return r.input + r.head * r.head_size; }
+    static S* gradient(row_point<S>& r) { return r.d_input + r.head * r.head_size; }
+};
+template <class Lanes, class Policy, class Matrix>
+struct evaluator<Lanes, Policy, projected<Matrix>> : memory_row<Lanes, evaluator<Lanes, Policy, projected<Matrix>>> {
+    using S = typename Lanes::scalar;
+    static constexpr std::size_t position = Policy::position_of(Matrix::name);
+    explicit evaluator(projected<Matrix>) {}
+    static S const* value(row_point<S> const& r) { return r.projections[position]; }
+    static S* gradient(row_point<S>& r) { return r.d_projections[position]; }
+};
+
+/// The scores of a row of keys: raw products in memory, times 1 / sqrt(D).
+template <class Lanes, class Policy>
+struct evaluator<Lanes, Policy, score_row> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(score_row) {}
+    void forward(row_point<S> const&) const {}
+    template <class V>
+    V at(row_point<S> const& r, index_t i) const {
+        return load<Lanes, V>(r.source + i) * V(r.scale);
+    }
+    template <class V>
+    void back(row_point<S>& r, index_t i, V adjoint) const {
+        add_to<Lanes>(r.d_source + i, adjoint * V(r.scale));
+    }
+    void finish(row_point<S>&) const {}
+};
+
+/// A token's number, at the query or at each key.
+template <class Lanes, class Policy, class A, bool Scan>
+struct evaluator<Lanes, Policy, token_number<A, Scan, side::query>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(token_number<A, Scan, side::query> const&) {}
+    S forward(row_point<S> const& r) const { return r.tokens[r.position]; }
+    void backward(row_point<S>& r, S adjoint) const { r.d_tokens[r.position] += adjoint; }
+};
+template <class Lanes, class Policy, class A, bool Scan>
+struct evaluator<Lanes, Policy, token_number<A, Scan, side::key>>
+    : memory_row<Lanes, evaluator<Lanes, Policy, token_number<A, Scan, side::key>>> {
+    using S = typename Lanes::scalar;
+    explicit evaluator(token_number<A, Scan, side::key> const&) {}
+    static S const* value(row_point<S> const& r) { return r.tokens + r.first_key; }
+    static S* gradient(row_point<S>& r) { return r.d_tokens + r.first_key; }
+};
+
+/// An entry of a table for each key. The entries are laid out by distance once a head, so that keys side by side are read at once.
+template <class Lanes, class Policy, class Table, class Bucket>
+struct evaluator<Lanes, Policy, looked_up<Table, Bucket>> {
+    using S = typename Lanes::scalar;
+    using formula = looked_up<Table, Bucket>;
+    static constexpr std::size_t position = Policy::position_of(Table::name);
+    explicit evaluator(formula) {}
+    void forward(row_point<S> const& r) {
+        index_t const nearest = r.position - (r.first_key + r.keys - 1), farthest = r.position - r.first_key;
+        if (of_ != r.values[position] || nearest < nearest_ || farthest > farthest_) lay_out(r, nearest, farthest);
+    }
+    template <class V>
+    V at(row_point<S> const& r, index_t i) const {
+        return load<Lanes, V>(by_distance_.data() + (farthest_ - (r.position - r.first_key - i)));
+    }
+    template <class V>
+    void back(row_point<S>& r, index_t i, V adjoint) {
+        S* const to = r.gradients[position];
+        index_t const* const bucket = bucket_.data() + (farthest_ - (r.position - r.first_key - i));
+        if constexpr (std::is_same_v<V, S>) {
+            to[*bucket] += adjoint;
+        } else {
+            S lane[static_cast<std::size_t>(Lanes::width)];
+            Lanes::store(lane, adjoint);
+            for (index_t l = 0; l < Lanes::width; ++l) to[bucket[l]] += lane[l];
+        }
+    }
+    void finish(row_point<S>&) const {}
+
+private:
+    // From the farthest distance to the nearest, as keys follow one another.
+    void lay_out(row_point<S> const& r, index_t nearest, index_t farthest) {
+        bool const same = of_ == r.values[position];
+        nearest_ = same ? std::min(nearest, nearest_) : nearest;
+        farthest_ = same ? std::max(farthest + 256, farthest_) : farthest + 256;
+        of_ = r.values[position];
+        bucket_.clear(), by_distance_.clear();
+        for (index_t d = farthest_; d >= nearest_; --d) {
+            bucket_.push_back(formula::bucket(d));
+            by_distance_.push_back(of_[bucket_.back()]);
+        }
+    }
+    S const* of_ = nullptr;
+    index_t nearest_ = 0, farthest_ = -1;
+    std::vector<index_t> bucket_;
+    std::vector<S> by_distance_;
+};
+
+/// A row turned by its position: made in memory, since a pair lies in two chunks.
+template <class Lanes, class Policy, class A, class Rotation>
+struct evaluator<Lanes, Policy, rotated<A, Rotation>> {
+    using S = typename Lanes::scalar;
+    evaluator<Lanes, Policy, A> a;
+    explicit evaluator(rotated<A, Rotation> const& e) : a(e.a) {}
+    void forward(row_point<S> const& r) {
+        a.forward(r);
+        if (!table_ || table_->positions() <= r.position) table_ = rotation_table<S, Rotation>::of(r.head_size, r.position);
+        y_.resize(static_cast<std::size_t>(r.head_size));
+        adjoint_.assign(y_.size(), S(0));
+        each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { store<Lanes, V>(y_.data() + i, a.template at<V>(r, i)); });
+        table_->template turn<false>(r.position, y_.data());
+    }
+    template <class V>
+    V at(row_point<S> const&, index_t i) const {
+        return load<Lanes, V>(y_.data() + i);
+    }
+    template <class V>
+    void back(row_point<S>&, index_t i, V adjoint) {
+        add_to<Lanes>(adjoint_.data() + i, adjoint);
+    }
+    void finish(row_point<S>& r) {
+        table_->template turn<true>(r.position, adjoint_.data());
+        each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { a.template back<V>(r, i, load<Lanes, V>(adjoint_.data() + i)); });
+        a.finish(r);
+    }
+
+private:
+    std::shared_ptr<rotation_table<S, Rotation> const> table_;
+    buffer<S> y_, adjoint_;
+};
+
+/// A parameter: a row, or a number, of this head.
+template <class Lanes, class Policy, class E>
+    requires(requires { typename E::learned_tag; } && E::size != length::scalar)
+struct evaluator<Lanes, Policy, E> : memory_row<Lanes, evaluator<Lanes, Policy, E>> {
+    using S = typename Lanes::scalar;
+    static constexpr std::size_t position = Policy::position_of(E::name);
+    explicit evaluator(E const&) {}
+    static S const* value(row_point<S> const& r) { return r.values[position]; }
+    static S* gradient(row_point<S>& r) { return r.gradients[position]; }
+};
+template <class Lanes, class Policy, class E>
+    requires(requires { typename E::learned_tag; } && E::size == length::scalar)
+struct evaluator<Lanes, Policy, E> {
+    using S = typename Lanes::scalar;
+    static constexpr std::size_t position = Policy::position_of(E::name);
+    explicit evaluator(E const&) {}
+    S forward(row_point<S> const& r) const { return *r.values[position]; }
+    void backward(row_point<S>& r, S adjoint) const { *r.gradients[position] += adjoint; }
+};
+
+}  // namespace attnlab::expr
