@@ -6,10 +6,10 @@
 #include <boost/test/unit_test.hpp>
 
 #include <attnlab/core/gradient_check.hpp>
+#include <attnlab/kernels/attention_call.hpp>
 #include <attnlab/kernels/cpu/attention.hpp>
 #include <attnlab/kernels/ref/attention.hpp>
 
-#include "kernels/attention_case.hpp"
 #include "kernels/joints.hpp"
 #include "kernels/support.hpp"
 
@@ -26,7 +26,7 @@ inline std::vector<any_mask::kind> const every_mask{any_mask::causal, any_mask::
 /// Normal inputs. `grid` > 0 rounds q and k to multiples of 1 / grid such that every product q . k is exact in float and an odd
 /// multiple of 1 / grid^2, never 0: a score is on the same side of a kink on both devices.
 template <class Policy>
-attention_inputs random_inputs(attention_sizes n, std::uint64_t seed, double grid, double deviation = 1) {
+attention_inputs random_inputs(call_sizes n, std::uint64_t seed, double grid, double deviation = 1) {
     attention_inputs in{n, {}, {}, {}, {}, {}, {}};
     std::array<index_t, 4> const rows{n.B, n.H, n.T, n.D};
     in.q = random(rows, seed + 1, deviation), in.k = random(rows, seed + 2, deviation);
@@ -37,7 +37,7 @@ attention_inputs random_inputs(attention_sizes n, std::uint64_t seed, double gri
         in.parameters.emplace_back(p.data(), p.data() + size);
     }
     if (grid > 0)
-        each_element(n, [&](index_t b, index_t h, index_t t, index_t c) {
+        each_entry({n.B, n.H, n.T, n.D}, [&](index_t b, index_t h, index_t t, index_t c) {
             auto const odd = [](double x) { return 2 * std::floor(x / 2) + 1; };
             auto const even = [](double x) { return 2 * std::round(x / 2); };
             double &q = in.q(b, h, t, c), &k = in.k(b, h, t, c);
@@ -46,7 +46,7 @@ attention_inputs random_inputs(attention_sizes n, std::uint64_t seed, double gri
         });
     return in;
 }
-inline attention_sizes sizes(index_t B, index_t H, index_t T, index_t D) {
+inline call_sizes sizes(index_t B, index_t H, index_t T, index_t D) {
     return {B, H, T, D, H * D + 3, 1 / std::sqrt(static_cast<double>(D))};
 }
 
@@ -215,7 +215,7 @@ void check_causality() {
         index_t const from = 41;
         auto changed = in;
         changed.dy = other.dy;
-        each_element(in.n, [&](index_t b, index_t h, index_t t, index_t c) {
+        each_entry({in.n.B, in.n.H, in.n.T, in.n.D}, [&](index_t b, index_t h, index_t t, index_t c) {
             if (t >= from)
                 changed.q(b, h, t, c) = other.q(b, h, t, c), changed.k(b, h, t, c) = other.k(b, h, t, c),
                                    changed.v(b, h, t, c) = other.v(b, h, t, c);
@@ -262,7 +262,7 @@ void check_empty_rows(Expected expected) {
     auto const in = random_inputs<Policy>(sizes(2, 2, 19, 8), 80, 0);
     auto const out = run_attention<Policy, Device>(in);
     std::size_t wrong = 0;
-    each_element(in.n, [&](index_t b, index_t h, index_t t, index_t c) {
+    each_entry({in.n.B, in.n.H, in.n.T, in.n.D}, [&](index_t b, index_t h, index_t t, index_t c) {
         wrong += !(std::abs(static_cast<double>(out.y(b, h, t, c)) - expected(in, h, c)) < 1e-6);
         wrong += out.dq(b, h, t, c) != 0 || out.dk(b, h, t, c) != 0 || out.dv(b, h, t, c) != 0;
     });

@@ -4,9 +4,9 @@
 #include <attnlab/attention/attention_bias.hpp>
 #include <attnlab/attention/mask.hpp>
 #include <attnlab/attention/softmax.hpp>
+#include <attnlab/kernels/attention_call.hpp>
 #include <attnlab/kernels/cpu/attention.hpp>
 
-#include "kernels/attention_case.hpp"
 #include "kernels/joints.hpp"
 #include "kernels/support.hpp"
 

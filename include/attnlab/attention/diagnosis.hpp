@@ -116,6 +116,14 @@ consteval fault fault_of_mask() {
     return fault::mask_result;
 }
 
+// Whether a weight can be called; the wrong way is not even tried, since it would compile the body.
+template <class J>
+concept callable_with_sum = !names_summand<J> || requires(expr::score_symbol s) { J::weight(s, expr::sum_symbol{}); } ||
+                            requires(expr::score_symbol s) { J::weight(s, expr::sum_symbol{}, row_facts{}); };
+template <class J>
+concept callable_without_sum = names_summand<J> || requires(expr::score_symbol s) { J::weight(s); } ||
+                               requires(expr::score_symbol s) { J::weight(s, row_facts{}); };
+
 template <class J>
 consteval fault fault_of_weighting() {
     constexpr expr::score_symbol s;
@@ -123,9 +131,7 @@ consteval fault fault_of_weighting() {
         return fault::summand_alone;
     } else if constexpr (names_share<J>) {
         return requires { J::share(s); } ? fault::none : fault::weight_call;
-    } else if constexpr (names_summand<J> && !(requires { J::weight(s, expr::sum_symbol{}); } || requires { J::weight(s, expr::sum_symbol{}, row_facts{}); })) {
-        return fault::weight_call;
-    } else if constexpr (!names_summand<J> && !(requires { J::weight(s); } || requires { J::weight(s, row_facts{}); })) {
+    } else if constexpr (!callable_with_sum<J> || !callable_without_sum<J>) {
         return fault::weight_call;
     } else {
         using weight = decltype(weight_of<J>());

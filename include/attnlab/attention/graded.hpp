@@ -120,10 +120,11 @@ auto evaluate(relative_constant const& c, scalar_point<double> const&) {
 template <class Variable, class L, class Tag>
 auto evaluate(symbol<Tag> const&, scalar_point<L> const& at) {
     constexpr int degree = degree_of<symbol<Tag>>;
+    constexpr bool of_sum = std::is_same_v<Tag, sum_tag> || std::is_same_v<Tag, plain_sum_tag> || std::is_same_v<Tag, threshold_tag>;
     L value;
     if constexpr (std::is_same_v<Tag, score_tag>)
         value = at.score;
-    else if constexpr (std::is_same_v<Tag, sum_tag> || std::is_same_v<Tag, threshold_tag>)
+    else if constexpr (of_sum)
         value = at.sum;
     else if constexpr (std::is_same_v<Tag, visible_tag>)
         value = at.visible;
@@ -131,7 +132,7 @@ auto evaluate(symbol<Tag> const&, scalar_point<L> const& at) {
         static_assert(std::is_same_v<Tag, length_tag>, "a weighting may speak of s, z, row.length and row.visible only");
         value = at.length;
     }
-    if constexpr (std::is_same_v<Tag, Variable> || (std::is_same_v<Tag, threshold_tag> && std::is_same_v<Variable, sum_tag>))
+    if constexpr (std::is_same_v<Tag, Variable> || (of_sum && std::is_same_v<Variable, sum_tag>))
         return make_graded<degree>(value, L(1));
     else
         return make_graded<degree>(value, nothing{});

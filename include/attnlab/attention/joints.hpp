@@ -144,15 +144,18 @@ constexpr auto summand_of() {
     else
         return expr::unit{};
 }
+/// z as a weighting's formula reads it: of the degree of its summand.
+template <class J>
+using sum_of = std::conditional_t<expr::degree_of<decltype(summand_of<J>())> == 0, expr::plain_sum_symbol, expr::sum_symbol>;
 template <class J>
 constexpr auto weight_of() {
     constexpr expr::score_symbol s;
     if constexpr (names_share<J>)
         return J::share(s - expr::threshold_symbol{});
-    else if constexpr (names_summand<J> && requires { J::weight(s, expr::sum_symbol{}, row_facts{}); })
-        return J::weight(s, expr::sum_symbol{}, row_facts{});
+    else if constexpr (names_summand<J> && requires { J::weight(s, sum_of<J>{}, row_facts{}); })
+        return J::weight(s, sum_of<J>{}, row_facts{});
     else if constexpr (names_summand<J>)
-        return J::weight(s, expr::sum_symbol{});
+        return J::weight(s, sum_of<J>{});
     else if constexpr (requires { J::weight(s, row_facts{}); })
         return J::weight(s, row_facts{});
     else

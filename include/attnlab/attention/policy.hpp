@@ -76,6 +76,10 @@ private:
     static constexpr bool in_rows = expr::mentions<Tag, decltype(query)> || expr::mentions<Tag, decltype(key)> || expr::mentions<Tag, decltype(value)> ||
                                     expr::mentions<Tag, decltype(score)> || expr::mentions<Tag, decltype(output)>;
     template <class E>
+    struct is_stop : std::false_type {};
+    template <class A>
+    struct is_stop<expr::unary<expr::stop_gradient_op, A>> : std::true_type {};
+    template <class E>
     struct is_projection : std::false_type {};
     template <class M>
     struct is_projection<expr::projected<M>> : std::true_type {};
@@ -95,6 +99,11 @@ public:
     /// Whether x is read, the layer's input; and whether its part that belongs to a head.
     static constexpr bool reads_head_input = in_rows<expr::head_input_tag>;
     static constexpr bool reads_input = in_rows<expr::input_tag> || reads_head_input || has_projections;
+    /// Whether a formula holds back a gradient on purpose.
+    static constexpr bool stops_gradient =
+        expr::any_part<is_stop, std::remove_const_t<decltype(query)>>() || expr::any_part<is_stop, std::remove_const_t<decltype(key)>>() ||
+        expr::any_part<is_stop, std::remove_const_t<decltype(value)>>() || expr::any_part<is_stop, std::remove_const_t<decltype(score)>>() ||
+        expr::any_part<is_stop, std::remove_const_t<decltype(weight)>>() || expr::any_part<is_stop, std::remove_const_t<decltype(output)>>();
     /// Whether k or v is changed by numbers that belong to a query head: then grouped queries make no sense.
     static constexpr bool keys_have_heads = expr::any_part<reads_head, std::remove_const_t<decltype(key)>>() ||
                                             expr::any_part<reads_head, std::remove_const_t<decltype(value)>>();

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <attnlab/attention/mask.hpp>
+#include <attnlab/attention/parameters.hpp>
 #include <attnlab/attention/row_point.hpp>
 #include <attnlab/attention/weighting.hpp>
 #include <attnlab/core/buffer.hpp>
@@ -13,22 +14,27 @@
 
 namespace attnlab {
 
-/// One call: sizes, inputs, parameters. `S` is float on the cpu and double in the reference.
-template <class S>
-struct attention_problem {
-    index_t B = 0, H = 0, T = 0, D = 0;
-    index_t H_kv = 0;                    ///< heads of k and v: H, or a divisor of it (grouped queries, 2305.13245)
-    index_t width = 0;                   ///< C of `input`
-    S scale = 1;                         ///< 1 / sqrt(D)
+/// What a batch tells every attention layer of a model.
+struct attention_context {
     length_rule rule = length_rule::sequence;
     index_t trained_length = 0;          ///< T of length_rule::trained
+    index_t const* documents = nullptr;  ///< (B, T): where the document of each token begins; without, all is one document
+};
+
+/// One call: sizes, inputs, parameters. `S` is float on the cpu and double in the reference.
+template <class S>
+struct attention_problem : attention_context {
+    index_t B = 0, H = 0, T = 0, D = 0;
+    index_t H_kv = 0;                    ///< heads of k and v: a divisor of H (grouped queries, 2305.13245); 0: H
+    index_t width = 0;                   ///< C of `input`
+    S scale = 1;                         ///< 1 / sqrt(D)
     heads<S const> q, k, v;              ///< k and v of H_kv heads
     S const* input = nullptr;            ///< x (B, T, C), for policies whose joints read x
-    index_t const* documents = nullptr;  ///< (B, T): where the document of each token begins; without, all is one document
     std::vector<S const*> parameters;    ///< in the policy's order, each for all heads
 
+    index_t kv_heads() const { return H_kv ? H_kv : H; }
     /// The head of k and v that head h reads.
-    index_t kv_head(index_t h) const { return h / (H / H_kv); }
+    index_t kv_head(index_t h) const { return h / (H / kv_heads()); }
     head_sizes sizes() const { return {H, D, width}; }
 
     /// What query i of sequence b sees.
@@ -73,8 +79,8 @@ struct attention_saved {
         if constexpr (Policy::has_output) core.resize({p.B, p.T, p.H * p.D});
         if constexpr (!Policy::one_pass) by_sum.resize({p.B, p.T, p.H * p.D});
         if constexpr (Policy::has_query) q.resize({p.B, p.T, p.H * p.D});
-        if constexpr (Policy::has_key) k.resize({p.B, p.T, p.H_kv * p.D});
-        if constexpr (Policy::has_value) v.resize({p.B, p.T, p.H_kv * p.D});
+        if constexpr (Policy::has_key) k.resize({p.B, p.T, p.kv_heads() * p.D});
+        if constexpr (Policy::has_value) v.resize({p.B, p.T, p.kv_heads() * p.D});
         if constexpr (Policy::has_tokens) tokens.resize({p.B, p.H, p.T});
         reference.resize({p.B, p.H, p.T});
         sum.resize({p.B, p.H, p.T});

@@ -12,6 +12,7 @@ namespace attnlab {
 namespace expr {
 struct score_tag;            // s_ij in a weighting
 struct sum_tag;              // Z_i
+struct plain_sum_tag;        // Z_i of a summand without exp(s), which does not ride with the row's reference
 struct threshold_tag;        // t_i
 struct unsummed_tag;         // what stands where a Z_i without a summand would be
 struct source_tag;           // what a joint changes: q, k or v; the raw scores; o
@@ -31,7 +32,16 @@ struct distance_tag;         // i - j
 
 using score_symbol = symbol<score_tag>;          ///< s_ij
 using sum_symbol = symbol<sum_tag>;              ///< Z_i = sum_j summand(s_ij)
+using plain_sum_symbol = symbol<plain_sum_tag>;
 using threshold_symbol = symbol<threshold_tag>;  ///< t_i: sum_j share(s_ij - t_i) = 1
+/// A formula of either sum mentions `sum_tag`.
+template <>
+struct has_tag<sum_tag> {
+    template <class E>
+    struct of : std::false_type {};
+    template <class Tag, length N>
+    struct of<symbol<Tag, N>> : std::bool_constant<std::is_same_v<Tag, sum_tag> || std::is_same_v<Tag, plain_sum_tag>> {};
+};
 using score_row = symbol<source_tag, length::keys>;
 
 /// The two numbers of a row that weightings may read.

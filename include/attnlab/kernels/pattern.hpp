@@ -1,6 +1,8 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <tuple>
 #include <vector>
 
 #include <attnlab/attention/policy.hpp>
@@ -13,27 +15,54 @@
 
 namespace attnlab {
 
+namespace detail {
+/// What belongs to head h of the policy's parameters.
+template <class Policy, class S>
+std::vector<S const*> head_parameters(attention_problem<S> const& p, index_t h) {
+    std::vector<S const*> values;
+    std::apply([&](auto const&... e) { (values.push_back(p.parameters[values.size()] + offset_of(e, p.sizes(), h)), ...); },
+               Policy::parameters);
+    return values;
+}
+}  // namespace detail
+
 /// Fills `pattern` (B, H, T, T): weights over the real keys, what a slot takes left out. \param slot (B, H, T) as from `gates`
 template <class Policy, class S>
-void attention_pattern(attention_problem<S> const& p, attention_saved<S> const& saved, view<S const, 3> slot, view<S, 4> pattern) {
+void attention_pattern(attention_problem<S> const& given, attention_saved<S> const& saved, view<S const, 3> slot, view<S, 4> pattern) {
+    auto const p = saved.template after_prologue<Policy>(given);
     index_t const pairs = p.B * p.H;
 #pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T > (1 << 16))
     for (index_t bh = 0; bh < pairs; ++bh) {
         index_t const b = bh / p.H, h = bh % p.H;
+        auto const values = detail::head_parameters<Policy>(p, h);
+        auto scores = program_of<one_lane<S>, Policy>(Policy::score);
+        std::vector<S> products(static_cast<std::size_t>(p.T)), row_scores(products.size());
         for (index_t i = 0; i < p.T; ++i) {
             S* const row = pattern.data() + (bh * p.T + i) * p.T;
             std::fill_n(row, p.T, S(0));
-            key_range const keys = Policy::mask::keys(i, p.T);
-            expr::scalar_point<double> at{0, static_cast<double>(saved.sum(b, h, i)), static_cast<double>(saved.reference(b, h, i)), 1,
-                                          p.length(keys)};
-            at.lift = std::exp(-at.reference);
-            for (index_t j = keys.begin; j < keys.end; ++j) {
-                double product = 0;
-                for (index_t c = 0; c < p.D; ++c)
-                    product += static_cast<double>(p.q.row(b, h, i)[c]) * static_cast<double>(p.k.row(b, h, j)[c]);
-                at.score = product * static_cast<double>(p.scale);
-                double const w = expr::evaluate<void>(Policy::factors.of_score, at).value * expr::evaluate<void>(Policy::factors.of_sum, at).value;
-                row[j] = static_cast<S>(w * (1 - static_cast<double>(slot(b, h, i))));
+            auto const keys = p.template visible<Policy>(b, i);
+            auto const n = p.lengths(keys.count());
+            double const m = static_cast<double>(saved.reference(b, h, i));
+            expr::scalar_point<double> at{0, static_cast<double>(saved.sum(b, h, i)), m, std::exp(-m), n.length, n.visible};
+            auto r = p.template row<Policy>(b, h, i, values.data());
+            r.source = products.data();
+            if constexpr (Policy::has_tokens) r.tokens = &saved.tokens(b, h, 0);
+            for (key_range const range : keys.ranges()) {
+                r.first_key = range.begin, r.keys = range.end - range.begin;
+                if (r.keys == 0) continue;
+                for (index_t j = range.begin; j < range.end; ++j) {
+                    double product = 0;
+                    for (index_t c = 0; c < p.D; ++c)
+                        product += static_cast<double>(p.q.row(b, h, i)[c]) * static_cast<double>(p.k.row(b, p.kv_head(h), j)[c]);
+                    products[static_cast<std::size_t>(j - range.begin)] = static_cast<S>(product);
+                }
+                scores.forward(r, row_scores.data());
+                for (index_t j = range.begin; j < range.end; ++j) {
+                    if (!keys.sees(j)) continue;
+                    at.score = static_cast<double>(row_scores[static_cast<std::size_t>(j - range.begin)]) - (Policy::has_threshold ? m : 0);
+                    double const w = expr::evaluate<void>(Policy::weight, at).value;
+                    row[j] = static_cast<S>(w * (1 - static_cast<double>(slot(b, h, i))));
+                }
             }
         }
     }
@@ -43,40 +72,43 @@ void attention_pattern(attention_problem<S> const& p, attention_saved<S> const& 
 /// joints scale the weighted values apart from that: the mean over D of dy/do at fixed L, over 1 - slot.
 /// \param weighted  sum_j w_ij v_j
 template <class Policy, class S>
-void attention_gates(attention_problem<S> const& p, attention_saved<S> const& saved, heads<S const> weighted, view<S, 3> slot, view<S, 3> gate) {
-    head_sizes const n{p.H, p.D, p.width};
+void attention_gates(attention_problem<S> const& given, attention_saved<S> const& saved, heads<S const> weighted, view<S, 3> slot,
+                     view<S, 3> gate) {
     if constexpr (!Policy::has_output) {
         std::fill(slot.begin(), slot.end(), S(0));
         std::fill(gate.begin(), gate.end(), S(1));
     } else {
-        row_program<one_lane<S>, Policy> output;
+        auto const p = saved.template after_prologue<Policy>(given);
+        auto output = program_of<one_lane<S>, Policy>(Policy::output);
         std::vector<S> const unit_row(static_cast<std::size_t>(p.D), S(1));
-        std::vector<S> d_output(unit_row.size()), d_query(unit_row.size()), d_input(static_cast<std::size_t>(p.width));
+        // Only d_output is looked at; the program wants room for the other gradients.
+        std::vector<S> d_output(unit_row.size()), d_query(unit_row.size()), d_projection(unit_row.size());
+        std::vector<S> d_input(static_cast<std::size_t>(p.width));
         std::vector<std::vector<S>> d_parameters;
-        std::apply([&](auto const&... e) { (d_parameters.emplace_back(static_cast<std::size_t>(e.per_head(n))), ...); }, Policy::parameters);
+        std::apply([&](auto const&... e) { (d_parameters.emplace_back(static_cast<std::size_t>(e.per_head(p.sizes()))), ...); },
+                   Policy::parameters);
         std::vector<S*> gradients;
         for (auto& d : d_parameters) gradients.push_back(d.data());
+        std::vector<S*> const d_projections(Policy::parameter_count, d_projection.data());
+        std::vector<S const*> projections(Policy::parameter_count);
         for (index_t b = 0; b < p.B; ++b)
             for (index_t h = 0; h < p.H; ++h) {
-                std::vector<S const*> values;
-                std::apply([&](auto const&... e) { (values.push_back(p.parameters[values.size()] + h * e.per_head(n)), ...); },
-                           Policy::parameters);
+                auto const values = detail::head_parameters<Policy>(p, h);
                 for (index_t t = 0; t < p.T; ++t) {
                     std::fill(d_output.begin(), d_output.end(), S(0));
-                    row_point<S> r;
-                    r.output = weighted.row(b, h, t);
+                    for (std::size_t i = 0; i < saved.projections.size(); ++i)
+                        if (auto const& all = saved.projections[i]; all.size() > 0) projections[i] = &all(b, t, h * p.D);
+                    auto r = p.template row<Policy>(b, h, t, values.data());
+                    r.source = weighted.row(b, h, t);
                     r.query = p.q.row(b, h, t);
-                    r.input = p.input ? p.input + (b * p.T + t) * p.width : nullptr;
                     // Only formulas with a row sum may speak of L, and all of those have degree 1.
                     r.log_normalizer = std::log(saved.sum(b, h, t)) + saved.reference(b, h, t);
-                    r.scale = p.scale;
-                    r.values = values.data();
+                    r.projections = projections.data();
                     r.gradients = gradients.data();
-                    r.d_output = d_output.data();
+                    r.d_source = d_output.data();
                     r.d_query = d_query.data();
                     r.d_input = d_input.data();
-                    r.head_size = p.D;
-                    r.width = p.width;
+                    r.d_projections = d_projections.data();
                     output.backward(r, unit_row.data());
                     S mean = 0;
                     for (S x : d_output) mean += x / static_cast<S>(p.D);

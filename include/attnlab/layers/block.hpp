@@ -15,7 +15,7 @@ class block {
 
 public:
     struct settings {
-        index_t width, heads;
+        index_t width, heads, kv_heads;
         bool bias;
         gelu_form gelu;
         double norm_eps, deviation, projection_deviation;
@@ -35,20 +35,20 @@ public:
 
     block(parameter_list<S>& all, std::string const& name, settings const& c)
         : norm1_(all, name + ".ln_1", c.width, c.bias, c.norm_eps),
-          attention_(all, name + ".attn", c.width, c.heads, c.bias, c.deviation, c.projection_deviation),
+          attention_(all, name + ".attn", c.width, c.heads, c.kv_heads, c.bias, c.deviation, c.projection_deviation),
           norm2_(all, name + ".ln_2", c.width, c.bias, c.norm_eps),
           mlp_(all, name + ".mlp", c.width, c.bias, c.gelu, c.deviation, c.projection_deviation) {}
 
     /// x -> y, both (B, T, C).
     template <observer Observer>
-    void forward(view<S const, 3> x, view<S, 3> y, saved& s, length_rule rule, index_t trained_length, Observer& o, index_t layer) const {
+    void forward(view<S const, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) const {
         s.normed1.resize(x.shape());
         s.normed2.resize(x.shape());
         s.mid.resize(x.shape());
         watch(o, site::resid_pre{}, layer, x);
         norm1_.forward(rows(x), rows(*s.normed1), s.norm1);
         watch(o, site::ln1_normalized{}, layer, *s.normed1);
-        attention_.forward(s.normed1, rows(*s.mid), s.attention, rule, trained_length, o, layer);
+        attention_.forward(s.normed1, rows(*s.mid), s.attention, context, o, layer);
         watch(o, site::attn_out{}, layer, *s.mid);
         add(Device{}, flat(x), view<S, 1>(s.mid.data(), {s.mid.size()}));
         watch(o, site::resid_mid{}, layer, *s.mid);
@@ -61,12 +61,12 @@ public:
     }
 
     /// d: the gradient by y becomes the gradient by x.
-    void backward(view<S const, 3> x, saved const& s, length_rule rule, index_t trained_length, view<S, 3> d, workspace& w) const {
+    void backward(view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> d, workspace& w) const {
         w.narrow.resize(x.shape());
         view<S const, 3> const narrow = w.narrow;
         mlp_.backward(rows(view<S const, 3>(d)), rows(view<S const, 3>(s.normed2)), s.mlp_rows, w.narrow.data(), w.wide);
         norm2_.backward(rows(narrow), rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
-        attention_.backward(rows(view<S const, 3>(d)), s.normed1, s.attention, rule, trained_length, w.narrow, w.attention);
+        attention_.backward(rows(view<S const, 3>(d)), s.normed1, s.attention, context, w.narrow, w.attention);
         norm1_.backward(rows(narrow), rows(x), s.norm1, rows(d));
     }
 

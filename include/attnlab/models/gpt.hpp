@@ -77,9 +77,8 @@ public:
             auto& x = stream_[static_cast<std::size_t>(l)];
             // The last block's activations are still there; the others are made again.
             if (config_.recompute && l + 1 < config_.n_layer)
-                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, config_.length,
-                                                             config_.block_size, nobody, l);
-            blocks_[static_cast<std::size_t>(l)].backward(x, kept, config_.length, config_.block_size, stream_gradient_, workspace_);
+                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), nobody, l);
+            blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_);
         }
         embedding_.backward(ids, stream_gradient_);
         return value;
@@ -89,7 +88,7 @@ private:
     static double embedding_std(gpt_config const& c) { return c.embedding_std > 0 ? c.embedding_std : c.init_std; }
 
     parameter_list<scalar>& declare_blocks(gpt_config const& c) {
-        typename block<Policy, Device>::settings const s{c.n_embd,         c.n_head,  c.bias, c.gelu, c.layer_norm_eps, c.init_std,
+        typename block<Policy, Device>::settings const s{c.n_embd, c.n_head, c.kv_heads(), c.bias, c.gelu, c.layer_norm_eps, c.init_std,
                                                          c.init_std / std::sqrt(2.0 * static_cast<double>(c.n_layer))};
         for (index_t l = 0; l < c.n_layer; ++l) blocks_.emplace_back(parameters_, "transformer.h." + std::to_string(l), s);
         return parameters_;
@@ -110,13 +109,25 @@ private:
         stream_.resize(L + 1);
         for (auto& x : stream_) x.resize(shape);
         normed_.resize(shape);
+        find_documents(ids);
         embedding_.forward(ids, stream_[0]);
         watch(o, site::embed{}, 0, *stream_[0]);
         for (std::size_t l = 0; l < L; ++l)
-            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], config_.length, config_.block_size, o,
-                               static_cast<index_t>(l));
+            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], context(), o, static_cast<index_t>(l));
         norm_.forward(rows(view<scalar const, 3>(stream_.back())), rows(*normed_), norm_saved_);
         watch(o, site::ln_final{}, 0, *normed_);
+    }
+
+    attention_context context() const {
+        return {config_.length, config_.block_size, reads_documents<typename Policy::mask> ? documents_.data() : nullptr};
+    }
+    /// Where the document of each token begins: at the last separator up to it.
+    void find_documents(view<std::int32_t const, 2> ids) {
+        if constexpr (reads_documents<typename Policy::mask>) {
+            documents_.resize(ids.shape());
+            for (index_t b = 0; b < ids.shape(0); ++b)
+                for (index_t t = 0, first = 0; t < ids.shape(1); ++t) documents_(b, t) = first = ids(b, t) == config_.separator ? t : first;
+        }
     }
 
     template <class U>
@@ -131,6 +142,7 @@ private:
     layer_norm<Device> norm_;
     loss_head<Device> head_;
 
+    tensor<index_t, 2> documents_;   // (B, T)
     // Activations. They grow to the largest batch seen and stay.
     std::vector<tensor<scalar, 3>> stream_;   // (B, T, C): entering each block, and leaving the last
     std::vector<typename block<Policy, Device>::saved> saved_;

@@ -11,8 +11,8 @@
 namespace attnlab {
 
 namespace expr {
-/// f of each lane. For functions of rows that are rare: xsimd 8.1's own log and tanh do not compile under g++ without optimisation
-/// on AVX-512 (its avx512bw shifts).
+/// f of each lane, for a function that is rare:
+/// AVX-512 (its avx512bw shifts).
 template <class F>
 lanes of_each(lanes x, F f) {
     alignas(lanes) float v[lanes::size];
@@ -26,7 +26,7 @@ struct lane_functions<lanes> {
     static lanes exp(lanes x) { return attnlab::exp(x); }
     static lanes log(lanes x) { return of_each(x, [](float y) { return std::log(y); }); }
     static lanes sqrt(lanes x) { return xsimd::sqrt(x); }
-    static lanes tanh(lanes x) { return of_each(x, [](float y) { return std::tanh(y); }); }
+    static lanes tanh(lanes x) { return attnlab::tanh(x); }
     static lanes abs(lanes x) { return xsimd::abs(x); }
     static lanes where_positive(lanes x, lanes a, lanes b) { return xsimd::select(x > lanes(0.0f), a, b); }
 };
@@ -40,6 +40,7 @@ struct simd_lanes {
     static lanes load(float const* p) { return attnlab::load(p); }
     static void store(float* p, lanes x) { attnlab::store(p, x); }
     static float sum(lanes x) { return hsum(x); }
+    static lanes counting() { return attnlab::counting(); }
 };
 
 }  // namespace attnlab

@@ -41,6 +41,27 @@ inline lanes max(lanes a, lanes b) { return reg(a.data > b.data ? a.data : b.dat
 /// The smaller; b where one is NaN.
 inline lanes min(lanes a, lanes b) { return reg(a.data < b.data ? a.data : b.data); }
 
+/// Which lanes are meant: all bits of an integer, or none.
+using lane_mask = decltype(reg{} > reg{});
+namespace detail {
+template <std::size_t... I>
+lane_mask lane_bits(std::index_sequence<I...>) {
+    return lane_mask{(1 << I)...};
+}
+template <std::size_t... I>
+lanes lane_numbers(std::index_sequence<I...>) {
+    return reg{static_cast<float>(I)...};
+}
+}  // namespace detail
+/// Lane i is meant where bit i is set.
+inline lane_mask mask_of(unsigned bits) {
+    return ((lane_mask{} + static_cast<int>(bits)) & detail::lane_bits(std::make_index_sequence<lanes::size>{})) != lane_mask{};
+}
+/// a in the lanes that are meant, b in the others.
+inline lanes select(lane_mask m, lanes a, lanes b) { return reg(m ? a.data : b.data); }
+/// 0, 1, 2, ...
+inline lanes counting() { return detail::lane_numbers(std::make_index_sequence<lanes::size>{}); }
+
 /// The register with lane i in place of lane i ^ Half.
 template <index_t Half, std::size_t... I>
 lanes exchanged(lanes x, std::index_sequence<I...>) {
@@ -74,6 +95,15 @@ inline lanes exp(lanes x) {
     lanes p = 1.9875691500e-4f;
     for (float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f}) p = fma(p, r, c);
     return (fma(p, r * r, r) + 1.0f) * lanes(reg(biased << 23));
+}
+
+/// tanh x to a few units in the last place: Cephes' tanhf.
+inline lanes tanh(lanes x) {
+    lanes const square = x * x;
+    lanes p = -5.70498872745e-3f;
+    for (float c : {2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f}) p = fma(p, square, c);
+    lanes const near_zero = fma(p * square, x, x), e = exp(x + x);   // e may be infinite: 2 / infinity is 0
+    return reg(square.data < lanes(0.625f * 0.625f).data ? near_zero.data : (lanes(1.0f) - lanes(2.0f) / (e + 1.0f)).data);
 }
 
 /// The first `count` < register_width elements of a row's tail.

@@ -1,36 +1,23 @@
 #pragma once
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
-#include <numeric>
 #include <type_traits>
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/kernels/cpu/lanes.hpp>
 
 /// \file
-/// A policy's weighting on one row of a tile of scores: forward online, backward from the row's saved numbers. Keys outside the
-/// row's range are selected out, never left to a large negative score.
+/// A policy's weighting on one row of a tile of scores: forward online or with the row's numbers known, backward from its saved
+/// numbers. Which keys the row sees is a word of bits; the others are selected out, never left to a large negative score.
 
 namespace attnlab {
 
-/// The range of a row inside a tile of keys, in columns of the tile.
-struct columns {
-    index_t begin, end;
-    bool empty() const { return begin >= end; }
-};
+/// Which columns of a tile (at most 64) a row sees.
+using columns_seen = std::uint64_t;
 
 namespace detail {
-/// Numbers 0, 1, 2, ... in a register.
-inline lanes counting() {
-    alignas(lanes) float v[lanes::size];
-    std::iota(v, v + register_width, 0.0f);
-    return load_aligned(v);
-}
-/// Which lanes of the register at column `first` lie in the range.
-inline auto inside(columns range, index_t first) {
-    lanes const c = counting();
-    return (c >= lanes(static_cast<float>(range.begin - first))) && (c < lanes(static_cast<float>(range.end - first)));
-}
 /// x^n
 template <int N>
 float power(float x) {
@@ -40,73 +27,121 @@ float power(float x) {
     else
         return x * power<N - 1>(x);
 }
-/// Calls `body(c, masked)` for each register of the range's columns; `masked` is a constant that says whether lanes lie outside.
-template <class Body>
-void each_register(columns range, Body body) {
-    for (index_t c = range.begin / register_width * register_width; c < range.end; c += register_width)
-        if (c >= range.begin && c + register_width <= range.end)
-            body(c, std::false_type{});
+/// Walks a row of `padded` columns a register at a time: `seen(c, all)` for registers that are seen whole, `seen(c, mask)` for those
+/// seen in part, `unseen(c)` for the others.
+template <class Seen, class Unseen>
+[[gnu::always_inline]] inline void each_register(columns_seen bits, index_t padded, Seen seen, Unseen unseen) {
+    constexpr unsigned whole = register_width == 32 ? ~0u : (1u << register_width) - 1;
+    for (index_t c = 0; c < padded; c += register_width) {
+        unsigned const here = static_cast<unsigned>(bits >> c) & whole;
+        if (here == whole)
+            seen(c, every_lane{});
+        else if (here == 0)
+            unseen(c);
         else
-            body(c, std::true_type{});
+            seen(c, mask_of(here));
+    }
 }
+/// x where it is seen, else `other`.
+inline lanes seen_or(every_lane, lanes x, lanes) { return x; }
+inline lanes seen_or(lane_mask m, lanes x, lanes other) { return select(m, x, other); }
 }  // namespace detail
 
-/// The weighting of rows whose formula reads one length of T.
+/// The weighting of rows whose formula reads the same lengths.
 template <class Policy>
 class weigher {
     static constexpr bool has_sum = Policy::has_sum;
-    using formula_of_score = std::remove_const_t<decltype(Policy::factors.of_score)>;
-    using formula_of_summand = std::remove_const_t<decltype(Policy::summand)>;
+    using weight_formula = std::remove_const_t<decltype(Policy::weight)>;
+    using score_formula = std::remove_const_t<decltype(Policy::factors.of_score)>;
+    using summand_formula = std::remove_const_t<decltype(Policy::summand)>;
     /// f(s) is the very summand (softmax): computed once.
-    static constexpr bool same = std::is_same_v<formula_of_score, formula_of_summand>;
-    static constexpr int degree = expr::degree_of<formula_of_score>;
+    static constexpr bool same = std::is_same_v<score_formula, summand_formula>;
+    static constexpr int degree = expr::degree_of<score_formula>;
 
 public:
-    /// Scores are exponentiated relative to a row's running maximum m.
-    static constexpr bool has_reference = expr::has_degree<formula_of_score> || expr::has_degree<formula_of_summand>;
+    /// Scores are exponentiated relative to a row's running maximum m; a threshold is solved for relative to it.
+    static constexpr bool has_reference = expr::has_degree<weight_formula> || expr::has_degree<summand_formula> || Policy::has_threshold;
     /// m starts at 0 where e^-m occurs in the formula.
-    static constexpr bool mixes = expr::mixes_degrees<std::remove_const_t<decltype(Policy::weight)>> || expr::mixes_degrees<formula_of_summand>;
+    static constexpr bool mixes = expr::mixes_degrees<weight_formula> || expr::mixes_degrees<summand_formula>;
     static constexpr float first_reference = has_reference && !mixes ? -std::numeric_limits<float>::infinity() : 0.0f;
 
-    weigher(float scale, double row_length) : scale_(scale), of_score_(expr::settle<lanes>(Policy::factors.of_score, row_length)) {}
+    /// \param scale  of the scores that it will be given: 1 after a score joint
+    weigher(float scale, expr::row_lengths n)
+        : scale_(scale), of_score_(expr::settle<lanes>(Policy::factors.of_score, n)), weight_(expr::settle<lanes>(Policy::weight, n)) {}
 
-    /// Scores (raw products q.k) become f(s); z gathers the summands and m follows the maximum. Returns the factor by which what
-    /// was summed before must be multiplied.
-    float forward(float* scores, columns range, index_t padded_columns, float& m, float& z) const {
-        float rescale = 1;
-        if constexpr (has_reference) {
-            lanes top(m);
-            detail::each_register(range, [&](index_t c, auto masked) {
-                lanes s = load_aligned(scores + c) * scale_;
-                if constexpr (masked.value) s = xsimd::select(detail::inside(range, c), s, top);
-                top = max(s, top);
-            });
-            if (float const higher = hmax(top); higher > m) {
-                float const drop = std::exp(m - higher);
-                z *= drop;
-                rescale = detail::power<degree>(drop);
-                m = higher;
-            }
-        }
-        expr::scalar_point<lanes> at{lanes(0.0f), lanes(0.0f), lanes(m), lift(m), lanes(0.0f)};
+    /// One pass: scores become f(s); z gathers the summands and m follows the maximum. Returns the factor by which what was summed
+    /// before must be multiplied.
+    float forward(float* scores, columns_seen bits, index_t padded, float& m, float& z) const {
+        float const rescale = raise_reference(scores, bits, padded, m, z);
+        auto at = point(m, 0);
         lanes sum(0.0f);
-        std::fill(scores, scores + range.begin / register_width * register_width, 0.0f);
-        detail::each_register(range, [&](index_t c, auto masked) {
-            at.score = load_aligned(scores + c) * scale_;
-            lanes f = expr::evaluate<void>(of_score_, at).value;
-            if constexpr (masked.value) f = xsimd::select(detail::inside(range, c), f, lanes(0.0f));
-            store_aligned(scores + c, f);
-            if constexpr (same) {
-                sum += f;
-            } else if constexpr (has_sum) {
-                lanes a = expr::evaluate<void>(Policy::summand, at).value;
-                if constexpr (masked.value) a = xsimd::select(detail::inside(range, c), a, lanes(0.0f));
-                sum += a;
-            }
-        });
-        std::fill(scores + padded_columns_before(range), scores + padded_columns, 0.0f);
+        detail::each_register(
+            bits, padded,
+            [&](index_t c, auto in) {
+                at.score = load_aligned(scores + c) * scale_;
+                lanes const f = detail::seen_or(in, expr::evaluate<void>(of_score_, at).value, 0.0f);
+                store_aligned(scores + c, f);
+                if constexpr (same)
+                    sum += f;
+                else if constexpr (has_sum)
+                    sum += detail::seen_or(in, expr::evaluate<void>(Policy::summand, at).value, 0.0f);
+            },
+            [&](index_t c) { store_aligned(scores + c, lanes(0.0f)); });
         if constexpr (has_sum) z += hsum(sum);
         return rescale;
+    }
+
+    /// Two passes, the first: m and z follow, the scores stay.
+    void gather(float const* scores, columns_seen bits, index_t padded, float& m, float& z) const {
+        raise_reference(scores, bits, padded, m, z);
+        if constexpr (has_sum) {
+            auto at = point(m, 0);
+            lanes sum(0.0f);
+            detail::each_register(
+                bits, padded,
+                [&](index_t c, auto in) {
+                    at.score = load_aligned(scores + c) * scale_;
+                    sum += detail::seen_or(in, expr::evaluate<void>(Policy::summand, at).value, 0.0f);
+                },
+                [](index_t) {});
+            z += hsum(sum);
+        }
+    }
+    /// Two passes, the second: scores become w, `by_sum` dw/dz (z or the threshold). Returns the row's sums of both.
+    std::pair<float, float> weigh(float* scores, float* by_sum, columns_seen bits, index_t padded, float m, float z) const {
+        auto at = point(m, z);
+        lanes total(0.0f), total_by_sum(0.0f);
+        detail::each_register(
+            bits, padded,
+            [&](index_t c, auto in) {
+                at.score = relative_score(load_aligned(scores + c) * scale_, m);
+                auto const w = expr::evaluate<expr::sum_tag>(weight_, at);
+                lanes const value = detail::seen_or(in, w.value, 0.0f), slope = detail::seen_or(in, w.derivative, 0.0f);
+                store_aligned(scores + c, value);
+                store_aligned(by_sum + c, slope);
+                total += value;
+                total_by_sum += slope;
+            },
+            [&](index_t c) {
+                store_aligned(scores + c, lanes(0.0f));
+                store_aligned(by_sum + c, lanes(0.0f));
+            });
+        return {hsum(total), hsum(total_by_sum)};
+    }
+    /// The sum of a row's weights at threshold m + t, and its derivative by t; the scores stay.
+    std::pair<float, float> sum_of_weights(float const* scores, columns_seen bits, index_t padded, float m, float t) const {
+        auto at = point(m, t);
+        lanes total(0.0f), slope(0.0f);
+        detail::each_register(
+            bits, padded,
+            [&](index_t c, auto in) {
+                at.score = relative_score(load_aligned(scores + c) * scale_, m);
+                auto const w = expr::evaluate<expr::sum_tag>(weight_, at);
+                total += detail::seen_or(in, w.value, 0.0f);
+                slope += detail::seen_or(in, w.derivative, 0.0f);
+            },
+            [](index_t) {});
+        return {hsum(total), hsum(slope)};
     }
 
     /// g(Z), by which the row's weighted values are multiplied at the end.
@@ -114,11 +149,8 @@ public:
         return expr::evaluate<void>(Policy::factors.of_sum, row_values(m, z)).value;
     }
     /// log Z
-    static float log_normalizer(float m, float z) {
-        static_assert(!has_sum || expr::degree_of<formula_of_summand> == 1 || expr::degree_of<formula_of_summand> == 0);
-        return std::log(z) + (expr::degree_of<formula_of_summand> == 1 ? m : 0.0f);
-    }
-    /// R = g'(Z)/g(Z) (do . o) + dL / Z: what the row's sum passes on to each of its summands.
+    static float log_normalizer(float m, float z) { return std::log(z) + (expr::degree_of<summand_formula> == 1 ? m : 0.0f); }
+    /// R, what the row's sum passes on to each of its summands, of a weight f(s) g(Z): g'(Z)/g(Z) (do . o) + dL / Z.
     static float row_adjoint(float m, float z, float do_dot_o, float d_log_normalizer) {
         if constexpr (has_sum) {
             auto const g = expr::evaluate<expr::sum_tag>(Policy::factors.of_sum, row_values(m, z));
@@ -130,42 +162,73 @@ public:
         }
     }
 
-    /// Scores (raw) become weights w, and `d_weights` (do . v) becomes the gradient by the raw scores.
-    void backward(float* scores, float* d_weights, columns range, index_t padded_columns, float m, float g, float r) const {
-        expr::scalar_point<lanes> at{lanes(0.0f), lanes(0.0f), lanes(m), lift(m), lanes(0.0f)};
-        index_t const first = range.begin / register_width * register_width;
-        std::fill(scores, scores + first, 0.0f);
-        std::fill(d_weights, d_weights + first, 0.0f);
-        detail::each_register(range, [&](index_t c, auto masked) {
-            at.score = load_aligned(scores + c) * scale_;
-            auto const f = expr::evaluate<expr::score_tag>(of_score_, at);
-            lanes w = f.value * g, ds(0.0f);
-            if constexpr (f.varies) ds = load_aligned(d_weights + c) * f.derivative * g;
-            if constexpr (same && f.varies)
-                ds = fma(f.derivative, lanes(r), ds);
-            else if constexpr (has_sum)
-                ds = fma(expr::evaluate<expr::score_tag>(Policy::summand, at).derivative, lanes(r), ds);
-            ds *= scale_;
-            if constexpr (masked.value) {
-                auto const in = detail::inside(range, c);
-                w = xsimd::select(in, w, lanes(0.0f));
-                ds = xsimd::select(in, ds, lanes(0.0f));
-            }
-            store_aligned(scores + c, w);
-            store_aligned(d_weights + c, ds);
-        });
-        index_t const last = padded_columns_before(range);
-        std::fill(scores + last, scores + padded_columns, 0.0f);
-        std::fill(d_weights + last, d_weights + padded_columns, 0.0f);
+    /// Scores become weights w, and `d_weights` (do . v) becomes the gradient by the scores it was given (before `scale`).
+    /// \param r  R of the row: see `row_adjoint`
+    void backward(float* scores, float* d_weights, columns_seen bits, index_t padded, float m, float z, float r) const {
+        auto at = point(m, z);
+        float const g = Policy::one_pass ? row_factor(m, z) : 1;
+        detail::each_register(
+            bits, padded,
+            [&](index_t c, auto in) {
+                at.score = relative_score(load_aligned(scores + c) * scale_, m);
+                lanes const d_w = load_aligned(d_weights + c);
+                lanes w, ds(0.0f);
+                if constexpr (Policy::one_pass) {
+                    auto const f = expr::evaluate<expr::score_tag>(of_score_, at);
+                    w = f.value * g;
+                    if constexpr (f.varies) ds = d_w * f.derivative * g;
+                    if constexpr (same && f.varies)
+                        ds = fma(f.derivative, lanes(r), ds);
+                    else if constexpr (has_sum)
+                        ds = fma(expr::evaluate<expr::score_tag>(Policy::summand, at).derivative, lanes(r), ds);
+                } else {
+                    auto const f = expr::evaluate<expr::score_tag>(weight_, at);
+                    w = f.value;
+                    if constexpr (Policy::has_threshold)   // the threshold moves with each score as the weights do
+                        ds = f.derivative * (d_w + lanes(r));
+                    else
+                        ds = fma(expr::evaluate<expr::score_tag>(Policy::summand, at).derivative, lanes(r), d_w * f.derivative);
+                }
+                store_aligned(scores + c, detail::seen_or(in, w, 0.0f));
+                store_aligned(d_weights + c, detail::seen_or(in, ds * scale_, 0.0f));
+            },
+            [&](index_t c) {
+                store_aligned(scores + c, lanes(0.0f));
+                store_aligned(d_weights + c, lanes(0.0f));
+            });
     }
 
 private:
-    static index_t padded_columns_before(columns range) { return (range.end + register_width - 1) / register_width * register_width; }
-    static lanes lift(float m) { return lanes(mixes ? std::exp(-m) : 1.0f); }
-    static expr::scalar_point<float> row_values(float m, float z) { return {0, z, m, mixes ? std::exp(-m) : 1.0f, 0}; }
+    /// m becomes the largest score so far. Returns by what factor earlier products shrink.
+    float raise_reference([[maybe_unused]] float const* scores, [[maybe_unused]] columns_seen bits, [[maybe_unused]] index_t padded, float& m,
+                          [[maybe_unused]] float& z) const {
+        if constexpr (has_reference) {
+            lanes top(m);
+            detail::each_register(
+                bits, padded, [&](index_t c, auto in) { top = max(detail::seen_or(in, load_aligned(scores + c) * scale_, top), top); }, [](index_t) {});
+            if (float const higher = hmax(top); higher > m) {
+                float const drop = std::exp(m - higher);
+                z *= drop;
+                m = higher;
+                return detail::power<degree>(drop);
+            }
+        }
+        return 1;
+    }
+    static lanes relative_score(lanes s, [[maybe_unused]] float m) {
+        if constexpr (Policy::has_threshold)
+            return s - lanes(m);
+        else
+            return s;
+    }
+    static expr::scalar_point<lanes> point(float m, float z) {
+        return {lanes(0.0f), lanes(z), lanes(m), lanes(mixes ? std::exp(-m) : 1.0f), lanes(0.0f), lanes(0.0f)};
+    }
+    static expr::scalar_point<float> row_values(float m, float z) { return {0, z, m, mixes ? std::exp(-m) : 1.0f, 0, 0}; }
 
     lanes scale_;
-    decltype(expr::settle<lanes>(Policy::factors.of_score, 1.0)) of_score_;
+    decltype(expr::settle<lanes>(Policy::factors.of_score, expr::row_lengths{})) of_score_;
+    decltype(expr::settle<lanes>(Policy::weight, expr::row_lengths{})) weight_;
 };
 
 }  // namespace attnlab

@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
-#include <type_traits>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include <attnlab/attention/policy.hpp>
@@ -9,24 +10,29 @@
 #include <attnlab/kernels/pattern.hpp>
 
 /// \file
-/// One call of attention with owned arrays, on any device: what the tests of kernels and the parity fixtures drive.
+/// One call of attention with owned arrays, on any device: what `check_policy`, the tests of kernels and the parity fixtures drive.
 /// Include the device's kernel beside it.
 
-namespace attnlab::testing {
+namespace attnlab {
 
-struct attention_sizes {
+/// The sizes of one call.
+struct call_sizes {
     index_t B, H, T, D, width;  ///< width: C of the layer's input
     double scale;
     length_rule rule = length_rule::sequence;
     index_t trained_length = 0;
+    index_t H_kv = 0;           ///< heads of k and v; 0: as H
+
+    index_t kv_heads() const { return H_kv ? H_kv : H; }
 };
 
 /// What goes in, in double; a float device reads it narrowed.
 struct attention_inputs {
-    attention_sizes n;
-    tensor<double, 4> q, k, v, dy;                ///< (B, H, T, D)
+    call_sizes n;
+    tensor<double, 4> q, k, v, dy;                ///< (B, H, T, D), k and v (B, H_kv, T, D)
     tensor<double, 3> input;                      ///< (B, T, C)
     std::vector<std::vector<double>> parameters;  ///< in the policy's order, each for all heads
+    std::vector<index_t> documents;               ///< (B, T): where each token's document begins; empty: one document
 };
 
 template <class S>
@@ -43,42 +49,47 @@ enum class attention_layout { separate, packed };
 
 /// The four axes of (B, H, T, D) walked once: `body(b, h, t, c)`.
 template <class Body>
-void each_element(attention_sizes const& n, Body body) {
-    for (index_t b = 0; b < n.B; ++b)
-        for (index_t h = 0; h < n.H; ++h)
-            for (index_t t = 0; t < n.T; ++t)
-                for (index_t c = 0; c < n.D; ++c) body(b, h, t, c);
+void each_entry(std::array<index_t, 4> n, Body body) {
+    for (index_t b = 0; b < n[0]; ++b)
+        for (index_t h = 0; h < n[1]; ++h)
+            for (index_t t = 0; t < n[2]; ++t)
+                for (index_t c = 0; c < n[3]; ++c) body(b, h, t, c);
 }
 
-/// Storage of rows that a kernel sees as heads.
+/// Storage of rows that a kernel sees as heads: arrays of (B, H, T, D), H for each, side by side in the packed layout.
 template <class S>
 class head_storage {
 public:
-    /// `count` arrays of (B, H, T, D), side by side in the packed layout.
-    head_storage(attention_sizes const& n, attention_layout layout, index_t count) : n_(n), layout_(layout), count_(count) {
-        all_.resize(static_cast<std::size_t>(count * n.B * n.H * n.T * n.D), S(7));  // kernels must not count on zeros
+    head_storage(call_sizes const& n, attention_layout layout, std::vector<index_t> heads_of) : n_(n), layout_(layout), heads_(std::move(heads_of)) {
+        for (index_t h : heads_) {
+            before_.push_back(total_);
+            total_ += h;
+        }
+        all_.resize(static_cast<std::size_t>(total_ * n.B * n.T * n.D), S(7));  // kernels must not count on zeros
     }
-    heads<S> part(index_t i) {
-        index_t const each = n_.H * n_.D;
+    heads<S> part(std::size_t i) {
         if (layout_ == attention_layout::packed)
-            return merged_heads(view<S, 3>(all_.data(), {n_.B, n_.T, count_ * each}), n_.D, i * each);
-        return separate_heads(view<S, 4>(all_.data() + i * n_.B * n_.T * each, {n_.B, n_.H, n_.T, n_.D}));
+            return merged_heads(view<S, 3>(all_.data(), {n_.B, n_.T, total_ * n_.D}), n_.D, before_[i] * n_.D);
+        return separate_heads(view<S, 4>(all_.data() + before_[i] * n_.B * n_.T * n_.D, shape(i)));
     }
-    void put(index_t i, tensor<double, 4> const& from) {
+    void put(std::size_t i, tensor<double, 4> const& from) {
         auto const to = part(i);
-        each_element(n_, [&](index_t b, index_t h, index_t t, index_t c) { to.row(b, h, t)[c] = static_cast<S>(from(b, h, t, c)); });
+        each_entry(shape(i), [&](index_t b, index_t h, index_t t, index_t c) { to.row(b, h, t)[c] = static_cast<S>(from(b, h, t, c)); });
     }
-    tensor<S, 4> take(index_t i) {
+    tensor<S, 4> take(std::size_t i) {
         auto const from = part(i);
-        tensor<S, 4> out({n_.B, n_.H, n_.T, n_.D});
-        each_element(n_, [&](index_t b, index_t h, index_t t, index_t c) { out(b, h, t, c) = from.row(b, h, t)[c]; });
+        tensor<S, 4> out(shape(i));
+        each_entry(shape(i), [&](index_t b, index_t h, index_t t, index_t c) { out(b, h, t, c) = from.row(b, h, t)[c]; });
         return out;
     }
 
 private:
-    attention_sizes n_;
+    std::array<index_t, 4> shape(std::size_t i) const { return {n_.B, heads_[i], n_.T, n_.D}; }
+
+    call_sizes n_;
     attention_layout layout_;
-    index_t count_;
+    std::vector<index_t> heads_, before_;
+    index_t total_ = 0;
     buffer<S> all_;
 };
 
@@ -88,7 +99,8 @@ attention_results<typename Device::scalar> run_attention(attention_inputs const&
                                                          attention_layout layout = attention_layout::separate) {
     using S = typename Device::scalar;
     auto const& n = in.n;
-    head_storage<S> qkv(n, layout, 3), y(n, layout, 1), dy(n, layout, 1), d_qkv(n, layout, 3);
+    std::vector<index_t> const three{n.H, n.kv_heads(), n.kv_heads()};
+    head_storage<S> qkv(n, layout, three), y(n, layout, {n.H}), dy(n, layout, {n.H}), d_qkv(n, layout, three);
     qkv.put(0, in.q), qkv.put(1, in.k), qkv.put(2, in.v), dy.put(0, in.dy);
     buffer<S> input;
     for (double x : view<double const, 3>(in.input)) input.push_back(static_cast<S>(x));
@@ -99,7 +111,8 @@ attention_results<typename Device::scalar> run_attention(attention_inputs const&
     }
 
     attention_problem<S> p;
-    p.B = n.B, p.H = n.H, p.T = n.T, p.D = n.D, p.width = n.width;
+    p.B = n.B, p.H = n.H, p.H_kv = n.kv_heads(), p.T = n.T, p.D = n.D, p.width = n.width;
+    p.documents = in.documents.empty() ? nullptr : in.documents.data();
     p.scale = static_cast<S>(n.scale);
     p.rule = n.rule;
     p.trained_length = n.trained_length;
@@ -131,10 +144,10 @@ attention_results<typename Device::scalar> run_attention(attention_inputs const&
 
 /// How many numbers each of the policy's parameters has.
 template <class Policy>
-std::vector<index_t> parameter_sizes(attention_sizes const& n) {
+std::vector<index_t> parameter_sizes(call_sizes const& n) {
     std::vector<index_t> out;
-    std::apply([&](auto const&... e) { (out.push_back(n.H * e.per_head({n.H, n.D, n.width})), ...); }, Policy::parameters);
+    std::apply([&](auto const&... e) { (out.push_back(total_of(e, {n.H, n.D, n.width})), ...); }, Policy::parameters);
     return out;
 }
 
-}  // namespace attnlab::testing
+}  // namespace attnlab

@@ -1,0 +1,23 @@
+#pragma once
+#include <bit>
+#include <cmath>
+
+#include <attnlab/attention/symbols.hpp>
+
+namespace attnlab {
+
+/// m_h of ALiBi: 2^(-8 (h + 1) / H) where H is a power of two; else those of the largest power n below H, then every other one of 2 n,
+/// as in the code of 2108.12409 (and BLOOM; MPT orders them otherwise).
+struct alibi_slope {
+    double operator()(double head, double heads) const {
+        auto const n = static_cast<double>(std::bit_floor(static_cast<unsigned>(heads)));
+        return head < n ? std::exp2(-8 * (head + 1) / n) : std::exp2(-4 * (2 * (head - n) + 1) / n);
+    }
+};
+
+/// s <- s - m_h |i - j|, slopes fixed (ALiBi, 2108.12409).
+struct alibi {
+    static constexpr auto score(auto s, auto const& at) { return s - at.of_head(alibi_slope{}) * abs(at.distance); }
+};
+
+}  // namespace attnlab

@@ -1,0 +1,10 @@
+#include <attnlab/attention/policy.hpp>
+#include <attnlab/attention/softmax.hpp>
+
+using namespace attnlab;
+
+struct mine {
+    static constexpr auto query(auto const& row) { return dot(row.query, row.query); }
+};
+
+static_assert(attention<mine, causal, softmax>::parameter_count < 9);

@@ -1,0 +1,10 @@
+#include <attnlab/attention/policy.hpp>
+
+using namespace attnlab;
+
+struct mine {
+    static constexpr auto summand(auto s) { return exp(s); }
+    static constexpr auto weight(auto s, auto z) { return sigmoid(exp(s)) / log(z); }
+};
+
+static_assert(attention<causal, mine>::parameter_count < 9);

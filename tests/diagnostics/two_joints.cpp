@@ -1,0 +1,11 @@
+#include <attnlab/attention/policy.hpp>
+#include <attnlab/attention/softmax.hpp>
+
+using namespace attnlab;
+
+struct mine {
+    static constexpr auto score(auto s) { return 2 * s; }
+    static constexpr auto output(auto const& row) { return row.output; }
+};
+
+static_assert(attention<causal, softmax, mine>::parameter_count < 9);

@@ -1,0 +1,9 @@
+#include <attnlab/attention/policy.hpp>
+
+using namespace attnlab;
+
+struct mine {
+    static constexpr auto weight(auto s) { return exp(s); }
+};
+
+static_assert(attention<causal, mine>::parameter_count < 9);
