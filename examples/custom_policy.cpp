@@ -1,5 +1,5 @@
 // An attention of one's own beside plain softmax: every command of attnlab, for both.
-//   build/release/bin/own_attention reproduce      trains them side by side and writes a report
+//   build/release/bin/custom_policy reproduce      trains them side by side and writes a report
 #include <attnlab/attnlab.hpp>
 using namespace attnlab;
 

@@ -1,0 +1,18 @@
+# See CMakeLists.txt.
+function(run_program)
+  execute_process(COMMAND "${PROGRAM}" ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE status)
+  message("${output}")
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "expected exit status 0, got ${status}")
+  elseif(NOT output MATCHES "${WORDS}")
+    message(FATAL_ERROR "expected output that matches: ${WORDS}")
+  endif()
+endfunction()
+
+if(NOT POLICIES)
+  run_program()
+endif()
+foreach(policy IN LISTS POLICIES)
+  file(REMOVE_RECURSE "${FOLDER}")
+  run_program(train --preset smoke --policy ${policy} --max_iters 50 --progress none --out_dir "${FOLDER}")
+endforeach()
