@@ -94,16 +94,19 @@ template <class Policy>
 struct name_of;
 template <class... Joints>
 struct name_of<attention<Joints...>> {
-    /// The last joint's name: what sets the policy apart.
+    /// What sets the policy apart from causal softmax: "alibi+head_gate" for attention<alibi, causal, softmax, head_gate>.
     static std::string get() {
-        std::string last;
-        ((last = type_name<Joints>()), ...);
-        return last;
+        std::string name;
+        auto const add = [&](std::string const& joint) {
+            if (joint != "causal" && joint != "softmax") name += (name.empty() ? "" : "+") + joint;
+        };
+        (add(type_name<Joints>()), ...);
+        return name.empty() ? "softmax" : name;
     }
 };
 }  // namespace detail
 
-/// An experiment named after the policy's last joint.
+/// An experiment named after the policy's joints.
 template <class Policy>
 experiment make_experiment() {
     return make_experiment<Policy>(policy_card{detail::name_of<Policy>::get()});

@@ -8,14 +8,20 @@
 
 namespace attnlab {
 
-/// Runs the command that the arguments name. Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by a signal.
-int run_program(int argc, char** argv, std::vector<experiment> experiments);
+/// Runs the command that the arguments name. `reproduce` trains `experiments` where it is not told otherwise; `others` are there for
+/// those who name them. Of two of one name the first counts. Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by a signal.
+int run_program(int argc, char** argv, std::vector<experiment> experiments, std::vector<experiment> others = {});
+
+/// The six attentions of 2502.06415 (cli/paper_policies.hpp).
+std::vector<experiment> paper_experiments();
 
 /// A whole program out of policies: `int main(int argc, char** argv) { return experiment_main<attention<causal, softmax, slot>>(argc, argv); }`.
-/// Each is named after its last joint; several are compared by `reproduce`.
+/// Each is named after its joints; `reproduce` compares them with the six of the paper.
 template <class... Policies>
 int experiment_main(int argc, char** argv) {
-    return run_program(argc, argv, {make_experiment<Policies>()...});
+    std::vector<experiment> all{make_experiment<Policies>()...};
+    for (auto& e : paper_experiments()) all.push_back(std::move(e));
+    return run_program(argc, argv, std::move(all));
 }
 
 }  // namespace attnlab

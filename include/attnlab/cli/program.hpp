@@ -28,7 +28,11 @@ namespace detail {
 /// The commands, each over the experiments compiled in.
 class program {
 public:
-    program(std::vector<experiment> all, std::vector<std::string> words) : all_(std::move(all)), words_(std::move(words)) {}
+    program(std::vector<experiment> experiments, std::vector<experiment> others, std::vector<std::string> words) : words_(std::move(words)) {
+        add(std::move(experiments));
+        compared_ = all_.size();
+        add(std::move(others));
+    }
 
     /// Exit status.
     int run() {
@@ -60,13 +64,20 @@ private:
         return 0;
     }
 
+    void add(std::vector<experiment> more) {
+        for (auto& e : more)
+            if (std::none_of(all_.begin(), all_.end(), [&](auto const& other) { return other.card.name == e.card.name; })) all_.push_back(std::move(e));
+    }
+
     experiment const& find(std::string const& name) const {
         std::vector<std::string> names;
         for (auto const& e : all_) {
             names.push_back(e.card.name);
+            names.insert(names.end(), e.card.aliases.begin(), e.card.aliases.end());
             if (e.card.name == name || std::find(e.card.aliases.begin(), e.card.aliases.end(), name) != e.card.aliases.end()) return e;
         }
-        fail<usage_error>("policy '", name, "': expected one of ", joined(names));
+        auto const near = nearest_names(name, names);
+        fail<usage_error>("policy '", name, "': unknown; ", near.empty() ? "" : "nearest: " + joined(near) + "; ", "`policies` lists them all");
     }
 
     /// Reads the options twice: the first time to know the preset, the second over its values. False after --help.
@@ -103,7 +114,7 @@ private:
         auto const run_of = [](reproduce_settings& r) -> run_settings& { return r.run; };
         if (!read(s, run_of, [](option_table& o, reproduce_settings& r) { declare(o, r); }, table, arguments)) return 0;
         if (s.policies.empty())
-            for (auto const& e : all_) s.policies.push_back(e.card.name);
+            for (std::size_t i = 0; i < compared_; ++i) s.policies.push_back(all_[i].card.name);
         for (auto& name : s.policies) name = find(name).card.name;
         if (s.seeds == 0) s.seeds = s.run.task == "text" ? 1 : 3;
         if (s.out.empty()) s.out = "attnlab-" + s.run.preset;
@@ -189,9 +200,9 @@ private:
         option_table table("attnlab policies", "The attentions there are: formula, parameters, source.");
         if (!read_options(table, arguments, std::cout)) return 0;
         for (auto const& e : all_) {
-            std::cout << std::left << std::setw(16) << e.card.name << e.card.formula << '\n';
+            std::cout << std::left << std::setw(20) << e.card.name << e.card.formula << '\n';
             auto const line = [](char const* what, std::string const& value) {
-                if (!value.empty()) std::cout << std::string(16, ' ') << what << value << '\n';
+                if (!value.empty()) std::cout << std::string(20, ' ') << what << value << '\n';
             };
             line("learns ", joined(e.parameters));
             line("source ", e.card.source);
@@ -214,15 +225,16 @@ private:
     }
 
     std::vector<experiment> all_;
+    std::size_t compared_ = 0;   // how many of them `reproduce` trains where it is not told otherwise
     std::vector<std::string> words_;
 };
 
 }  // namespace detail
 
 /// Runs the command that the arguments name. Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by a signal.
-int run_program(int argc, char** argv, std::vector<experiment> experiments) {
+int run_program(int argc, char** argv, std::vector<experiment> experiments, std::vector<experiment> others) {
     try {
-        return detail::program(std::move(experiments), {argv, argv + argc}).run();
+        return detail::program(std::move(experiments), std::move(others), {argv, argv + argc}).run();
     } catch (interrupted const& e) {
         std::cerr << e.what() << std::endl;
         return 130;

@@ -118,6 +118,8 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.group("Model");
     o.add("n_layer", m.n_layer, "blocks", at_least{1});
     o.add("n_head", m.n_head, "heads", at_least{1});
+    o.add("n_kv_head", m.n_kv_head, "heads of keys and values, a divisor of n_head; 0: as n_head", at_least{0});
+    o.add("separator", m.separator, "the token that begins a document, for policies that mask by document; -1: none", at_least{-1});
     o.add("n_embd", m.n_embd, "width", at_least{1});
     o.add("block_size", m.block_size, "tokens of a sequence", at_least{1});
     o.add("vocab_size", m.vocab_size, "tokens there are; a text brings its own", at_least{2});

@@ -1,0 +1,33 @@
+#pragma once
+#include <attnlab/attention/attention_bias.hpp>
+#include <attnlab/attention/context_bias.hpp>
+#include <attnlab/attention/context_scale.hpp>
+#include <attnlab/attention/mask.hpp>
+#include <attnlab/attention/sigmoid_attention.hpp>
+#include <attnlab/attention/softmax.hpp>
+#include <attnlab/attention/value_bias.hpp>
+#include <attnlab/cli/experiment_main.hpp>
+
+/// \file
+/// The six attentions that every program can compare its own with. Include it in exactly one source file of a program, as program.hpp;
+/// attnlab_add_experiment in CMake does that.
+
+namespace attnlab {
+
+std::vector<experiment> paper_experiments() {
+    return {
+        make_experiment<attention<causal, softmax>>(
+            {"softmax", {"default"}, "y = sum_j exp(s_ij) v_j / sum_j exp(s_ij)", "1706.03762; (a) of 2502.06415"}),
+        make_experiment<attention<causal, softmax, value_bias>>({"value_bias", {"vbias"}, "y = o + v'", "(b) of 2502.06415"}),
+        make_experiment<attention<causal, softmax, context_bias>>(
+            {"context_bias", {"cabias"}, "y = o + p0 v', p0 = sigmoid(q.k'/sqrt(D) - L)", "(c) of 2502.06415"}),
+        make_experiment<attention<causal, softmax, attention_bias>>(
+            {"attention_bias", {"attn_bias"}, "y = (1 - p0) o + p0 v', p0 = sigmoid(q.k'/sqrt(D) - L)", "2402.17762; (d) of 2502.06415"}),
+        make_experiment<attention<causal, softmax, context_scale>>(
+            {"context_scale", {"ca_softmax"}, "y = 2 sigmoid(x W + b) o", "(e) of 2502.06415"}),
+        make_experiment<attention<causal, sigmoid_attention>>(
+            {"sigmoid", {}, "y = sum_j sigmoid(s_ij - log T) v_j", "2409.04431; (f) of 2502.06415"}),
+    };
+}
+
+}  // namespace attnlab
