@@ -1,4 +1,4 @@
-// An attention of one's own beside plain softmax: every command of attnlab, for both.
+// An attention of one's own beside the six of the paper: every command of attnlab, for all of them.
 //   build/release/bin/custom_policy reproduce      trains them side by side and writes a report
 #include <attnlab/attnlab.hpp>
 using namespace attnlab;
@@ -16,5 +16,5 @@ struct slot {
 };
 
 int main(int argc, char** argv) {
-    return experiment_main<attention<causal, softmax>, attention<causal, softmax, slot>>(argc, argv);
+    return experiment_main<attention<causal, softmax, slot>>(argc, argv);
 }

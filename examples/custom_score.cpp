@@ -1,5 +1,5 @@
 // A score of one's own beside plain softmax: what q.k / sqrt(D) becomes before the weighting.
-//   build/release/bin/custom_score reproduce      trains them side by side and writes a report
+//   build/release/bin/custom_score reproduce --policies softmax,decayed_score      a report on both
 #include <attnlab/attnlab.hpp>
 using namespace attnlab;
 
@@ -16,5 +16,5 @@ struct decayed_score {
 };
 
 int main(int argc, char** argv) {
-    return experiment_main<attention<causal, softmax>, attention<causal, softmax, decayed_score>>(argc, argv);
+    return experiment_main<attention<decayed_score, causal, softmax>>(argc, argv);
 }

@@ -1,3 +1,5 @@
+// expect: dot(a, b): the two rows have different lengths (head size against model width?)
+// lines: 11 21
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: weighting: exp wants s itself, as in exp(s): change the score by a score joint, as temperature
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

@@ -1,3 +1,5 @@
+// expect: mask: expected `static constexpr key_range keys(auto i, auto T)`
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

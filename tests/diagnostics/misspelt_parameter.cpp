@@ -1,3 +1,5 @@
+// expect: no member named
+// lines: 8 16
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: output: row.log_normalizer needs a weighting with a row sum (summand)
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/sigmoid_attention.hpp>
 

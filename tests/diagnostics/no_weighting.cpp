@@ -1,3 +1,5 @@
+// expect: weighting: this policy has none: add one, as softmax
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

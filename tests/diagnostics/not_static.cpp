@@ -1,3 +1,5 @@
+// expect: a member function of this joint is not static: write `static constexpr auto`
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: an operator between two rows of different lengths (head size D, model width C, or keys?)
+// lines: 12 24
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

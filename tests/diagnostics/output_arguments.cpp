@@ -1,3 +1,5 @@
+// expect: output: expected `static constexpr auto output(auto const& row, auto const& p)`
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

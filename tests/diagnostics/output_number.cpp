@@ -1,3 +1,5 @@
+// expect: output: expected `static constexpr auto output(auto const& row, auto const& p)`, its result a row of D as row.output is
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: parameters: a member that is no learned tensor: expected head_vector, merged_vector
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: parameters: two of this policy have the same name on disk: rename one
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

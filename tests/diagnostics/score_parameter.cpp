@@ -1,3 +1,5 @@
+// expect: score: parameters of a score are head_scalar, or head_table with lookup(table, at.distance, bucket)
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: score: expected `static constexpr auto score(auto s)`, or (s, at), or (s, at, p), its result a formula of s
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

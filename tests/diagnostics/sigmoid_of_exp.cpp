@@ -1,3 +1,5 @@
+// expect: weighting: log, sqrt, tanh, sigmoid, ... of an argument in which exp(s) does not cancel overflows: divide by z
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

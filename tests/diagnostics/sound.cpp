@@ -1,3 +1,4 @@
+// The control: a policy without a mistake compiles.
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: weighting: summand without weight: add `static constexpr auto weight(auto s, auto z)`
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

@@ -1,3 +1,5 @@
+// expect: score: two different formulas in per_token or cumulative_sum: a score may have one
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

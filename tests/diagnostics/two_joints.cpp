@@ -1,3 +1,5 @@
+// expect: two joints in one struct (prologue, score, mask, weighting or output): split it in two
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: weighting: this policy has two: keep one
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -1,3 +1,5 @@
+// expect: weighting: exp(s) does not cancel in weight(s, z), so weights would overflow: divide by z
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

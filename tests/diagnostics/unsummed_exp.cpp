@@ -1,3 +1,5 @@
+// expect: weighting: exp(s) without a row sum overflows: write summand(s) and divide by z
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

@@ -1,3 +1,5 @@
+// expect: weighting: weight cannot be called: expected `static constexpr auto weight(auto s, auto z)` beside a summand
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

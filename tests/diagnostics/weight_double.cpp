@@ -1,3 +1,5 @@
+// expect: weighting: summand, weight or share returns no number of s: expected a formula, as exp(s) / z
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

@@ -1,3 +1,5 @@
+// expect: weighting: weight reads z, so it needs `static constexpr auto summand(auto s)`
+// lines: 9 12
 #include <attnlab/attention/policy.hpp>
 
 using namespace attnlab;

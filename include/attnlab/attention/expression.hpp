@@ -33,6 +33,8 @@ struct symbol {
     using expression_tag = void;
     using tag = Tag;
     static constexpr length size = Length;
+    // std::exp(s) is one line about a deleted function instead of every overload of the C library; here and below.
+    operator double() const = delete;
 };
 
 /// f(a), element by element. `Op::value` and `Op::derivative` are in attention/functions.hpp.
@@ -40,6 +42,7 @@ template <class Op, expression A>
 struct unary {
     using expression_tag = void;
     static constexpr length size = A::size;
+    operator double() const = delete;
     A a;
 };
 
@@ -47,9 +50,8 @@ struct unary {
 template <class Op, expression A, expression B>
 struct binary {
     using expression_tag = void;
-    static_assert(A::size == length::scalar || B::size == length::scalar || A::size == B::size,
-                  "an operator between two rows of different lengths (head size D, model width C, or keys?)");
     static constexpr length size = A::size == length::scalar ? B::size : A::size;
+    operator double() const = delete;
     A a;
     B b;
 };
@@ -58,12 +60,16 @@ struct binary {
 template <expression A, expression B>
 struct inner {
     using expression_tag = void;
-    static_assert(A::size == B::size, "dot(a, b): the two rows have different lengths (head size against model width?)");
-    static_assert(A::size != length::scalar, "dot(a, b) wants two rows; a and b are numbers: write a * b");
-    static_assert(A::size != length::keys, "dot(a, b) over the keys of a row: a sum over keys is a weighting's summand");
     static constexpr length size = length::scalar;
+    operator double() const = delete;
     A a;
     B b;
+};
+
+/// What a mistake gives once it is reported: it fits everywhere, so that nothing more is said of it.
+struct ill_formed {
+    using expression_tag = void;
+    static constexpr length size = length::scalar;
 };
 
 struct add_op;
@@ -98,7 +104,13 @@ template <class Op, class A, class B>
 constexpr auto make_binary(A const& a, B const& b) {
     auto x = lift(a);
     auto y = lift(b);
-    return binary<Op, decltype(x), decltype(y)>{x, y};
+    constexpr length m = length_of<decltype(x)>, n = length_of<decltype(y)>;
+    constexpr bool fit = m == n || m == length::scalar || n == length::scalar;
+    static_assert(fit, "an operator between two rows of different lengths (head size D, model width C, or keys?)");
+    if constexpr (fit)
+        return binary<Op, decltype(x), decltype(y)>{x, y};
+    else
+        return ill_formed{};
 }
 
 template <class A, class B>
@@ -153,34 +165,42 @@ template <expression A>
 constexpr auto clamp(A const& a, double low, double high) { return minimum(maximum(a, low), high); }
 
 // Functions of <cmath> that the language lacks: a short error instead of every overload of the C library.
-template <expression A> void sin(A const&) = delete;
-template <expression A> void cos(A const&) = delete;
-template <expression A> void erf(A const&) = delete;
-template <expression A> void log2(A const&) = delete;
-template <expression A> void exp2(A const&) = delete;
-template <expression A, class B> void pow(A const&, B const&) = delete;
-template <expression A, class B> void max(A const&, B const&) = delete;   // maximum
-template <expression A, class B> void min(A const&, B const&) = delete;   // minimum
+template <expression A> ill_formed sin(A const&) = delete;
+template <expression A> ill_formed cos(A const&) = delete;
+template <expression A> ill_formed erf(A const&) = delete;
+template <expression A> ill_formed log2(A const&) = delete;
+template <expression A> ill_formed exp2(A const&) = delete;
+template <expression A, class B> ill_formed pow(A const&, B const&) = delete;
+template <expression A, class B> ill_formed max(A const&, B const&) = delete;   // maximum
+template <expression A, class B> ill_formed min(A const&, B const&) = delete;   // minimum
 
-/// sum_c a_c b_c of two rows of one length
-template <expression A, expression B>
-constexpr auto dot(A const& a, B const& b) { return inner<A, B>{a, b}; }
-
-/// Calls `f` with every part of a formula. Parts are the members `a` and `b`.
-template <class E, class F>
-constexpr void each_part(E const& e, F f) {
-    f(e);
-    if constexpr (requires { e.a; }) each_part(e.a, f);
-    if constexpr (requires { e.b; }) each_part(e.b, f);
-}
-
-/// Whether any part of a formula of type E has the property `Has<part>::value`.
+/// Whether any part of a formula of type E has the property `Has<part>::value`. Parts are the members `a` and `b`.
 template <template <class> class Has, class E>
 consteval bool any_part() {
     bool found = Has<E>::value;
     if constexpr (requires(E e) { e.a; }) found = found || any_part<Has, std::remove_cvref_t<decltype(E::a)>>();
     if constexpr (requires(E e) { e.b; }) found = found || any_part<Has, std::remove_cvref_t<decltype(E::b)>>();
     return found;
+}
+
+template <class E>
+struct is_ill_formed : std::is_same<E, ill_formed> {};
+
+/// sum_c a_c b_c of two rows of one length
+template <expression A, expression B>
+constexpr auto dot(A const& a, B const& b) {
+    if constexpr (any_part<is_ill_formed, A>() || any_part<is_ill_formed, B>()) {
+        return ill_formed{};
+    } else {
+        constexpr bool rows = A::size != length::scalar && B::size != length::scalar, fit = A::size == B::size;
+        static_assert(rows, "dot(a, b) wants two rows, but a or b is a number: write a * b");
+        static_assert(!rows || fit, "dot(a, b): the two rows have different lengths (head size against model width?)");
+        static_assert(!fit || A::size != length::keys, "dot(a, b) over the keys of a row: a sum over keys is a weighting's summand");
+        if constexpr (rows && fit && A::size != length::keys)
+            return inner<A, B>{a, b};
+        else
+            return ill_formed{};
+    }
 }
 
 template <class Tag>

@@ -14,16 +14,80 @@
 
 namespace attnlab::detail {
 
-// Whether a struct has a member of some name, whatever it is: where a second base has that name too, it is ambiguous. C++ has no
-// template over names, hence one pair for each.
-#define ATTNLAB_NAME(name)                                        \
-    struct also_##name {                                          \
-        int name;                                                 \
-    };                                                            \
-    template <class J>                                            \
-    struct with_##name : J, also_##name {};                       \
-    template <class J>                                            \
-    concept names_##name = !requires { &with_##name<J>::name; };
+/// Arguments for a member of a joint; the trailing ones may be left out.
+template <class... Args>
+struct given;
+template <class A>
+struct given<A> {
+    A a{};
+};
+template <class A, class B>
+struct given<A, B> {
+    A a{};
+    B b{};
+};
+template <class A, class B, class C>
+struct given<A, B, C> {
+    A a{};
+    B b{};
+    C c{};
+};
+
+struct others {};   // what the other function returns
+struct no_function {};
+
+// Per name: whether a struct has such a member, whatever it is (a second base has that name too: it is ambiguous), and how it is
+// called. C++ has no template over names, hence a macro. `takes` asks whether the arguments fit without compiling the member: beside
+// another function that takes anything, the call is ambiguous. A compiler forgets a member that failed, so `takes` comes first.
+#define ATTNLAB_NAME(name)                                                                                                             \
+    struct name##_member {                                                                                                             \
+        struct also {                                                                                                                  \
+            int name;                                                                                                                  \
+        };                                                                                                                             \
+        template <class J>                                                                                                             \
+        struct with : J, also {};                                                                                                      \
+        template <class J>                                                                                                             \
+        static constexpr bool in = !requires { &with<J>::name; };                                                                      \
+                                                                                                                                       \
+        struct other {                                                                                                                 \
+            template <class A>                                                                                                         \
+            static others name(A, others* = nullptr);                                                                                  \
+            template <class A, class B>                                                                                                \
+            static others name(A, B, others* = nullptr);                                                                               \
+            template <class A, class B, class C>                                                                                       \
+            static others name(A, B, C, others* = nullptr);                                                                            \
+        };                                                                                                                             \
+        template <class J>                                                                                                             \
+        struct beside : J, other {                                                                                                     \
+            using J::name;                                                                                                             \
+            using other::name;                                                                                                         \
+        };                                                                                                                             \
+        template <class J>                                                                                                             \
+        static constexpr bool is_object = requires { requires !std::is_function_v<decltype(J::name)>; };                               \
+        template <class J>                                                                                                             \
+        using beside_or_nothing = std::conditional_t<in<J> && !is_object<J>, beside<J>, no_function>;                                  \
+        template <class J, class G>                                                                                                    \
+        static constexpr bool takes = in<J> && !is_object<J> && requires(beside_or_nothing<J> j, G const& g) {                         \
+            requires !requires { requires std::is_same_v<decltype(j.name(g.a)), others>; } ||                                          \
+                         (requires { g.b; } && !requires { requires std::is_same_v<decltype(j.name(g.a, g.b)), others>; }) ||          \
+                         (requires { g.c; } && !requires { requires std::is_same_v<decltype(j.name(g.a, g.b, g.c)), others>; });       \
+        };                                                                                                                             \
+        template <class J, class G>                                                                                                    \
+        static constexpr bool calls = requires(G const& g) { J::name(g.a, g.b, g.c); } ||                                              \
+                                      requires(G const& g) { J::name(g.a, g.b); } || requires(G const& g) { J::name(g.a); };           \
+        template <class J, class G>                                                                                                    \
+        static constexpr bool calls_on_object =                                                                                        \
+            requires(J j, G const& g) { j.name(g.a, g.b, g.c); } || requires(J j, G const& g) { j.name(g.a, g.b); } ||                 \
+            requires(J j, G const& g) { j.name(g.a); };                                                                                \
+        template <class J, class G>                                                                                                    \
+        static constexpr auto call(G const& g) {                                                                                       \
+            if constexpr (requires { J::name(g.a, g.b, g.c); }) return J::name(g.a, g.b, g.c);                                         \
+            else if constexpr (requires { J::name(g.a, g.b); }) return J::name(g.a, g.b);                                              \
+            else return J::name(g.a);                                                                                                  \
+        }                                                                                                                              \
+    };                                                                                                                                 \
+    template <class J>                                                                                                                 \
+    concept names_##name = name##_member::in<J>;
 ATTNLAB_NAME(query)
 ATTNLAB_NAME(key)
 ATTNLAB_NAME(value)
@@ -66,53 +130,40 @@ using parameters_t = typename parameters_of<J>::type;
 template <class... Js>
 struct joints {};
 
-/// A member of joints that changes a formula, and how it is called: with the parameters where it takes them.
-struct query_member {
-    template <class J>
-    static constexpr bool in = names_query<J>;
-    template <class J, class E>
-    static constexpr auto call(E const& e) {
-        if constexpr (requires { J::query(query_row<E>{e}, parameters_t<J>{}); }) return J::query(query_row<E>{e}, parameters_t<J>{});
-        else return J::query(query_row<E>{e});
-    }
+/// z as a weight reads it: of the degree of its summand; without one the facts of the row stand there, since `weight(s, row)` is allowed.
+template <class J>
+struct sum {
+    using type = std::conditional_t<names_summand<J>, expr::plain_sum_symbol, row_facts>;
 };
-struct key_member {
-    template <class J>
-    static constexpr bool in = names_key<J>;
-    template <class J, class E>
-    static constexpr auto call(E const& e) {
-        if constexpr (requires { J::key(key_row<E>{e}, parameters_t<J>{}); }) return J::key(key_row<E>{e}, parameters_t<J>{});
-        else return J::key(key_row<E>{e});
-    }
+template <class J>
+    requires requires(expr::score_symbol s) { requires expr::degree_of<decltype(J::summand(s))> != 0; }
+struct sum<J> {
+    using type = expr::sum_symbol;
 };
-struct value_member {
-    template <class J>
-    static constexpr bool in = names_value<J>;
-    template <class J, class E>
-    static constexpr auto call(E const& e) {
-        if constexpr (requires { J::value(value_row<E>{e}, parameters_t<J>{}); }) return J::value(value_row<E>{e}, parameters_t<J>{});
-        else return J::value(value_row<E>{e});
-    }
-};
-struct score_member {
-    template <class J>
-    static constexpr bool in = names_score<J>;
-    template <class J, class E>
-    static constexpr auto call(E const& e) {
-        if constexpr (requires { J::score(e, score_facts{}, parameters_t<J>{}); }) return J::score(e, score_facts{}, parameters_t<J>{});
-        else if constexpr (requires { J::score(e, score_facts{}); }) return J::score(e, score_facts{});
-        else return J::score(e);
-    }
-};
-struct output_member {
-    template <class J>
-    static constexpr bool in = names_output<J>;
-    template <class J, class E>
-    static constexpr auto call(E const& e) {
-        if constexpr (requires { J::output(row<E>{e}, parameters_t<J>{}); }) return J::output(row<E>{e}, parameters_t<J>{});
-        else return J::output(row<E>{e});
-    }
-};
+template <class J>
+using sum_of = typename sum<J>::type;
+
+/// The arguments of each member. `E` is what the joints before made of the row that a joint changes.
+template <class Member, class J, class E>
+struct arguments;
+template <class J, class E> struct arguments<query_member, J, E> : std::type_identity<given<query_row<E>, parameters_t<J>>> {};
+template <class J, class E> struct arguments<key_member, J, E> : std::type_identity<given<key_row<E>, parameters_t<J>>> {};
+template <class J, class E> struct arguments<value_member, J, E> : std::type_identity<given<value_row<E>, parameters_t<J>>> {};
+template <class J, class E> struct arguments<score_member, J, E> : std::type_identity<given<E, score_facts, parameters_t<J>>> {};
+template <class J, class E> struct arguments<summand_member, J, E> : std::type_identity<given<E>> {};
+template <class J, class E> struct arguments<weight_member, J, E> : std::type_identity<given<E, sum_of<J>, row_facts>> {};
+template <class J, class E> struct arguments<share_member, J, E> : std::type_identity<given<E>> {};
+template <class J, class E> struct arguments<output_member, J, E> : std::type_identity<given<row<E>, parameters_t<J>>> {};
+template <class J, class E> struct arguments<slot_share_member, J, E> : std::type_identity<given<row<E>, parameters_t<J>>> {};
+template <class Member, class J, class E>
+using arguments_t = typename arguments<Member, J, E>::type;
+
+/// What a member returns; `e` goes into its first argument.
+template <class Member, class J, class E>
+constexpr auto result(E const& e) {
+    using arguments = arguments_t<Member, J, E>;
+    return Member::template call<J>(arguments{decltype(arguments::a){e}});
+}
 
 /// A formula on its way through a list of joints: `link<Member, E>{e} >> joint<J>{} >> ...`.
 template <class J>
@@ -124,7 +175,7 @@ struct link {
 template <class Member, class E, class J>
 constexpr auto operator>>(link<Member, E> const& l, joint<J>) {
     if constexpr (Member::template in<J>) {
-        auto next = Member::template call<J>(l.formula);
+        auto next = result<Member, J>(l.formula);
         return link<Member, decltype(next)>{next};
     } else {
         return l;
@@ -139,27 +190,14 @@ constexpr auto chained(E const& first) {
 /// The formulas of a weighting.
 template <class J>
 constexpr auto summand_of() {
-    if constexpr (names_summand<J>)
-        return J::summand(expr::score_symbol{});
-    else
-        return expr::unit{};
+    if constexpr (names_summand<J>) return result<summand_member, J>(expr::score_symbol{});
+    else return expr::unit{};
 }
-/// z as a weighting's formula reads it: of the degree of its summand.
-template <class J>
-using sum_of = std::conditional_t<expr::degree_of<decltype(summand_of<J>())> == 0, expr::plain_sum_symbol, expr::sum_symbol>;
 template <class J>
 constexpr auto weight_of() {
     constexpr expr::score_symbol s;
-    if constexpr (names_share<J>)
-        return J::share(s - expr::threshold_symbol{});
-    else if constexpr (names_summand<J> && requires { J::weight(s, sum_of<J>{}, row_facts{}); })
-        return J::weight(s, sum_of<J>{}, row_facts{});
-    else if constexpr (names_summand<J>)
-        return J::weight(s, sum_of<J>{});
-    else if constexpr (requires { J::weight(s, row_facts{}); })
-        return J::weight(s, row_facts{});
-    else
-        return J::weight(s);
+    if constexpr (names_share<J>) return result<share_member, J>(s - expr::threshold_symbol{});
+    else return result<weight_member, J>(s);
 }
 
 /// The struct among `Js` that `Is` holds of, or `Default`.

@@ -92,7 +92,7 @@ class visible_keys {
     static constexpr bool has_holes = requires(index_t i) { Mask::sees(i, i); };
 
 public:
-    static constexpr std::size_t range_count = detail::ranges_of<Mask>(0, 1, 0).size();
+    static constexpr std::size_t range_count = std::tuple_size_v<decltype(detail::ranges_of<Mask>(0, 1, 0))>;
 
     /// \param document where the document of i begins
     constexpr visible_keys(index_t i, index_t T, index_t document) : i_(i), ranges_(detail::ranges_of<Mask>(i, T, document)) {

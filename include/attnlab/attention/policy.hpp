@@ -1,4 +1,7 @@
 #pragma once
+// First, and directly: a mistake in a formula is shown with the whole path of this header.
+#include <attnlab/attention/expression.hpp>
+
 #include <array>
 #include <string_view>
 #include <tuple>
@@ -56,7 +59,7 @@ struct policy {
 
     using slot_joint = typename first_of<void, is_slot, Js...>::type;
     static constexpr bool has_slot = !std::is_void_v<slot_joint>;
-    static constexpr auto slot() { return slot_joint::slot_share(row<>{}, parameters_t<slot_joint>{}); }
+    static constexpr auto slot() { return result<slot_share_member, slot_joint>(head_row{}); }
 
     /// What the policy learns, in order.
     static constexpr auto parameters = std::tuple_cat(members(parameters_t<Js>{})...);
@@ -73,8 +76,9 @@ struct policy {
 
 private:
     template <class Tag>
-    static constexpr bool in_rows = expr::mentions<Tag, decltype(query)> || expr::mentions<Tag, decltype(key)> || expr::mentions<Tag, decltype(value)> ||
-                                    expr::mentions<Tag, decltype(score)> || expr::mentions<Tag, decltype(output)>;
+    static constexpr bool in_rows =
+        expr::mentions<Tag, decltype(query)> || expr::mentions<Tag, decltype(key)> || expr::mentions<Tag, decltype(value)> ||
+        expr::mentions<Tag, decltype(score)> || expr::mentions<Tag, decltype(output)>;
     template <class E>
     struct is_stop : std::false_type {};
     template <class A>
@@ -105,19 +109,15 @@ public:
         expr::any_part<is_stop, std::remove_const_t<decltype(value)>>() || expr::any_part<is_stop, std::remove_const_t<decltype(score)>>() ||
         expr::any_part<is_stop, std::remove_const_t<decltype(weight)>>() || expr::any_part<is_stop, std::remove_const_t<decltype(output)>>();
     /// Whether k or v is changed by numbers that belong to a query head: then grouped queries make no sense.
-    static constexpr bool keys_have_heads = expr::any_part<reads_head, std::remove_const_t<decltype(key)>>() ||
-                                            expr::any_part<reads_head, std::remove_const_t<decltype(value)>>();
-};
-
-/// Stands in for a policy with a fault, so that the fault is all that is reported.
-struct any_weighting {
-    static constexpr auto weight(auto s) { return s; }
+    static constexpr bool keys_have_heads =
+        expr::any_part<reads_head, std::remove_const_t<decltype(key)>>() ||
+        expr::any_part<reads_head, std::remove_const_t<decltype(value)>>();
 };
 
 }  // namespace detail
 
 /// An attention policy, composed of joints.
 template <class... Joints>
-struct attention : std::conditional_t<detail::sound<Joints...>(), detail::policy<Joints...>, detail::policy<detail::any_weighting>> {};
+struct attention : decltype(detail::composed<(detail::tried<Joints> && ...), Joints...>())::type {};
 
 }  // namespace attnlab

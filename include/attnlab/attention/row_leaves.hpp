@@ -53,8 +53,15 @@ template <class Lanes, class Policy, class F>
 struct evaluator<Lanes, Policy, head_function<F>> {
     using S = typename Lanes::scalar;
     explicit evaluator(head_function<F>) {}
-    S forward(row_point<S> const& r) const { return static_cast<S>(F{}(static_cast<double>(r.head), static_cast<double>(r.heads))); }
+    S forward(row_point<S> const& r) {
+        if (r.head != head_) value_ = static_cast<S>(F{}(static_cast<double>(head_ = r.head), static_cast<double>(r.heads)));
+        return value_;
+    }
     void backward(row_point<S>&, S) const {}
+
+private:
+    index_t head_ = -1;
+    S value_{};
 };
 
 /// j or i - j along a row of keys.
@@ -168,52 +175,60 @@ struct evaluator<Lanes, Policy, token_number<A, Scan, side::key>>
     static S* gradient(row_point<S>& r) { return r.d_tokens + r.first_key; }
 };
 
-/// An entry of a table for each key. The entries are laid out by distance once a head, so that keys side by side are read at once.
+/// An entry of a table for each key. Entries and their gradients are laid out by distance once a head, so that keys side by side are
+/// read and written at once; the gradients go to the table when the evaluator goes.
 template <class Lanes, class Policy, class Table, class Bucket>
 struct evaluator<Lanes, Policy, looked_up<Table, Bucket>> {
     using S = typename Lanes::scalar;
     using formula = looked_up<Table, Bucket>;
     static constexpr std::size_t position = Policy::position_of(Table::name);
     explicit evaluator(formula) {}
+    evaluator(evaluator const&) = delete;
+    evaluator& operator=(evaluator const&) = delete;
+    ~evaluator() { pass_on(); }
+
     void forward(row_point<S> const& r) {
         index_t const nearest = r.position - (r.first_key + r.keys - 1), farthest = r.position - r.first_key;
         if (of_ != r.values[position] || nearest < nearest_ || farthest > farthest_) lay_out(r, nearest, farthest);
+        to_ = r.gradients ? r.gradients[position] : nullptr;
+        offset_ = farthest_ - farthest;
     }
     template <class V>
-    V at(row_point<S> const& r, index_t i) const {
-        return load<Lanes, V>(by_distance_.data() + (farthest_ - (r.position - r.first_key - i)));
+    V at(row_point<S> const&, index_t i) const {
+        return load<Lanes, V>(by_distance_.data() + offset_ + i);
     }
     template <class V>
-    void back(row_point<S>& r, index_t i, V adjoint) {
-        S* const to = r.gradients[position];
-        index_t const* const bucket = bucket_.data() + (farthest_ - (r.position - r.first_key - i));
-        if constexpr (std::is_same_v<V, S>) {
-            to[*bucket] += adjoint;
-        } else {
-            S lane[static_cast<std::size_t>(Lanes::width)];
-            Lanes::store(lane, adjoint);
-            for (index_t l = 0; l < Lanes::width; ++l) to[bucket[l]] += lane[l];
-        }
+    void back(row_point<S>&, index_t i, V adjoint) {
+        add_to<Lanes>(d_by_distance_.data() + offset_ + i, adjoint);
     }
     void finish(row_point<S>&) const {}
 
 private:
     // From the farthest distance to the nearest, as keys follow one another.
     void lay_out(row_point<S> const& r, index_t nearest, index_t farthest) {
+        pass_on();
         bool const same = of_ == r.values[position];
         nearest_ = same ? std::min(nearest, nearest_) : nearest;
-        farthest_ = same ? std::max(farthest + 256, farthest_) : farthest + 256;
+        farthest_ = (same ? std::max(farthest, farthest_) : farthest) + 256;
         of_ = r.values[position];
         bucket_.clear(), by_distance_.clear();
         for (index_t d = farthest_; d >= nearest_; --d) {
             bucket_.push_back(formula::bucket(d));
             by_distance_.push_back(of_[bucket_.back()]);
         }
+        d_by_distance_.assign(by_distance_.size(), S(0));
     }
+    void pass_on() {
+        if (to_)
+            for (std::size_t i = 0; i < bucket_.size(); ++i) to_[bucket_[i]] += d_by_distance_[i];
+        to_ = nullptr;
+    }
+
     S const* of_ = nullptr;
-    index_t nearest_ = 0, farthest_ = -1;
+    S* to_ = nullptr;
+    index_t nearest_ = 0, farthest_ = -1, offset_ = 0;
     std::vector<index_t> bucket_;
-    std::vector<S> by_distance_;
+    std::vector<S> by_distance_, d_by_distance_;
 };
 
 /// A row turned by its position: made in memory, since a pair lies in two chunks.

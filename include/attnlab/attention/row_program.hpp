@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <type_traits>
 
 #include <attnlab/attention/functions.hpp>
@@ -70,17 +71,35 @@ struct evaluator<Lanes, Policy, unary<Op, A>> {
     using S = typename Lanes::scalar;
     evaluator<Lanes, Policy, A> a;
     explicit evaluator(unary<Op, A> const& e) : a(e.a) {}
-    void forward(row_point<S> const& r) { a.forward(r); }
+    void forward(row_point<S> const& r) {
+        a.forward(r);
+        known_ = 0;
+    }
     template <class V>
-    V at(row_point<S> const& r, index_t i) const {
+    V at(row_point<S> const& r, index_t i) {
+        if constexpr (kept)
+            if (r.keys <= most) {
+                if (i >= known_) {
+                    store<Lanes, V>(y_.data() + i, Op::value(a.template at<V>(r, i)));
+                    known_ = i + (std::is_same_v<V, S> ? 1 : Lanes::width);
+                }
+                return load<Lanes, V>(y_.data() + i);
+            }
         return Op::value(a.template at<V>(r, i));
     }
     template <class V>
     void back(row_point<S>& r, index_t i, V adjoint) {
-        V const x = a.template at<V>(r, i);
-        a.template back<V>(r, i, adjoint * Op::derivative(x, Op::value(x)));
+        V const y = at<V>(r, i), x = a.template at<V>(r, i);
+        a.template back<V>(r, i, adjoint * Op::derivative(x, y));
     }
     void finish(row_point<S>& r) { a.finish(r); }
+
+private:
+    // Along the keys of a tile, y is kept from its first use to its last: exp, log and tanh are most of a score joint's cost.
+    static constexpr bool kept = A::size == length::keys;
+    static constexpr index_t most = 64;
+    index_t known_ = 0;
+    std::array<S, kept ? most : 0> y_;
 };
 
 template <class Lanes, class Policy, class Op, class A, class B>
@@ -114,7 +133,7 @@ struct evaluator<Lanes, Policy, binary<Op, A, B>> {
         b.forward(r);
     }
     template <class V>
-    V at(row_point<S> const& r, index_t i) const {
+    V at(row_point<S> const& r, index_t i) {
         return Op::value(a.template at<V>(r, i), b.template at<V>(r, i));
     }
     template <class V>
@@ -174,6 +193,10 @@ public:
     /// Adds d(y . dy) to every gradient of the row.
     void backward(row_point<S>& r, S const* dy) {
         root_.forward(r);
+        backward_after_forward(r, dy);
+    }
+    /// The same, right after `forward` on that row.
+    void backward_after_forward(row_point<S>& r, S const* dy) {
         expr::each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) { root_.template back<V>(r, i, expr::load<Lanes, V>(dy + i)); });
         root_.finish(r);
     }

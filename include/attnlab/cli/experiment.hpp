@@ -1,11 +1,13 @@
 #pragma once
 #include <functional>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <attnlab/analysis/measure.hpp>
 #include <attnlab/cli/benchmark_attention.hpp>
+#include <attnlab/compiled.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/observe/record.hpp>
@@ -66,6 +68,7 @@ struct experiment {
     std::vector<std::string> parameters;   ///< names on disk
     std::function<std::unique_ptr<any_model>(gpt_config const&)> make_model;
     std::function<void(attention_sizes const&, double)> benchmark_attention;
+    std::function<bool(std::ostream&)> check = {};   ///< `check_policy`; empty where a program leaves it to its tests
 };
 
 /// Compiles `Policy`.

@@ -43,10 +43,11 @@ public:
         if (command == "evaluate") return evaluate(arguments);
         if (command == "generate") return generate(arguments);
         if (command == "benchmark") return benchmark(arguments);
+        if (command == "check") return check(arguments);
         if (command == "policies") return policies(arguments);
         if (command == "sites") return sites(arguments);
         if (command == "--help" || command == "-h" || command == "help") return help();
-        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "generate", "benchmark", "policies", "sites"});
+        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "generate", "benchmark", "check", "policies", "sites"});
         fail<usage_error>("'", command, "': unknown command; ", near.empty() ? "--help lists them all" : "nearest: " + joined(near));
     }
 
@@ -58,6 +59,7 @@ private:
                      "  evaluate   loss and sinks of a checkpoint\n"
                      "  generate   samples from a checkpoint\n"
                      "  benchmark  attention or step: lines `name value unit`\n"
+                     "  check      a program's own policies against reference, differences, causality\n"
                      "  policies   the attentions there are\n"
                      "  sites      the places an observer can look at\n\n"
                      "COMMAND --help lists its options.\n";
@@ -194,6 +196,24 @@ private:
         std::cout << "# " << cpu_name() << ", " << register_width << " floats a register" << std::endl;
         for (auto const& name : names) benchmark_command(find(name), s);
         return 0;
+    }
+
+    int check(std::vector<std::string> const& arguments) {
+        std::vector<std::string> names;
+        option_table table("attnlab check", "Checks this program's own policies: kernel against reference, gradients against differences, causality.");
+        table.add("policies", names, "which attentions; nothing: all of the program's own");
+        if (!read_options(table, arguments, std::cout)) return 0;
+        if (names.empty())
+            for (auto const& e : all_)
+                if (e.check) names.push_back(e.card.name);
+        if (names.empty()) fail("no policies of its own in this program; the library's are checked by its tests");
+        bool passed = true;
+        for (auto const& name : names) {
+            auto const& e = find(name);
+            if (!e.check) fail<usage_error>("--policies: '", name, "': is not one of this program's own");
+            passed = e.check(std::cout) && passed;
+        }
+        return passed ? 0 : 1;
     }
 
     int policies(std::vector<std::string> const& arguments) {

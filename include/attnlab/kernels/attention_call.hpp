@@ -1,6 +1,6 @@
 #pragma once
-#include <string>
 #include <array>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -32,7 +32,7 @@ struct attention_inputs {
     tensor<double, 4> q, k, v, dy;                ///< (B, H, T, D), k and v (B, H_kv, T, D)
     tensor<double, 3> input;                      ///< (B, T, C)
     std::vector<std::vector<double>> parameters;  ///< in the policy's order, each for all heads
-    std::vector<index_t> documents;               ///< (B, T): where each token's document begins; empty: one document
+    std::vector<index_t> documents = {};          ///< (B, T): where each token's document begins; empty: one document
 };
 
 template <class S>
@@ -60,7 +60,8 @@ void each_entry(std::array<index_t, 4> n, Body body) {
 template <class S>
 class head_storage {
 public:
-    head_storage(call_sizes const& n, attention_layout layout, std::vector<index_t> heads_of) : n_(n), layout_(layout), heads_(std::move(heads_of)) {
+    head_storage(call_sizes const& n, attention_layout layout, std::vector<index_t> heads_of)
+        : n_(n), layout_(layout), heads_(std::move(heads_of)) {
         for (index_t h : heads_) {
             before_.push_back(total_);
             total_ += h;
@@ -93,53 +94,65 @@ private:
     buffer<S> all_;
 };
 
+/// The arrays of one call and the problem that points to them: all of it that no policy changes. Outlived by its inputs.
+template <class S>
+struct attention_call {
+    head_storage<S> qkv, y, dy, d_qkv;
+    buffer<S> input;
+    std::vector<std::vector<S>> parameters;
+    attention_problem<S> problem;
+    attention_gradients<S> gradients;
+    attention_results<S> results;
+
+    attention_call(attention_inputs const& in, attention_layout layout)
+        : qkv(in.n, layout, three(in.n)), y(in.n, layout, {in.n.H}), dy(in.n, layout, {in.n.H}), d_qkv(in.n, layout, three(in.n)) {
+        auto const& n = in.n;
+        qkv.put(0, in.q), qkv.put(1, in.k), qkv.put(2, in.v), dy.put(0, in.dy);
+        for (double x : *in.input) input.push_back(static_cast<S>(x));
+        for (auto const& values : in.parameters) {
+            parameters.emplace_back();
+            for (double x : values) parameters.back().push_back(static_cast<S>(x));
+        }
+        problem.B = n.B, problem.H = n.H, problem.H_kv = n.kv_heads(), problem.T = n.T, problem.D = n.D, problem.width = n.width;
+        problem.documents = in.documents.empty() ? nullptr : in.documents.data();
+        problem.scale = static_cast<S>(n.scale);
+        problem.rule = n.rule;
+        problem.trained_length = n.trained_length;
+        problem.q = qkv.part(0), problem.k = qkv.part(1), problem.v = qkv.part(2);
+        problem.input = input.empty() ? nullptr : input.data();
+        gradients.q = d_qkv.part(0), gradients.k = d_qkv.part(1), gradients.v = d_qkv.part(2);
+        results.d_input = tensor<S, 3>({n.B, n.T, n.width}, S(0));
+        gradients.input = results.d_input.data();
+        for (auto const& values : parameters) {
+            problem.parameters.push_back(values.data());
+            results.d_parameters.emplace_back(values.size(), S(0));
+        }
+        for (auto& d : results.d_parameters) gradients.parameters.push_back(d.data());
+        results.slot.resize({n.B, n.H, n.T});
+        results.gate.resize({n.B, n.H, n.T});
+        results.pattern.resize({n.B, n.H, n.T, n.T});
+    }
+    attention_call(attention_call const&) = delete;
+
+private:
+    static std::vector<index_t> three(call_sizes const& n) { return {n.H, n.kv_heads(), n.kv_heads()}; }
+};
+
 /// Forward, backward and what observers see.
 template <class Policy, class Device>
 attention_results<typename Device::scalar> run_attention(attention_inputs const& in,
                                                          attention_layout layout = attention_layout::separate) {
     using S = typename Device::scalar;
-    auto const& n = in.n;
-    std::vector<index_t> const three{n.H, n.kv_heads(), n.kv_heads()};
-    head_storage<S> qkv(n, layout, three), y(n, layout, {n.H}), dy(n, layout, {n.H}), d_qkv(n, layout, three);
-    qkv.put(0, in.q), qkv.put(1, in.k), qkv.put(2, in.v), dy.put(0, in.dy);
-    buffer<S> input;
-    for (double x : view<double const, 3>(in.input)) input.push_back(static_cast<S>(x));
-    std::vector<std::vector<S>> parameters;
-    for (auto const& p : in.parameters) {
-        parameters.emplace_back();
-        for (double x : p) parameters.back().push_back(static_cast<S>(x));
-    }
-
-    attention_problem<S> p;
-    p.B = n.B, p.H = n.H, p.H_kv = n.kv_heads(), p.T = n.T, p.D = n.D, p.width = n.width;
-    p.documents = in.documents.empty() ? nullptr : in.documents.data();
-    p.scale = static_cast<S>(n.scale);
-    p.rule = n.rule;
-    p.trained_length = n.trained_length;
-    p.q = qkv.part(0), p.k = qkv.part(1), p.v = qkv.part(2);
-    p.input = input.empty() ? nullptr : input.data();
-    attention_results<S> out;
-    attention_gradients<S> g;
-    g.q = d_qkv.part(0), g.k = d_qkv.part(1), g.v = d_qkv.part(2);
-    out.d_input = tensor<S, 3>({n.B, n.T, n.width}, S(0));
-    g.input = out.d_input.data();
-    for (auto const& values : parameters) {
-        p.parameters.push_back(values.data());
-        out.d_parameters.emplace_back(values.size(), S(0));
-    }
-    for (auto& d : out.d_parameters) g.parameters.push_back(d.data());
-
+    attention_call<S> c(in, layout);
+    auto& out = c.results;
     attention_saved<S> saved;
-    attention_forward<Policy>(Device{}, p, saved, y.part(0));
-    out.y = y.take(0);
-    attention_backward<Policy>(Device{}, p, saved, y.part(0), dy.part(0), g);
-    out.dq = d_qkv.take(0), out.dk = d_qkv.take(1), out.dv = d_qkv.take(2);
-    out.slot.resize({n.B, n.H, n.T});
-    out.gate.resize({n.B, n.H, n.T});
-    out.pattern.resize({n.B, n.H, n.T, n.T});
-    attention_gates<Policy, S>(p, saved, saved.template weighted_values<Policy>(p, y.part(0)), out.slot, out.gate);
-    attention_pattern<Policy, S>(p, saved, out.slot, out.pattern);
-    return out;
+    attention_forward<Policy>(Device{}, c.problem, saved, c.y.part(0));
+    out.y = c.y.take(0);
+    attention_backward<Policy>(Device{}, c.problem, saved, c.y.part(0), c.dy.part(0), c.gradients);
+    out.dq = c.d_qkv.take(0), out.dk = c.d_qkv.take(1), out.dv = c.d_qkv.take(2);
+    attention_gates<Policy, S>(c.problem, saved, saved.template weighted_values<Policy>(c.problem, c.y.part(0)), out.slot, out.gate);
+    attention_pattern<Policy, S>(c.problem, saved, out.slot, out.pattern);
+    return std::move(out);
 }
 
 /// How many numbers each of the policy's parameters has.

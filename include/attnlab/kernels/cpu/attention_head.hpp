@@ -77,7 +77,9 @@ void forward_rows(attention_problem<float> const& p, attention_saved<float>& sav
     weigh.start(b, i0, rows);
     auto const score = [&](tile_keys const& tile, float* to) {
         multiply(rows, tile.padded(), D, p.q.row(b, h, i0), p.q.position, 1, keys.kt + tile.first, ldt, to, tile_columns, false);
-        if constexpr (Policy::has_score) joint.forward(to, to, tile, i0, rows);
+        if constexpr (Policy::has_score)
+            for (index_t r = 0; r < rows; ++r)
+                joint.forward(to + r * tile_columns, to + r * tile_columns, tile, tile.seen[static_cast<std::size_t>(r)], i0 + r);
     };
     if constexpr (Policy::one_pass) {
         each_tile<Policy>(p, b, i0, rows, [&](tile_keys const& tile) {
@@ -223,14 +225,14 @@ void backward_heads(attention_problem<float> const& p, attention_saved<float> co
                 index_t const j0 = tile.first, padded = tile.padded();
                 multiply(rows, padded, D, q + i0 * ldd, ldd, 1, kt + j0, ldt, Policy::has_score ? raw : w, tile_columns, false);
                 multiply(rows, padded, D, d_o + i0 * ldd, ldd, 1, vt + j0, ldt, d_scores, tile_columns, false);
-                if constexpr (Policy::has_score) {
-                    std::copy_n(raw, rows * tile_columns, w);
-                    joint.forward(raw, w, tile, i0, rows);
+                for (index_t r = 0; r < rows; ++r) {
+                    columns_seen const seen = tile.seen[static_cast<std::size_t>(r)];
+                    index_t const row = r * tile_columns;
+                    if constexpr (Policy::has_score) joint.forward(raw + row, w + row, tile, seen, i0 + r);
+                    weigh.of_row(r).backward(w + row, d_scores + row, seen, padded, saved.reference(b, h, i0 + r), saved.sum(b, h, i0 + r),
+                                             adjoint[static_cast<std::size_t>(r)]);
+                    if constexpr (Policy::has_score) joint.backward(d_scores + row, d_raw + row, seen);
                 }
-                for (index_t r = 0; r < rows; ++r)
-                    weigh.of_row(r).backward(w + r * tile_columns, d_scores + r * tile_columns, tile.seen[static_cast<std::size_t>(r)], padded,
-                                             saved.reference(b, h, i0 + r), saved.sum(b, h, i0 + r), adjoint[static_cast<std::size_t>(r)]);
-                if constexpr (Policy::has_score) joint.backward(raw, d_scores, d_raw, tile, i0, rows);
                 float const* const ds = Policy::has_score ? d_raw : d_scores;
                 multiply(tile.count, ldd, rows, w, 1, tile_columns, d_o + i0 * ldd, ldd, dv + j0 * ldd, ldd, true);
                 multiply(tile.count, ldd, rows, ds, 1, tile_columns, q + i0 * ldd, ldd, dk + j0 * ldd, ldd, true);

@@ -1,6 +1,4 @@
 #pragma once
-#include <cmath>
-
 #include <attnlab/attention/functions.hpp>
 #include <attnlab/attention/row_program.hpp>
 #include <attnlab/kernels/cpu/simd.hpp>
@@ -11,20 +9,10 @@
 namespace attnlab {
 
 namespace expr {
-/// f of each lane, for a function that is rare:
-/// AVX-512 (its avx512bw shifts).
-template <class F>
-lanes of_each(lanes x, F f) {
-    alignas(lanes) float v[lanes::size];
-    store_aligned(v, x);
-    for (float& y : v) y = f(y);
-    return load_aligned(v);
-}
-
 template <>
 struct lane_functions<lanes> {
     static lanes exp(lanes x) { return attnlab::exp(x); }
-    static lanes log(lanes x) { return of_each(x, [](float y) { return std::log(y); }); }
+    static lanes log(lanes x) { return attnlab::log(x); }
     static lanes sqrt(lanes x) { return xsimd::sqrt(x); }
     static lanes tanh(lanes x) { return attnlab::tanh(x); }
     static lanes abs(lanes x) { return xsimd::abs(x); }

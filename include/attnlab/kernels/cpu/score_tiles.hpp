@@ -81,50 +81,47 @@ public:
     /// \param gradients  by parameter, for all heads; empty on the way forward
     score_joint_rows(attention_problem<float> const& p, attention_saved<float> const& saved, index_t b, index_t h, std::vector<float*> const& gradients = {},
                      float* d_tokens = nullptr)
-        : p_(p), b_(b), h_(h), values_(of_head<Policy>(p.parameters, p.sizes(), h)), d_tokens_(d_tokens), program_(Policy::score) {
-        if (!gradients.empty()) gradients_ = of_head<Policy>(gradients, p.sizes(), h);
-        if constexpr (Policy::has_tokens) tokens_ = &saved.tokens(b, h, 0);
+        : p_(p), b_(b), values_(of_head<Policy>(p.parameters, p.sizes(), h)), program_(Policy::score) {
+        row_ = p.template row<Policy>(b, h, 0, values_.data());
+        if (!gradients.empty()) {
+            gradients_ = of_head<Policy>(gradients, p.sizes(), h);
+            row_.gradients = gradients_.data();
+        }
+        if constexpr (Policy::has_tokens) row_.tokens = &saved.tokens(b, h, 0);
+        row_.d_tokens = d_tokens;
     }
-    /// Raw products become scores, in each row between the first key that it sees and the last. `to` may be `raw`.
-    void forward(float const* raw, float* to, tile_keys const& tile, index_t i0, index_t rows) {
-        each_row(tile, i0, rows, [&](row_point<float>& r, index_t offset) {
-            r.source = raw + offset;
-            program_.forward(r, to + offset);
-        });
+    score_joint_rows(score_joint_rows const&) = delete;
+    score_joint_rows& operator=(score_joint_rows const&) = delete;
+
+    /// Raw products of query i become scores, from the first key of the tile that it sees to the last. `to` may be `raw`.
+    void forward(float const* raw, float* to, tile_keys const& tile, columns_seen seen, index_t i) {
+        if (!seen) return;
+        first_ = std::countr_zero(seen);
+        row_.position = i;
+        row_.first_key = tile.first + first_;
+        row_.keys = 64 - std::countl_zero(seen) - first_;
+        row_.source = raw + first_;
+        if constexpr (Policy::rows_read_lengths) {
+            auto const n = p_.lengths(p_.template visible<Policy>(b_, i).count());
+            row_.length = static_cast<float>(n.length), row_.visible = static_cast<float>(n.visible);
+        }
+        program_.forward(row_, to + first_);
     }
-    /// Gradients by the scores become, in `d_raw`, gradients by the raw products; parameters and tokens get theirs.
-    void backward(float const* raw, float const* d_scores, float* d_raw, tile_keys const& tile, index_t i0, index_t rows) {
-        std::fill(d_raw, d_raw + rows * tile_columns, 0.0f);
-        each_row(tile, i0, rows, [&](row_point<float>& r, index_t offset) {
-            r.source = raw + offset;
-            r.d_source = d_raw + offset;
-            r.gradients = gradients_.data();
-            r.d_tokens = d_tokens_;
-            program_.backward(r, d_scores + offset);
-        });
+    /// Right after `forward` on that row: gradients by the scores become, in `d_raw`, gradients by the raw products; parameters and
+    /// tokens get theirs.
+    void backward(float const* d_scores, float* d_raw, columns_seen seen) {
+        std::fill(d_raw, d_raw + tile_columns, 0.0f);
+        if (!seen) return;
+        row_.d_source = d_raw + first_;
+        program_.backward_after_forward(row_, d_scores + first_);
     }
 
 private:
-    template <class Body>
-    void each_row(tile_keys const& tile, index_t i0, index_t rows, Body body) {
-        for (index_t i = 0; i < rows; ++i) {
-            columns_seen const seen = tile.seen[static_cast<std::size_t>(i)];
-            if (!seen) continue;
-            index_t const first = std::countr_zero(seen), last = 64 - std::countl_zero(seen);
-            auto r = p_.template row<Policy>(b_, h_, i0 + i, values_.data());
-            r.tokens = tokens_;
-            r.first_key = tile.first + first;
-            r.keys = last - first;
-            body(r, i * tile_columns + first);
-        }
-    }
-
     attention_problem<float> const& p_;
-    index_t b_, h_;
+    index_t b_, first_ = 0;
     std::array<float const*, Policy::parameter_count + 1> values_;
     std::array<float*, Policy::parameter_count + 1> gradients_{};
-    float const* tokens_ = nullptr;
-    float* d_tokens_;
+    row_point<float> row_;
     row_program<simd_lanes, Policy, std::remove_const_t<decltype(Policy::score)>> program_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 // g++ 12 takes its own AVX-512 intrinsics for uses of uninitialised values (its bug 105593).
@@ -97,13 +98,37 @@ inline lanes exp(lanes x) {
     return (fma(p, r * r, r) + 1.0f) * lanes(reg(biased << 23));
 }
 
-/// tanh x to a few units in the last place: Cephes' tanhf.
+/// log x to one unit in the last place; -infinity at 0, NaN below. x = 2^k (1 + m) with 1 + m in [sqrt(1/2), sqrt(2)); the polynomial
+/// is Cephes' logf.
+inline lanes log(lanes x) {
+    reg const tiny = lanes(1.17549435e-38f).data;   // smaller ones have no leading bit: lifted by 2^23
+    reg const lifted = x.data < tiny ? x.data * 8388608.0f : x.data;
+    lane_mask const bits = lane_mask(lifted);
+    reg fraction = reg((bits & 0x007fffff) | 0x3f000000);   // in [1/2, 1)
+    lane_mask const low = fraction < 0.70710678f;
+    lanes const k = reg(__builtin_convertvector((bits >> 23) - 126 + low, reg) - (x.data < tiny ? reg{} + 23.0f : reg{}));
+    lanes const m = reg((low ? fraction + fraction : fraction) - 1.0f);
+    lanes p = 7.0376836292e-2f;
+    for (float c : {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f,
+                    3.3333331174e-1f})
+        p = fma(p, m, c);
+    lanes const square = m * m;
+    lanes y = fma(p * square, m, k * -2.12194440e-4f);
+    y = fma(k, 0.693359375f, fma(square, -0.5f, y) + m);
+    reg const infinity = lanes(std::numeric_limits<float>::infinity()).data;
+    reg const special = x.data == 0.0f ? -infinity : x.data == infinity ? infinity : reg{} + std::numeric_limits<float>::quiet_NaN();
+    return reg((x.data > 0.0f) & (x.data < infinity) ? y.data : special);
+}
+
+/// tanh x to a few units in the last place: a quotient of polynomials on |x| < 7.9, where it reaches 1 in floats (Eigen's coefficients).
 inline lanes tanh(lanes x) {
+    x = min(lanes(7.90531110763549805f), max(lanes(-7.90531110763549805f), x));
     lanes const square = x * x;
-    lanes p = -5.70498872745e-3f;
-    for (float c : {2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f}) p = fma(p, square, c);
-    lanes const near_zero = fma(p * square, x, x), e = exp(x + x);   // e may be infinite: 2 / infinity is 0
-    return reg(square.data < lanes(0.625f * 0.625f).data ? near_zero.data : (lanes(1.0f) - lanes(2.0f) / (e + 1.0f)).data);
+    lanes p = -2.76076847742355e-16f, q = 1.19825839466702e-06f;
+    for (float c : {2.00018790482477e-13f, -8.60467152213735e-11f, 5.12229709037114e-08f, 1.48572235717979e-05f, 6.37261928875436e-04f, 4.89352455891786e-03f})
+        p = fma(p, square, c);
+    for (float c : {1.18534705686654e-04f, 2.26843463243900e-03f, 4.89352518554385e-03f}) q = fma(q, square, c);
+    return x * p / q;
 }
 
 /// The first `count` < register_width elements of a row's tail.

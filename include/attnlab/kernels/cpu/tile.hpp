@@ -60,9 +60,11 @@ inline void multiply_columns(index_t m, index_t k, float const* a, index_t a_row
 }  // namespace detail
 
 /// c (m, n) = a b, or += with `add`; a (m, k) by strides, b (k, n) and c in rows of ldb and ldc, aligned, n a multiple of `register_width`.
-/// Never inlined: it is the same for all policies, and its many unrolled bodies would be compiled again at each call.
-[[gnu::noinline]] inline void multiply(index_t m, index_t n, index_t k, float const* a, index_t a_row, index_t a_column, float const* b, index_t ldb, float* c, index_t ldc,
-                     bool add) {
+/// Never inlined: it is the same for all policies, and its many unrolled bodies would be compiled again at each call. S is float: a
+/// template, so that attnlab::compiled may hold it.
+template <class S>
+[[gnu::noinline]] void multiply(index_t m, index_t n, index_t k, S const* a, index_t a_row, index_t a_column, S const* b, index_t ldb, S* c, index_t ldc,
+                                bool add) {
     constexpr int widest = detail::widest;
     index_t j = 0;
     for (; j + widest * register_width <= n; j += widest * register_width)

@@ -15,17 +15,18 @@
 namespace attnlab {
 
 namespace detail {
-inline void put_rows(matrix const& from, heads<double> to, index_t b, index_t h) {
-    for (index_t t = 0; t < static_cast<index_t>(from.shape(0)); ++t)
-        for (index_t c = 0; c < static_cast<index_t>(from.shape(1)); ++c) to.row(b, h, t)[c] = from(t, c);
+[[gnu::noinline]] inline void put_rows(matrix const& from, heads<double> to, index_t b, index_t h) {
+    for (index_t t = 0; t < from.rows; ++t)
+        for (index_t c = 0; c < from.columns; ++c) to.row(b, h, t)[c] = from(t, c);
 }
-inline void add_rows(matrix const& from, heads<double> to, index_t b, index_t h) {
-    put_rows(from + rows_of(to, b, h, static_cast<index_t>(from.shape(0)), static_cast<index_t>(from.shape(1))), to, b, h);
+[[gnu::noinline]] inline void add_rows(matrix const& from, heads<double> to, index_t b, index_t h) {
+    for (index_t t = 0; t < from.rows; ++t)
+        for (index_t c = 0; c < from.columns; ++c) to.row(b, h, t)[c] += from(t, c);
 }
 
 /// Keeps the products of the policy's matrices with x, for the head at hand.
 template <class Policy>
-void save_projections(attention_problem<double> const& p, row_values<Policy> const& facts, attention_saved<double>& saved, index_t b) {
+void save_projections(attention_problem<double> const& p, row_values const& facts, attention_saved<double>& saved, index_t b) {
     saved.projections.resize(Policy::parameter_count);
     std::size_t next = 0;
     auto const save = [&]<class P>(P const&) {
@@ -46,7 +47,7 @@ void attention_forward(ref, attention_problem<double> const& p, attention_saved<
     for (index_t b = 0; b < p.B; ++b)
         for (index_t h = 0; h < p.H; ++h) {
             auto const s = detail::run_head<Policy>(p, b, h);
-            detail::put_rows(detail::applied(Policy::output, s.facts, s.o), y, b, h);
+            detail::put_rows(detail::applied<Policy>(Policy::output, s.facts, s.o), y, b, h);
             for (index_t t = 0; t < p.T; ++t) {
                 saved.reference(b, h, t) = s.w.reference(t, 0);
                 saved.sum(b, h, t) = s.w.sum(t, 0);
@@ -56,7 +57,7 @@ void attention_forward(ref, attention_problem<double> const& p, attention_saved<
             if constexpr (Policy::has_query) detail::put_rows(s.q, merged_heads(*saved.q, p.D), b, h);
             if constexpr (Policy::has_key) detail::put_rows(s.k, merged_heads(*saved.k, p.D), b, p.kv_head(h));
             if constexpr (Policy::has_value) detail::put_rows(s.v, merged_heads(*saved.v, p.D), b, p.kv_head(h));
-            detail::save_projections(p, s.facts, saved, b);
+            detail::save_projections<Policy>(p, s.facts, saved, b);
         }
 }
 
@@ -64,8 +65,8 @@ void attention_forward(ref, attention_problem<double> const& p, attention_saved<
 template <class Policy>
 void attention_backward(ref, attention_problem<double> const& p, attention_saved<double> const&, heads<double const>,
                         heads<double const> dy, attention_gradients<double> const& gradients) {
-    using detail::matrix, detail::pulled;
-    matrix const zeros = detail::zero_matrix(static_cast<std::size_t>(p.T), static_cast<std::size_t>(p.D));
+    using detail::matrix, detail::product, detail::pulled, detail::transposed;
+    matrix const zeros(p.T, p.D);
     for (index_t b = 0; b < p.B; ++b)
         for (index_t h = 0; h < p.kv_heads(); ++h) {
             detail::put_rows(zeros, gradients.k, b, h);
@@ -76,24 +77,26 @@ void attention_backward(ref, attention_problem<double> const& p, attention_saved
             auto const s = detail::run_head<Policy>(p, b, h);
             auto d = detail::zero_gradients(s.facts);
 
-            matrix const d_o = pulled(Policy::output, s.facts, s.o, d, detail::rows_of(dy, b, h, p.T, p.D));
-            matrix const d_weights = xt::linalg::dot(d_o, xt::transpose(s.v));
+            matrix const d_o = pulled<Policy>(Policy::output, s.facts, s.o, d, detail::rows_of(dy, b, h, p.T, p.D));
+            matrix const d_weights = product(d_o, transposed(s.v));
             matrix const d_scores = detail::pull_weights<Policy>(p, b, s.scores, s.w, d_weights, d.log_normalizer);
-            matrix const d_products = pulled(Policy::score, s.facts, s.products, d, d_scores);
-            if constexpr (Policy::has_tokens) detail::pull_tokens(Policy::tokens, s.facts, d);
+            matrix d_products = pulled<Policy>(Policy::score, s.facts, s.products, d, d_scores);
+            for (double& x : d_products.numbers) x *= p.scale;
+            if constexpr (Policy::has_tokens) detail::pull_tokens<Policy>(Policy::tokens, s.facts, d);
 
-            matrix const d_q = d.query + p.scale * xt::linalg::dot(d_products, s.k);
-            matrix const d_k = p.scale * xt::linalg::dot(xt::transpose(d_products), s.q);
-            matrix const d_v = xt::linalg::dot(xt::transpose(s.w.weights), d_o);
-            detail::put_rows(pulled(Policy::query, s.facts, s.given_q, d, d_q), gradients.q, b, h);
-            detail::add_rows(pulled(Policy::key, s.key_facts, s.given_k, d, d_k), gradients.k, b, p.kv_head(h));
-            detail::add_rows(pulled(Policy::value, s.key_facts, s.given_v, d, d_v), gradients.v, b, p.kv_head(h));
+            matrix d_q = product(d_products, s.k);
+            d_q += d.query;
+            matrix const d_k = product(transposed(d_products), s.q);
+            matrix const d_v = product(transposed(s.w.weights), d_o);
+            detail::put_rows(pulled<Policy>(Policy::query, s.facts, s.given_q, d, d_q), gradients.q, b, h);
+            detail::add_rows(pulled<Policy>(Policy::key, s.key_facts, s.given_k, d, d_k), gradients.k, b, p.kv_head(h));
+            detail::add_rows(pulled<Policy>(Policy::value, s.key_facts, s.given_v, d, d_v), gradients.v, b, p.kv_head(h));
 
             if (gradients.input && p.input) detail::add_rows(d.input, {gradients.input, p.T * p.width, 0, p.width}, b, 0);
             std::size_t next = 0;
             auto const add = [&](auto const& parameter) {
                 double* const to = gradients.parameters[next] + offset_of(parameter, p.sizes(), h);
-                matrix const& from = d.parameters[next++];
+                auto const& from = d.parameters[next++].numbers;
                 std::transform(from.begin(), from.end(), to, to, std::plus<>());
             };
             std::apply([&](auto const&... e) { (add(e), ...); }, Policy::parameters);

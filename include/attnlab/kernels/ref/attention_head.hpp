@@ -14,10 +14,9 @@
 namespace attnlab::detail {
 
 /// All that backward looks at again.
-template <class Policy>
 struct head_state {
-    row_values<Policy> facts;         ///< what the joints of this head may read
-    row_values<Policy> key_facts;     ///< the same for those of its keys and values
+    row_values facts;                 ///< what the joints of this head may read
+    row_values key_facts;             ///< the same for those of its keys and values
     matrix given_q, given_k, given_v; ///< (T, D)
     matrix q, k, v;                   ///< (T, D), after the prologue
     matrix products, scores;          ///< (T, T): scaled, before and after the score joint
@@ -25,8 +24,8 @@ struct head_state {
     matrix o;                         ///< (T, D): sum_j w_ij v_j
 };
 
-inline matrix rows_of(heads<double const> x, index_t b, index_t h, index_t T, index_t D) {
-    matrix out = zero_matrix(static_cast<std::size_t>(T), static_cast<std::size_t>(D));
+[[gnu::noinline]] inline matrix rows_of(heads<double const> x, index_t b, index_t h, index_t T, index_t D) {
+    matrix out(T, D);
     for (index_t t = 0; t < T; ++t)
         for (index_t c = 0; c < D; ++c) out(t, c) = x.row(b, h, t)[c];
     return out;
@@ -35,23 +34,22 @@ inline matrix rows_of(heads<double const> x, index_t b, index_t h, index_t T, in
 /// A head's numbers of a parameter: (1, n), or (D, C) of a matrix.
 template <class P>
 matrix numbers_of(P const& parameter, attention_problem<double> const& p, double const* all, index_t h) {
-    auto const n = static_cast<std::size_t>(P::per_head(p.sizes())), rows = static_cast<std::size_t>(p.D);
-    matrix out = requires { typename P::matrix_tag; } ? zero_matrix(rows, n / rows) : zero_matrix(1, n);
-    std::copy_n(all + offset_of(parameter, p.sizes(), h), n, out.data());
+    index_t const n = P::per_head(p.sizes()), rows = requires { typename P::matrix_tag; } ? p.D : 1;
+    matrix out(rows, n / rows);
+    std::copy_n(all + offset_of(parameter, p.sizes(), h), n, out.numbers.begin());
     return out;
 }
 
 /// What the joints of head h may read before anything is computed.
 template <class Policy>
-row_values<Policy> facts_of(attention_problem<double> const& p, index_t b, index_t h) {
-    auto const T = static_cast<std::size_t>(p.T);
-    row_values<Policy> at;
+row_values facts_of(attention_problem<double> const& p, index_t b, index_t h) {
+    row_values at;
     at.scale = p.scale;
     at.head_size = p.D, at.head = h, at.heads = p.H;
     if (p.input) at.input = rows_of({p.input, p.T * p.width, 0, p.width}, b, 0, p.T, p.width);
-    at.query = zero_matrix(T, static_cast<std::size_t>(p.D));
-    at.log_normalizer = at.length = at.visible = at.position = at.tokens = zero_matrix(T, 1);
-    at.key_position = at.distance = zero_matrix(T, T);
+    at.query = matrix(p.T, p.D);
+    at.log_normalizer = at.length = at.visible = at.position = at.tokens = matrix(p.T, 1);
+    at.key_position = at.distance = matrix(p.T, p.T);
     for (index_t i = 0; i < p.T; ++i) {
         auto const keys = p.visible<Policy>(b, i);
         auto const n = p.lengths(keys.count());
@@ -68,38 +66,36 @@ row_values<Policy> facts_of(attention_problem<double> const& p, index_t b, index
             at.distance(i, j) = static_cast<double>(i - key);
         }
     }
-    std::size_t next = 0;
     auto const take = [&](auto const& parameter) {
-        at.parameters[next] = numbers_of(parameter, p, p.parameters[next], h);
-        ++next;
+        at.parameters.push_back(numbers_of(parameter, p, p.parameters[at.parameters.size()], h));
     };
     std::apply([&](auto const&... e) { (take(e), ...); }, Policy::parameters);
     return at;
 }
 
 template <class Policy>
-head_state<Policy> run_head(attention_problem<double> const& p, index_t b, index_t h) {
-    head_state<Policy> s;
+head_state run_head(attention_problem<double> const& p, index_t b, index_t h) {
+    head_state s;
     s.facts = s.key_facts = facts_of<Policy>(p, b, h);
     s.key_facts.head = p.kv_head(h), s.key_facts.heads = p.kv_heads();
 
     s.given_q = rows_of(p.q, b, h, p.T, p.D);
     s.given_k = rows_of(p.k, b, p.kv_head(h), p.T, p.D);
     s.given_v = rows_of(p.v, b, p.kv_head(h), p.T, p.D);
-    s.q = applied(Policy::query, s.facts, s.given_q);
-    s.k = applied(Policy::key, s.key_facts, s.given_k);
-    s.v = applied(Policy::value, s.key_facts, s.given_v);
+    s.q = applied<Policy>(Policy::query, s.facts, s.given_q);
+    s.k = applied<Policy>(Policy::key, s.key_facts, s.given_k);
+    s.v = applied<Policy>(Policy::value, s.key_facts, s.given_v);
 
-    matrix const products = p.scale * xt::linalg::dot(s.q, xt::transpose(s.k));
-    s.products = products;
+    matrix const products = product(s.q, transposed(s.k));
+    s.products = matrix(p.T, p.T);
     for (index_t i = 0; i < p.T; ++i)
-        for (index_t j = 0; j < p.T; ++j) s.products(i, j) = products(i, static_cast<std::size_t>(s.facts.key_position(i, j)));
-    if constexpr (Policy::has_tokens) s.facts.tokens = token_values(Policy::tokens, s.facts);
-    s.scores = applied(Policy::score, s.facts, s.products);
+        for (index_t j = 0; j < p.T; ++j) s.products(i, j) = p.scale * products(i, static_cast<index_t>(s.facts.key_position(i, j)));
+    if constexpr (Policy::has_tokens) s.facts.tokens = token_values<Policy>(Policy::tokens, s.facts);
+    s.scores = applied<Policy>(Policy::score, s.facts, s.products);
     s.w = weights_of<Policy>(p, b, s.scores);
 
     // Over the keys of each row, not as one product: 0 times a NaN that the row does not see would be a NaN.
-    s.o = xt::zeros_like(s.v);
+    s.o = matrix(p.T, p.D);
     for (index_t i = 0; i < p.T; ++i)
         p.visible<Policy>(b, i).each([&](index_t j) {
             for (index_t c = 0; c < p.D; ++c) s.o(i, c) += s.w.weights(i, j) * s.v(j, c);

@@ -6,7 +6,7 @@
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
-#include <attnlab/kernels/ref/row_values.hpp>
+#include <attnlab/kernels/ref/matrix.hpp>
 
 /// \file
 /// The weighting: from the scores of a head to its weights, and the gradient back.
@@ -59,8 +59,8 @@ weight_matrix weights_of(attention_problem<double> const& p, index_t b, matrix c
     // Sums of unequal degrees are lifted by e^-m, which must not overflow.
     constexpr double least_reference =
         expr::mixes_degrees<weight_formula> || expr::mixes_degrees<summand_formula> ? 0 : -std::numeric_limits<double>::infinity();
-    auto const T = scores.shape(0);
-    weight_matrix out{zero_matrix(T, T), zero_matrix(T, 1), zero_matrix(T, 1), zero_matrix(T, 1)};
+    matrix const zeros(p.T, 1);
+    weight_matrix out{matrix(p.T, p.T), zeros, zeros, zeros};
 
     for (index_t i = 0; i < p.T; ++i) {
         auto const keys = p.visible<Policy>(b, i);
@@ -93,7 +93,7 @@ weight_matrix weights_of(attention_problem<double> const& p, index_t b, matrix c
 template <class Policy>
 matrix pull_weights(attention_problem<double> const& p, index_t b, matrix const& scores, weight_matrix const& w, matrix const& d_weights,
                     [[maybe_unused]] matrix const& d_log_normalizer) {
-    matrix d_scores = xt::zeros_like(scores);
+    matrix d_scores(p.T, p.T);
     for (index_t i = 0; i < p.T; ++i) {
         auto const keys = p.visible<Policy>(b, i);
         if (keys.none()) continue;

@@ -1,3 +1,5 @@
+// expect: deleted function
+// lines: 12 22
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 
