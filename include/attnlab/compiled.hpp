@@ -1,5 +1,4 @@
 #pragma once
-#include <attnlab/analysis/measure.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/layers/embedding.hpp>
 #include <attnlab/layers/linear.hpp>

@@ -1,6 +1,7 @@
 // A policy as a list of joints: which joint is which, parameters, slots, lengths.
 #include <array>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/attention/sigmoid_attention.hpp>
 #include <attnlab/attention/softmax.hpp>
+#include <attnlab/attention/sparsemax.hpp>
 #include <attnlab/attention/value_bias.hpp>
 
 BOOST_AUTO_TEST_SUITE(policy)
@@ -28,6 +30,13 @@ struct four {
     head_scalar<"b"> b{ones};
     head_map<"c"> c{from_model};
     merged_vector<"d"> d{};
+};
+
+struct twice {
+    static constexpr auto score(auto s) { return 2 * s; }
+};
+struct times_arguments {
+    static constexpr auto score(auto s, auto... rest) { return static_cast<double>(sizeof...(rest)) * s; }
 };
 
 template <class P>
@@ -91,15 +100,32 @@ BOOST_AUTO_TEST_CASE(the_six_policies_say_what_they_read) {
     BOOST_TEST(true);
 }
 
+BOOST_AUTO_TEST_CASE(thresholds_are_neither_sums_nor_one_pass) {
+    using p = attention<causal, sparsemax>;
+    static_assert(p::has_threshold && !p::has_sum && !p::one_pass && !p::has_output);
+    static_assert(expr::mentions<expr::threshold_tag, std::remove_const_t<decltype(p::weight)>>);
+    static_assert(attention<causal, entmax15>::has_threshold);
+    static_assert(!attention<causal, softmax>::has_threshold && attention<causal, softmax>::one_pass);
+    BOOST_TEST(true);
+}
+
+BOOST_AUTO_TEST_CASE(trailing_arguments_may_be_left_out) {
+    using p = attention<twice, causal, softmax>;
+    static_assert(p::has_score && !p::has_tokens);
+    BOOST_TEST(p::score.a.value == 2);
+    BOOST_TEST((attention<times_arguments, causal, softmax>::score.a.value == 2));   // all that there are: at, p
+}
+
 BOOST_AUTO_TEST_CASE(the_length_of_each_rule) {
     attention_problem<double> p;
     p.T = 20;
     p.trained_length = 64;
-    BOOST_TEST(p.length({3, 10}) == 20);
+    BOOST_TEST(p.lengths(7).length == 20);
     p.rule = length_rule::trained;
-    BOOST_TEST(p.length({3, 10}) == 64);
+    BOOST_TEST(p.lengths(7).length == 64);
     p.rule = length_rule::visible;
-    BOOST_TEST(p.length({3, 10}) == 7);
+    BOOST_TEST(p.lengths(7).length == 7);
+    BOOST_TEST(p.lengths(7).visible == 7);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -16,6 +16,7 @@ namespace {
 constexpr score_symbol s;
 constexpr sum_symbol z;
 constexpr symbol<length_tag> T;
+constexpr symbol<visible_tag> n;
 
 template <class E>
 constexpr bool separates(E const& e) {
@@ -25,7 +26,7 @@ constexpr bool separates(E const& e) {
 template <class E>
 double product(E const& e, double score, double sum, double m) {
     auto const f = separate(e);
-    scalar_point<double> const at{score, sum * std::exp(-m), m, std::exp(-m), 1};
+    scalar_point<double> const at{score, sum * std::exp(-m), m, std::exp(-m), 1, 1};
     return evaluate<void>(f.of_score, at).value * evaluate<void>(f.of_sum, at).value;
 }
 
@@ -65,20 +66,20 @@ BOOST_AUTO_TEST_CASE(softmax_has_its_summand_for_a_factor) {
 
 BOOST_AUTO_TEST_CASE(what_depends_on_the_row_alone_is_settled_once) {
     auto const formula = sigmoid(s - log(T));
-    auto const settled = settle<float>(formula, 37);
+    auto const settled = settle<float>(formula, row_lengths{37, 12});
     static_assert(!mentions<length_tag, decltype(settled)>);
     static_assert(std::is_same_v<decltype(settled), unary<sigmoid_op, binary<subtract_op, score_symbol, known<float>>> const>);
     BOOST_TEST(settled.a.b.value == std::log(37.0f), boost::test_tools::tolerance(1e-6f));
     // The length of the point is not read any more.
-    scalar_point<float> const at{0.5f, 0, 0, 1, 1e9f};
+    scalar_point<float> const at{0.5f, 0, 0, 1, 1e9f, 1e9f};
     BOOST_TEST(evaluate<void>(settled, at).value == 1 / (1 + 37 * std::exp(-0.5f)), boost::test_tools::tolerance(1e-6f));
     // Without a length nothing changes.
-    static_assert(std::is_same_v<decltype(settle<float>(exp(s), 37)), std::remove_cvref_t<decltype(exp(s))>>);
+    static_assert(std::is_same_v<decltype(settle<float>(exp(s), row_lengths{37, 12})), std::remove_cvref_t<decltype(exp(s))>>);
 }
 
 BOOST_AUTO_TEST_CASE(constants_inside_a_settled_formula_are_kept) {
-    auto const settled = settle<double>((s + 2) * (T / 4), 10);
-    scalar_point<double> const at{0.5, 0, 0, 1, 0};
+    auto const settled = settle<double>((s + 2) * (T / n), row_lengths{10, 4});
+    scalar_point<double> const at{0.5, 0, 0, 1, 0, 0};
     BOOST_TEST(evaluate<void>(settled, at).value == 2.5 * 2.5);
 }
 

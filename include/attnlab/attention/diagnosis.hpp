@@ -39,6 +39,7 @@ enum class fault {
     prologue_result,
     output_result,
     slot_result,
+    projection_place,
     no_normalizer,
 };
 
@@ -94,6 +95,7 @@ struct mistake : policy<any_weighting<Where>> {
                   "output: expected `static constexpr auto output(auto const& row, auto const& p)`, its result a row of D as row.output is");
     static_assert(F != fault::slot_result,
                   "output: expected `static constexpr auto slot_share(auto const& row, auto const& p)`, its result a number");
+    static_assert(F != fault::projection_place, "project(matrix, row.input) belongs in an output joint: here, write dot(row.input, p.map) of a head_map");
     static_assert(F != fault::no_normalizer, "output: row.log_normalizer needs a weighting with a row sum (summand)");
 };
 
@@ -272,6 +274,16 @@ consteval bool one_token_number() {
         return expr::only_token_number(score, first);
 }
 
+template <class E>
+struct is_projected : std::false_type {};
+template <class M>
+struct is_projected<expr::projected<M>> : std::true_type {};
+/// Whether the joints with `Member` read products of a head_matrix.
+template <class Member, class... Js, class E>
+consteval bool projects(E const& e) {
+    return expr::any_part<is_projected, decltype(chained<Member, Js...>(e))>();
+}
+
 template <class... Js>
 consteval fault fault_of_policy() {
     if constexpr ((int{weighting_joint<Js>} + ... + 0) == 0) return fault::no_weighting;
@@ -280,6 +292,9 @@ consteval fault fault_of_policy() {
     else if constexpr (!std::apply([](auto const&... p) { return distinct(p.name...); }, std::tuple_cat(members(parameters_t<Js>{})...)))
         return fault::same_name;
     else if constexpr (!one_token_number<Js...>()) return fault::two_token_numbers;
+    else if constexpr (projects<query_member, Js...>(head_row{}) || projects<key_member, Js...>(head_row{}) || projects<value_member, Js...>(head_row{}) ||
+                       projects<score_member, Js...>(expr::score_row{}))
+        return fault::projection_place;
     else if constexpr (!(names_summand<Js> || ...) &&
                        expr::mentions<expr::log_normalizer_tag, decltype(chained<output_member, Js...>(head_row{}))>)
         return fault::no_normalizer;

@@ -83,10 +83,6 @@ private:
     struct is_stop : std::false_type {};
     template <class A>
     struct is_stop<expr::unary<expr::stop_gradient_op, A>> : std::true_type {};
-    template <class E>
-    struct is_projection : std::false_type {};
-    template <class M>
-    struct is_projection<expr::projected<M>> : std::true_type {};
 
 public:
     static constexpr bool has_prologue = has_query || has_key || has_value;
@@ -99,7 +95,7 @@ public:
     /// Whether the output joints read L = log Z. Where they do not, a row may have Z = 0.
     static constexpr bool reads_log_normalizer = expr::mentions<expr::log_normalizer_tag, decltype(output)>;
     /// Whether the output joints read products of a head_matrix.
-    static constexpr bool has_projections = expr::any_part<is_projection, std::remove_const_t<decltype(output)>>();
+    static constexpr bool has_projections = expr::any_part<is_projected, std::remove_const_t<decltype(output)>>();
     /// Whether x is read, the layer's input; and whether its part that belongs to a head.
     static constexpr bool reads_head_input = in_rows<expr::head_input_tag>;
     static constexpr bool reads_input = in_rows<expr::input_tag> || reads_head_input || has_projections;

@@ -4,13 +4,12 @@
 #include <cmath>
 #include <iostream>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <omp.h>
 
-#include <attnlab/attention/problem.hpp>
+#include <attnlab/cli/experiment.hpp>
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/error.hpp>
 #include <attnlab/core/rng.hpp>
@@ -54,8 +53,7 @@ inline void fill_random(float* x, index_t n, char const* name, double deviation 
 }  // namespace detail
 
 /// Attention alone: forward, and forward with backward.
-template <class Policy>
-void time_attention(std::string const& policy, attention_sizes const& sizes, double seconds) {
+inline void time_attention(std::string const& policy, attention_kernels const& kernels, attention_sizes const& sizes, double seconds) {
     index_t const B = sizes.batch, H = sizes.heads, T = sizes.length, D = sizes.head_size;
     index_t const C = H * D;
     tensor<float, 3> qkv({B, T, 3 * C}), dqkv({B, T, 3 * C}), y({B, T, C}), dy({B, T, C}), x({B, T, C}), dx({B, T, C}, 0.0f);
@@ -69,22 +67,17 @@ void time_attention(std::string const& policy, attention_sizes const& sizes, dou
     p.input = x.data();
     attention_gradients<float> g{merged_heads(*dqkv, D, 0), merged_heads(*dqkv, D, C), merged_heads(*dqkv, D, 2 * C), dx.data(), {}};
     std::vector<buffer<float>> memory;
-    std::apply(
-        [&](auto const&... e) {
-            (memory.emplace_back(static_cast<std::size_t>(2 * H * e.per_head({H, D, C}))), ...);
-        },
-        Policy::parameters);
-    for (auto& m : memory) {
-        auto const n = static_cast<index_t>(m.size() / 2);
+    for (index_t const n : kernels.parameter_sizes(p.sizes())) {
+        auto& m = memory.emplace_back(static_cast<std::size_t>(2 * n));
         detail::fill_random(m.data(), 2 * n, "parameter", 0.02);
         p.parameters.push_back(m.data());
         g.parameters.push_back(m.data() + n);
     }
     attention_saved<float> saved;
-    auto const forward = [&] { attention_forward<Policy>(cpu{}, p, saved, merged_heads(*y, D)); };
+    auto const forward = [&] { kernels.forward(cpu{}, p, saved, merged_heads(*y, D)); };
     auto const both = [&] {
         forward();
-        attention_backward<Policy>(cpu{}, p, saved, merged_heads(*y, D), merged_heads(*dy, D), g);
+        kernels.backward(cpu{}, p, saved, merged_heads(*y, D), merged_heads(*dy, D), g);
     };
     auto const name = [&](char const* pass) {
         return text("attention.", policy, ".t", omp_get_max_threads(), ".", pass, ".B", B, ".T", T);

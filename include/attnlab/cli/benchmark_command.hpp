@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/benchmark_attention.hpp>
 #include <attnlab/cli/options.hpp>
 #include <attnlab/train/optimizer.hpp>
 
@@ -57,7 +57,7 @@ inline void benchmark_command(experiment const& e, benchmark_settings const& s) 
     for (auto const& T : s.lengths) {
         auto sizes = s.attention;
         sizes.length = *option_type<index_t>::read(T);   // checked where options are read
-        e.benchmark_attention(sizes, s.seconds);
+        time_attention(e.card.name, e.kernels, sizes, s.seconds);
     }
 }
 

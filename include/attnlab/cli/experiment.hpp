@@ -1,59 +1,20 @@
 #pragma once
 #include <functional>
-#include <iosfwd>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include <attnlab/analysis/measure.hpp>
-#include <attnlab/cli/benchmark_attention.hpp>
+#include <attnlab/cli/any_model.hpp>
 #include <attnlab/compiled.hpp>
+#include <attnlab/kernels/checked_policy.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
-#include <attnlab/models/gpt.hpp>
-#include <attnlab/observe/record.hpp>
 
 /// \file
-/// Where a type becomes a value. Commands are compiled once and see a model through this interface; only the model itself is
-/// compiled for each policy, in seconds. A virtual call a batch costs nothing.
+/// Where a type becomes a value: what programs ask of a policy, compiled.
 
 namespace attnlab {
-
-/// Keeps the attention maps of a pass.
-using pattern_record = record<float, site::pattern>;
-
-/// A GPT under some policy.
-class any_model {
-public:
-    using scalar = float;
-    using ids = view<std::int32_t const, 2>;   ///< (B, T)
-
-    virtual ~any_model() = default;
-    virtual parameter_list<float>& parameters() = 0;
-    virtual view<float const, 3> logits(ids x) = 0;
-    virtual view<float const, 3> logits(ids x, measure<float>& o) = 0;
-    virtual view<float const, 3> logits(ids x, pattern_record& o) = 0;
-    virtual double loss(ids x, ids y) = 0;
-    virtual double loss(ids x, ids y, measure<float>& o) = 0;
-    virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
-};
-
-namespace detail {
-template <class Policy>
-class compiled_model final : public any_model {
-public:
-    explicit compiled_model(gpt_config const& c) : model_(c) {}
-    parameter_list<float>& parameters() override { return model_.parameters(); }
-    view<float const, 3> logits(ids x) override { return model_.logits(x); }
-    view<float const, 3> logits(ids x, measure<float>& o) override { return model_.logits(x, o); }
-    view<float const, 3> logits(ids x, pattern_record& o) override { return model_.logits(x, o); }
-    double loss(ids x, ids y) override { return model_.loss(x, y); }
-    double loss(ids x, ids y, measure<float>& o) override { return model_.loss(x, y, o); }
-    double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
-
-private:
-    gpt<Policy, cpu> model_;
-};
-}  // namespace detail
 
 /// What people read about a policy.
 struct policy_card {
@@ -62,23 +23,29 @@ struct policy_card {
     std::string formula = {}, source = {};
 };
 
+/// The cpu kernels of a policy.
+struct attention_kernels {
+    void (*forward)(cpu, attention_problem<float> const&, attention_saved<float>&, heads<float> y);
+    void (*backward)(cpu, attention_problem<float> const&, attention_saved<float> const&, heads<float const> y, heads<float const> dy,
+                     attention_gradients<float> const&);
+    std::vector<index_t> (*parameter_sizes)(head_sizes);
+};
+
 /// A policy compiled: what a program needs of it.
 struct experiment {
     policy_card card;
     std::vector<std::string> parameters;   ///< names on disk
     std::function<std::unique_ptr<any_model>(gpt_config const&)> make_model;
-    std::function<void(attention_sizes const&, double)> benchmark_attention;
-    std::function<bool(std::ostream&)> check = {};   ///< `check_policy`; empty where a program leaves it to its tests
+    attention_kernels kernels;
+    std::optional<checked_policy> checked = {};   ///< for the command `check`; none where a program leaves it to its tests
 };
 
 /// Compiles `Policy`.
 template <class Policy>
 experiment make_experiment(policy_card card) {
-    experiment e;
+    experiment e{std::move(card), {}, [](gpt_config const& c) -> std::unique_ptr<any_model> { return std::make_unique<compiled_model<Policy>>(c); },
+                 {attention_forward<Policy>, attention_backward<Policy>, parameter_sizes<Policy>}};
     for (auto name : Policy::parameter_names) e.parameters.emplace_back(name);
-    e.make_model = [](gpt_config const& c) -> std::unique_ptr<any_model> { return std::make_unique<detail::compiled_model<Policy>>(c); };
-    e.benchmark_attention = [name = card.name](attention_sizes const& n, double seconds) { time_attention<Policy>(name, n, seconds); };
-    e.card = std::move(card);
     return e;
 }
 

@@ -2,7 +2,6 @@
 #include <vector>
 
 #include <attnlab/cli/experiment.hpp>
-#include <attnlab/kernels/check_policy.hpp>
 
 /// \file
 /// What the file with main needs. The commands themselves are in program.hpp, compiled beside it.
@@ -16,20 +15,19 @@ int run_program(int argc, char** argv, std::vector<experiment> experiments, std:
 /// The six attentions of 2502.06415 (cli/paper_policies.hpp).
 std::vector<experiment> paper_experiments();
 
-namespace detail {
+/// The same, with what the command `check` asks.
 template <class Policy>
 experiment make_checked_experiment() {
     auto e = make_experiment<Policy>();
-    e.check = [name = e.card.name](std::ostream& out) { return check_policy<Policy>(out, name); };
+    e.checked = make_checked<Policy>();
     return e;
 }
-}  // namespace detail
 
 /// A whole program out of policies: `int main(int argc, char** argv) { return experiment_main<attention<causal, softmax, slot>>(argc, argv); }`.
 /// Each is named after its joints; `reproduce` compares them with the six of the paper.
 template <class... Policies>
 int experiment_main(int argc, char** argv) {
-    std::vector<experiment> all{detail::make_checked_experiment<Policies>()...};
+    std::vector<experiment> all{make_checked_experiment<Policies>()...};
     for (auto& e : paper_experiments()) all.push_back(std::move(e));
     return run_program(argc, argv, std::move(all));
 }

@@ -11,6 +11,7 @@
 #include <attnlab/analysis/sample.hpp>
 #include <attnlab/cli/data_source.hpp>
 #include <attnlab/cli/experiment.hpp>
+#include <attnlab/observe/record.hpp>
 
 /// \file
 /// A model measured on its evaluation sequences: skill (loss, excess) and, by observers, what its attention and stream do.
@@ -29,6 +30,7 @@ inline skill evaluate_model(any_model& model, data_source const& data, run_setti
     tensor<token, 2> x({B, T}), y({B, T});
     std::vector<std::uint8_t> triggers(static_cast<std::size_t>(B * T));
     auto const batches = static_cast<std::uint64_t>((s.eval_sequences + B - 1) / B);
+    watching watcher(o);
     skill out;
     if (data.task()) out.score.emplace();
     for (std::uint64_t i = 0; i < batches; ++i) {
@@ -36,9 +38,9 @@ inline skill evaluate_model(any_model& model, data_source const& data, run_setti
         if (data.task()) {
             for (index_t k = 0; k < x.size(); ++k) triggers[static_cast<std::size_t>(k)] = data.task()->is_trigger(x.data()[k]);
             o.mark_triggers(view<std::uint8_t const, 2>(triggers.data(), {B, T}));
-            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, o));
+            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, watcher));
         } else {
-            out.loss += model.loss(*x, *y, o) / static_cast<double>(batches);
+            out.loss += model.loss(*x, *y, watcher) / static_cast<double>(batches);
         }
     }
     if (out.score) out.loss = out.score->loss();
@@ -68,8 +70,9 @@ inline sample take_sample(any_model& model, data_source const& data, run_setting
     index_t const T = s.model.block_size;
     tensor<token, 2> x({1, T}), y({1, T});
     data.evaluation(0, x, y);
-    pattern_record seen;
-    model.logits(*x, seen);
+    record<float, site::pattern> seen;
+    watching watcher(seen);
+    model.logits(*x, watcher);
     sample_taker<float> taker;
     for (index_t layer = 0; layer < s.model.n_layer; ++layer) {
         auto const& maps = seen.at(site::full_name<site::pattern>(layer));

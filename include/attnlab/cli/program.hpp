@@ -15,6 +15,7 @@
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
 #include <attnlab/cli/train_command.hpp>
+#include <attnlab/kernels/check_policy.hpp>
 
 /// \file
 /// The program around policies: names to types, options to settings, errors to one line and an exit status. Include it in exactly one
@@ -205,13 +206,13 @@ private:
         if (!read_options(table, arguments, std::cout)) return 0;
         if (names.empty())
             for (auto const& e : all_)
-                if (e.check) names.push_back(e.card.name);
+                if (e.checked) names.push_back(e.card.name);
         if (names.empty()) fail("no policies of its own in this program; the library's are checked by its tests");
         bool passed = true;
         for (auto const& name : names) {
             auto const& e = find(name);
-            if (!e.check) fail<usage_error>("--policies: '", name, "': is not one of this program's own");
-            passed = e.check(std::cout) && passed;
+            if (!e.checked) fail<usage_error>("--policies: '", name, "': is not one of this program's own");
+            passed = check_policy(*e.checked, std::cout, e.card.name) && passed;
         }
         return passed ? 0 : 1;
     }

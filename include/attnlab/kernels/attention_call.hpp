@@ -24,6 +24,7 @@ struct call_sizes {
     index_t H_kv = 0;           ///< heads of k and v; 0: as H
 
     index_t kv_heads() const { return H_kv ? H_kv : H; }
+    operator head_sizes() const { return {H, D, width}; }
 };
 
 /// What goes in, in double; a float device reads it narrowed.
@@ -138,8 +139,8 @@ private:
     static std::vector<index_t> three(call_sizes const& n) { return {n.H, n.kv_heads(), n.kv_heads()}; }
 };
 
-/// Forward, backward and what observers see.
-template <class Policy, class Device>
+/// Forward and backward, and what observers see if `Observed`.
+template <class Policy, class Device, bool Observed = true>
 attention_results<typename Device::scalar> run_attention(attention_inputs const& in,
                                                          attention_layout layout = attention_layout::separate) {
     using S = typename Device::scalar;
@@ -150,16 +151,18 @@ attention_results<typename Device::scalar> run_attention(attention_inputs const&
     out.y = c.y.take(0);
     attention_backward<Policy>(Device{}, c.problem, saved, c.y.part(0), c.dy.part(0), c.gradients);
     out.dq = c.d_qkv.take(0), out.dk = c.d_qkv.take(1), out.dv = c.d_qkv.take(2);
-    attention_gates<Policy, S>(c.problem, saved, saved.template weighted_values<Policy>(c.problem, c.y.part(0)), out.slot, out.gate);
-    attention_pattern<Policy, S>(c.problem, saved, out.slot, out.pattern);
+    if constexpr (Observed) {
+        attention_gates<Policy, S>(c.problem, saved, saved.template weighted_values<Policy>(c.problem, c.y.part(0)), out.slot, out.gate);
+        attention_pattern<Policy, S>(c.problem, saved, out.slot, out.pattern);
+    }
     return std::move(out);
 }
 
 /// How many numbers each of the policy's parameters has.
 template <class Policy>
-std::vector<index_t> parameter_sizes(call_sizes const& n) {
+std::vector<index_t> parameter_sizes(head_sizes n) {
     std::vector<index_t> out;
-    std::apply([&](auto const&... e) { (out.push_back(total_of(e, {n.H, n.D, n.width})), ...); }, Policy::parameters);
+    std::apply([&](auto const&... e) { (out.push_back(total_of(e, n)), ...); }, Policy::parameters);
     return out;
 }
 

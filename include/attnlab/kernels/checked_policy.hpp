@@ -19,7 +19,7 @@ struct checked_policy {
     bool stops_gradient;    ///< differences are no test of its gradients
     bool keys_have_heads;   ///< queries cannot be grouped
     bool (*causal)(index_t T);   ///< whether no query of T sees a later key, documents of 7 tokens
-    std::vector<index_t> (*parameter_sizes)(call_sizes const&);
+    std::vector<index_t> (*parameter_sizes)(head_sizes);
     attention_results<float> (*on_cpu)(attention_inputs const&, attention_layout);
     attention_results<double> (*on_ref)(attention_inputs const&, attention_layout);
 };
@@ -43,7 +43,7 @@ checked_policy make_checked() {
     using mask = typename Policy::mask;
     checked_policy p{{Policy::parameter_names.begin(), Policy::parameter_names.end()}, {}, Policy::reads_input, reads_documents<mask>,
                      Policy::stops_gradient, Policy::keys_have_heads, detail::is_causal<mask>, parameter_sizes<Policy>,
-                     run_attention<Policy, cpu>, run_attention<Policy, ref>};
+                     run_attention<Policy, cpu, false>, run_attention<Policy, ref, false>};
     std::apply([&](auto const&... e) { (p.first_values.push_back(e.init), ...); }, Policy::parameters);
     return p;
 }

@@ -1,0 +1,75 @@
+#pragma once
+#include <cstdint>
+
+#include <attnlab/core/device.hpp>
+#include <attnlab/core/parameter.hpp>
+#include <attnlab/models/gpt.hpp>
+#include <attnlab/observe/observer.hpp>
+
+/// \file
+/// A model as a value. Commands are compiled once and see a model through this interface; only the model itself is compiled for each
+/// policy, in seconds. A virtual call a batch costs nothing.
+
+namespace attnlab {
+
+/// An observer of the sites that commands look at, whatever it does with them: so that a model is compiled for one observer, not for each.
+class model_watcher {
+public:
+    using sites = site_list<site::resid_pre, site::v, site::pattern, site::slot, site::gate, site::resid_post>;
+    virtual ~model_watcher() = default;
+    virtual void operator()(site::resid_pre, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::v, index_t layer, view<float const, 4> x) = 0;
+    virtual void operator()(site::pattern, index_t layer, view<float const, 4> x) = 0;
+    virtual void operator()(site::slot, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::gate, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::resid_post, index_t layer, view<float const, 3> x) = 0;
+};
+
+/// `Observer` as a `model_watcher`: it sees the sites that it wants.
+template <observer Observer>
+class watching final : public model_watcher {
+public:
+    explicit watching(Observer& o) : o_(o) {}
+    void operator()(site::resid_pre s, index_t layer, view<float const, 3> x) override { watch(o_, s, layer, x); }
+    void operator()(site::v s, index_t layer, view<float const, 4> x) override { watch(o_, s, layer, x); }
+    void operator()(site::pattern s, index_t layer, view<float const, 4> x) override { watch(o_, s, layer, x); }
+    void operator()(site::slot s, index_t layer, view<float const, 3> x) override { watch(o_, s, layer, x); }
+    void operator()(site::gate s, index_t layer, view<float const, 3> x) override { watch(o_, s, layer, x); }
+    void operator()(site::resid_post s, index_t layer, view<float const, 3> x) override { watch(o_, s, layer, x); }
+
+private:
+    Observer& o_;
+};
+
+/// A GPT under some policy.
+class any_model {
+public:
+    using scalar = float;
+    using ids = view<std::int32_t const, 2>;   ///< (B, T)
+
+    virtual ~any_model() = default;
+    virtual parameter_list<float>& parameters() = 0;
+    virtual view<float const, 3> logits(ids x) = 0;
+    virtual view<float const, 3> logits(ids x, model_watcher& o) = 0;
+    virtual double loss(ids x, ids y) = 0;
+    virtual double loss(ids x, ids y, model_watcher& o) = 0;
+    virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
+};
+
+/// The GPT of one policy.
+template <class Policy>
+class compiled_model final : public any_model {
+public:
+    explicit compiled_model(gpt_config const& c) : model_(c) {}
+    parameter_list<float>& parameters() override { return model_.parameters(); }
+    view<float const, 3> logits(ids x) override { return model_.logits(x); }
+    view<float const, 3> logits(ids x, model_watcher& o) override { return model_.logits(x, o); }
+    double loss(ids x, ids y) override { return model_.loss(x, y); }
+    double loss(ids x, ids y, model_watcher& o) override { return model_.loss(x, y, o); }
+    double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
+
+private:
+    gpt<Policy, cpu> model_;
+};
+
+}  // namespace attnlab
