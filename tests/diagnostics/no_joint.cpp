@@ -1,4 +1,4 @@
-// expect: no joint in this struct: expected one of the static members query, key, value [prologue]; score [score]; keys [mask]; weight, share [weighting]; output [output]
+// expect: no joint in this struct: expected one of the static members query, key, value [prologue]; score [score]; keys [mask]; weight
 // lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>

@@ -1,4 +1,4 @@
-// expect: prologue: expected `static constexpr auto query(auto const& row, auto const& p)` (key, value), its result a row of D as row.query is
+// expect: prologue: expected `static constexpr auto query(auto const& row, auto const& p)` (key, value), its result a row of D
 // lines: 9 12
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>

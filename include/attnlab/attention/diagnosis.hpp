@@ -92,10 +92,12 @@ struct mistake : policy<any_weighting<Where>> {
                   "prologue: expected `static constexpr auto query(auto const& row, auto const& p)` (key, value), its result a row of D "
                   "as row.query is");
     static_assert(F != fault::output_result,
-                  "output: expected `static constexpr auto output(auto const& row, auto const& p)`, its result a row of D as row.output is");
+                  "output: expected `static constexpr auto output(auto const& row, auto const& p)`, its result a row of D as row.output "
+                  "is");
     static_assert(F != fault::slot_result,
                   "output: expected `static constexpr auto slot_share(auto const& row, auto const& p)`, its result a number");
-    static_assert(F != fault::projection_place, "project(matrix, row.input) belongs in an output joint: here, write dot(row.input, p.map) of a head_map");
+    static_assert(F != fault::projection_place,
+                  "project(matrix, row.input) belongs in an output joint: here, write dot(row.input, p.map) of a head_map");
     static_assert(F != fault::no_normalizer, "output: row.log_normalizer needs a weighting with a row sum (summand)");
 };
 
@@ -292,8 +294,8 @@ consteval fault fault_of_policy() {
     else if constexpr (!std::apply([](auto const&... p) { return distinct(p.name...); }, std::tuple_cat(members(parameters_t<Js>{})...)))
         return fault::same_name;
     else if constexpr (!one_token_number<Js...>()) return fault::two_token_numbers;
-    else if constexpr (projects<query_member, Js...>(head_row{}) || projects<key_member, Js...>(head_row{}) || projects<value_member, Js...>(head_row{}) ||
-                       projects<score_member, Js...>(expr::score_row{}))
+    else if constexpr (projects<query_member, Js...>(head_row{}) || projects<key_member, Js...>(head_row{}) ||
+                       projects<value_member, Js...>(head_row{}) || projects<score_member, Js...>(expr::score_row{}))
         return fault::projection_place;
     else if constexpr (!(names_summand<Js> || ...) &&
                        expr::mentions<expr::log_normalizer_tag, decltype(chained<output_member, Js...>(head_row{}))>)

@@ -79,6 +79,8 @@ private:
     static constexpr bool in_rows =
         expr::mentions<Tag, decltype(query)> || expr::mentions<Tag, decltype(key)> || expr::mentions<Tag, decltype(value)> ||
         expr::mentions<Tag, decltype(score)> || expr::mentions<Tag, decltype(output)>;
+    template <template <class> class Has, class E>
+    static constexpr bool any_is = expr::any_part<Has, std::remove_const_t<E>>();
     template <class E>
     struct is_stop : std::false_type {};
     template <class A>
@@ -101,13 +103,10 @@ public:
     static constexpr bool reads_input = in_rows<expr::input_tag> || reads_head_input || has_projections;
     /// Whether a formula holds back a gradient on purpose.
     static constexpr bool stops_gradient =
-        expr::any_part<is_stop, std::remove_const_t<decltype(query)>>() || expr::any_part<is_stop, std::remove_const_t<decltype(key)>>() ||
-        expr::any_part<is_stop, std::remove_const_t<decltype(value)>>() || expr::any_part<is_stop, std::remove_const_t<decltype(score)>>() ||
-        expr::any_part<is_stop, std::remove_const_t<decltype(weight)>>() || expr::any_part<is_stop, std::remove_const_t<decltype(output)>>();
+        any_is<is_stop, decltype(query)> || any_is<is_stop, decltype(key)> || any_is<is_stop, decltype(value)> ||
+        any_is<is_stop, decltype(score)> || any_is<is_stop, decltype(weight)> || any_is<is_stop, decltype(output)>;
     /// Whether k or v is changed by numbers that belong to a query head: then grouped queries make no sense.
-    static constexpr bool keys_have_heads =
-        expr::any_part<reads_head, std::remove_const_t<decltype(key)>>() ||
-        expr::any_part<reads_head, std::remove_const_t<decltype(value)>>();
+    static constexpr bool keys_have_heads = any_is<reads_head, decltype(key)> || any_is<reads_head, decltype(value)>;
 };
 
 }  // namespace detail

