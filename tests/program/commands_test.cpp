@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_one_line_and_exit_2) {
     expect_usage_error("reprduce", "nearest: reproduce");
     expect_usage_error("train --learnign_rate 1", "nearest: learning_rate");
     expect_usage_error("train --max_iters many", "expected a whole number");
-    expect_usage_error("train --policy softmx", "expected one of softmax");
+    expect_usage_error("train --policy softmx", "nearest: softmax");
     expect_usage_error("train --dropout 0.1", "dropout");
     expect_usage_error("train --n_embd 10 --n_head 4", "n_embd");
     expect_usage_error("train --task text", "--text");

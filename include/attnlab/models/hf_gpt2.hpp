@@ -94,7 +94,7 @@ public:
         if (!hf_gpt2_transposes(p.name)) return file_.copy_to(stored(p.name), p.value);
         std::vector<T> values(p.value.size());
         file_.copy_to(stored(p.name), std::span<T>(values));
-        values = transposed(values, p.shape[1], p.shape[0]);
+        values = attnlab::transposed(values, p.shape[1], p.shape[0]);
         std::copy(values.begin(), values.end(), p.value.begin());
     }
 
