@@ -1,23 +1,24 @@
-# attnlab::compiled: what is the same for every policy, compiled once: layers and kernels, the commands, the six policies to compare with.
-# Made in the project that uses it, with that project's flags, and only where something links it.
-set(sources "")
-foreach(header cli/program cli/paper_policies)
-  cmake_path(GET header FILENAME name)
-  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/attnlab_${name}.cpp" CONTENT "#include <attnlab/${header}.hpp>\n" @ONLY)
-  list(APPEND sources "${PROJECT_BINARY_DIR}/attnlab_${name}.cpp")
-endforeach()
-file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/attnlab_templates.cpp" @ONLY
-  CONTENT "#include <attnlab/compiled.hpp>\n#define ATTNLAB_COMPILE template\n#include <attnlab/compiled.inc>\n")
-if(NOT TARGET attnlab_compiled)
-  add_library(attnlab_compiled STATIC EXCLUDE_FROM_ALL ${sources} "${PROJECT_BINARY_DIR}/attnlab_templates.cpp")
+# attnlab_add_compiled(): the target attnlab::compiled, which holds what is the same for every policy: layers and kernels, the commands,
+# the six policies to compare with. Compiled in the project that uses it, with the flags of the directory that asks first: all that
+# links it must be compiled for the same processor.
+function(attnlab_add_compiled)
+  if(TARGET attnlab_compiled)
+    return()
+  endif()
+  set(folder "${PROJECT_BINARY_DIR}/attnlab")
+  file(CONFIGURE OUTPUT "${folder}/program.cpp" CONTENT "#include <attnlab/cli/program.hpp>\n" @ONLY)
+  file(CONFIGURE OUTPUT "${folder}/paper_policies.cpp" CONTENT "#include <attnlab/cli/paper_policies.hpp>\n" @ONLY)
+  file(CONFIGURE OUTPUT "${folder}/templates.cpp" CONTENT "#define ATTNLAB_COMPILE template\n#include <attnlab/cli/compiled.hpp>\n" @ONLY)
+  add_library(attnlab_compiled STATIC "${folder}/program.cpp" "${folder}/paper_policies.cpp" "${folder}/templates.cpp")
   add_library(attnlab::compiled ALIAS attnlab_compiled)
   target_link_libraries(attnlab_compiled PUBLIC attnlab::attnlab)
   target_compile_definitions(attnlab_compiled PUBLIC ATTNLAB_COMPILED)
-endif()
+endfunction()
 
 # attnlab_add_experiment(NAME SOURCE...): a program of attnlab's commands over the policies that SOURCE hands to experiment_main or
 # run_program.
 function(attnlab_add_experiment name)
+  attnlab_add_compiled()
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE attnlab::compiled)
 endfunction()

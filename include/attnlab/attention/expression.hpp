@@ -122,9 +122,15 @@ constexpr auto operator-(A const& a, B const& b) { return make_binary<subtract_o
 template <class A, class B>
     requires operands<A, B>
 constexpr auto operator*(A const& a, B const& b) { return make_binary<multiply_op>(a, b); }
+/// Division by a number is multiplication by its inverse: what kernels repeat for every score should not divide.
 template <class A, class B>
     requires operands<A, B>
-constexpr auto operator/(A const& a, B const& b) { return make_binary<divide_op>(a, b); }
+constexpr auto operator/(A const& a, B const& b) {
+    if constexpr (expression<B>)
+        return make_binary<divide_op>(a, b);
+    else
+        return make_binary<multiply_op>(a, 1 / static_cast<double>(b));
+}
 template <expression A>
 constexpr auto operator-(A const& a) { return 0 - a; }
 

@@ -24,6 +24,7 @@ struct lane_functions {
 
 /// Of a function f: its value at x; its derivative from x and y = f(x).
 struct exp_op {
+    static constexpr bool costly = true;   // worth keeping until the way back
     template <class L>
     static L value(L x) {
         return lane_functions<L>::exp(x);
@@ -34,6 +35,7 @@ struct exp_op {
     }
 };
 struct log_op {
+    static constexpr bool costly = true;
     template <class L>
     static L value(L x) {
         return lane_functions<L>::log(x);
@@ -54,6 +56,7 @@ struct sqrt_op {
     }
 };
 struct tanh_op {
+    static constexpr bool costly = true;
     template <class L>
     static L value(L x) {
         return lane_functions<L>::tanh(x);
@@ -64,6 +67,7 @@ struct tanh_op {
     }
 };
 struct sigmoid_op {
+    static constexpr bool costly = true;
     // exp(-x) may overflow to infinity, and 1 / infinity is the right answer.
     template <class L>
     static L value(L x) {
@@ -75,6 +79,7 @@ struct sigmoid_op {
     }
 };
 struct softplus_op {
+    static constexpr bool costly = true;
     // max(x, 0) + log(1 + e^-|x|): neither end overflows.
     template <class L>
     static L value(L x) {

@@ -71,7 +71,7 @@ struct evaluator<Lanes, Policy, symbol<Tag, length::keys>> {
     using S = typename Lanes::scalar;
     explicit evaluator(symbol<Tag, length::keys>) {}
     void forward(row_point<S> const&) const {}
-    template <class V>
+    template <class V, bool = false>
     V at(row_point<S> const& r, index_t i) const {
         V lane(S(0));
         if constexpr (!std::is_same_v<V, S>) lane = Lanes::counting();
@@ -90,7 +90,7 @@ template <class Lanes, class Derived>
 struct memory_row {
     using S = typename Lanes::scalar;
     void forward(row_point<S> const&) const {}
-    template <class V>
+    template <class V, bool = false>
     V at(row_point<S> const& r, index_t i) const {
         return load<Lanes, V>(Derived::value(r) + i);
     }
@@ -147,7 +147,7 @@ struct evaluator<Lanes, Policy, score_row> {
     using S = typename Lanes::scalar;
     explicit evaluator(score_row) {}
     void forward(row_point<S> const&) const {}
-    template <class V>
+    template <class V, bool = false>
     V at(row_point<S> const& r, index_t i) const {
         return load<Lanes, V>(r.source + i) * V(r.scale);
     }
@@ -193,7 +193,7 @@ struct evaluator<Lanes, Policy, looked_up<Table, Bucket>> {
         to_ = r.gradients ? r.gradients[position] : nullptr;
         offset_ = farthest_ - farthest;
     }
-    template <class V>
+    template <class V, bool = false>
     V at(row_point<S> const&, index_t i) const {
         return load<Lanes, V>(by_distance_.data() + offset_ + i);
     }
@@ -245,7 +245,7 @@ struct evaluator<Lanes, Policy, rotated<A, Rotation>> {
         each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { store<Lanes, V>(y_.data() + i, a.template at<V>(r, i)); });
         table_->template turn<false>(r.position, y_.data());
     }
-    template <class V>
+    template <class V, bool = false>
     V at(row_point<S> const&, index_t i) const {
         return load<Lanes, V>(y_.data() + i);
     }

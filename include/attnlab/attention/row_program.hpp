@@ -14,6 +14,21 @@ namespace attnlab {
 
 namespace expr {
 
+/// Whether a number passes a gradient on; whether it is the same for all rows of a head.
+template <class E>
+struct passes_gradient : std::bool_constant<requires { typename E::learned_tag; } || is_token_number<E>::value> {};
+template <>
+struct passes_gradient<symbol<log_normalizer_tag>> : std::true_type {};
+template <class A, class B>
+struct passes_gradient<inner<A, B>> : std::true_type {};
+template <class E>
+struct varies_by_row : is_token_number<E> {};
+template <class Tag>
+struct varies_by_row<symbol<Tag>>
+    : std::bool_constant<!std::is_same_v<Tag, scale_tag> && !std::is_same_v<Tag, head_size_tag> && !std::is_same_v<Tag, head_tag> && !std::is_same_v<Tag, heads_tag>> {};
+template <class A, class B>
+struct varies_by_row<inner<A, B>> : std::true_type {};
+
 /// A number where a row is wanted.
 template <class Lanes, class Policy, class E>
 struct broadcast {
@@ -24,20 +39,24 @@ struct broadcast {
 
     explicit broadcast(E const& formula) : e(formula) {}
     void forward(row_point<S> const& r) {
-        value = e.forward(r);
+        if (any_part<varies_by_row, E>() || r.head != head_) value = e.forward(r);
+        head_ = r.head;
         adjoint = {};
     }
-    template <class V>
+    template <class V, bool = false>
     V at(row_point<S> const&, index_t) const {
         return V(value);
     }
     template <class V>
-    void back(row_point<S>&, index_t, V a) {
-        if constexpr (!std::is_same_v<E, constant>) adjoint.add(a);
+    void back(row_point<S>&, index_t, [[maybe_unused]] V a) {
+        if constexpr (any_part<passes_gradient, E>()) adjoint.add(a);
     }
     void finish(row_point<S>& r) {
-        if constexpr (!std::is_same_v<E, constant>) e.backward(r, adjoint.total());
+        if constexpr (any_part<passes_gradient, E>()) e.backward(r, adjoint.total());
     }
+
+private:
+    index_t head_ = -1;   // parameters stay as they are for as long as a program lives: one pass
 };
 
 template <class Lanes, class Policy, class E>
@@ -71,34 +90,27 @@ struct evaluator<Lanes, Policy, unary<Op, A>> {
     using S = typename Lanes::scalar;
     evaluator<Lanes, Policy, A> a;
     explicit evaluator(unary<Op, A> const& e) : a(e.a) {}
-    void forward(row_point<S> const& r) {
-        a.forward(r);
-        known_ = 0;
-    }
-    template <class V>
+    void forward(row_point<S> const& r) { a.forward(r); }
+    template <class V, bool Again = false>
     V at(row_point<S> const& r, index_t i) {
         if constexpr (kept)
             if (r.keys <= most) {
-                if (i >= known_) {
-                    store<Lanes, V>(y_.data() + i, Op::value(a.template at<V>(r, i)));
-                    known_ = i + (std::is_same_v<V, S> ? 1 : Lanes::width);
-                }
+                if constexpr (!Again) store<Lanes, V>(y_.data() + i, Op::value(a.template at<V>(r, i)));
                 return load<Lanes, V>(y_.data() + i);
             }
-        return Op::value(a.template at<V>(r, i));
+        return Op::value(a.template at<V, Again>(r, i));
     }
     template <class V>
     void back(row_point<S>& r, index_t i, V adjoint) {
-        V const y = at<V>(r, i), x = a.template at<V>(r, i);
+        V const y = at<V, true>(r, i), x = a.template at<V, true>(r, i);
         a.template back<V>(r, i, adjoint * Op::derivative(x, y));
     }
     void finish(row_point<S>& r) { a.finish(r); }
 
 private:
-    // Along the keys of a tile, y is kept from its first use to its last: exp, log and tanh are most of a score joint's cost.
-    static constexpr bool kept = A::size == length::keys;
+    // Along the keys of a tile, what is costly is kept for the way back: `at<V, true>` asks for it again.
+    static constexpr bool kept = A::size == length::keys && requires { Op::costly; };
     static constexpr index_t most = 64;
-    index_t known_ = 0;
     std::array<S, kept ? most : 0> y_;
 };
 
@@ -132,13 +144,13 @@ struct evaluator<Lanes, Policy, binary<Op, A, B>> {
         a.forward(r);
         b.forward(r);
     }
-    template <class V>
+    template <class V, bool Again = false>
     V at(row_point<S> const& r, index_t i) {
-        return Op::value(a.template at<V>(r, i), b.template at<V>(r, i));
+        return Op::value(a.template at<V, Again>(r, i), b.template at<V, Again>(r, i));
     }
     template <class V>
     void back(row_point<S>& r, index_t i, V adjoint) {
-        V const x = a.template at<V>(r, i), y = b.template at<V>(r, i);
+        V const x = a.template at<V, true>(r, i), y = b.template at<V, true>(r, i);
         auto const [da, db] = Op::pull(adjoint, x, y, Op::value(x, y));
         a.template back<V>(r, i, da);
         b.template back<V>(r, i, db);
@@ -166,7 +178,7 @@ struct evaluator<Lanes, Policy, inner<A, B>> {
     }
     void backward(row_point<S>& r, S adjoint) {
         each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) {
-            V const x = a.template at<V>(r, i), y = b.template at<V>(r, i);
+            V const x = a.template at<V, true>(r, i), y = b.template at<V, true>(r, i);
             a.template back<V>(r, i, V(adjoint) * y);
             b.template back<V>(r, i, V(adjoint) * x);
         });
@@ -193,6 +205,8 @@ public:
     /// Adds d(y . dy) to every gradient of the row.
     void backward(row_point<S>& r, S const* dy) {
         root_.forward(r);
+        if constexpr (Formula::size == expr::length::keys)   // what is kept for the way back is kept now
+            expr::each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) { root_.template at<V>(r, i); });
         backward_after_forward(r, dy);
     }
     /// The same, right after `forward` on that row.

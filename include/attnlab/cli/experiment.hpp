@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <attnlab/cli/any_model.hpp>
-#include <attnlab/compiled.hpp>
+#include <attnlab/cli/compiled.hpp>
 #include <attnlab/kernels/checked_policy.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 
