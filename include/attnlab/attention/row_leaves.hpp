@@ -189,8 +189,11 @@ struct evaluator<Lanes, Policy, looked_up<Table, Bucket>> {
 
     void forward(row_point<S> const& r) {
         index_t const nearest = r.position - (r.first_key + r.keys - 1), farthest = r.position - r.first_key;
+        if (S* const to = r.gradients ? r.gradients[position] : nullptr; to != to_) {
+            pass_on();
+            to_ = to;
+        }
         if (of_ != r.values[position] || nearest < nearest_ || farthest > farthest_) lay_out(r, nearest, farthest);
-        to_ = r.gradients ? r.gradients[position] : nullptr;
         offset_ = farthest_ - farthest;
     }
     template <class V, bool = false>
@@ -221,7 +224,7 @@ private:
     void pass_on() {
         if (to_)
             for (std::size_t i = 0; i < bucket_.size(); ++i) to_[bucket_[i]] += d_by_distance_[i];
-        to_ = nullptr;
+        std::fill(d_by_distance_.begin(), d_by_distance_.end(), S(0));
     }
 
     S const* of_ = nullptr;

@@ -117,7 +117,7 @@ inline lanes log(lanes x) {
     y = fma(k, 0.693359375f, fma(square, -0.5f, y) + m);
     reg const infinity = lanes(std::numeric_limits<float>::infinity()).data;
     reg const special = x.data == 0.0f ? -infinity : x.data == infinity ? infinity : reg{} + std::numeric_limits<float>::quiet_NaN();
-    return reg((x.data > 0.0f) & (x.data < infinity) ? y.data : special);
+    return reg(((x.data > 0.0f) & (x.data < infinity)) ? y.data : special);
 }
 
 /// tanh x to a few units in the last place: a quotient of polynomials on |x| < 7.9, where it reaches 1 in floats (Eigen's coefficients).
