@@ -91,6 +91,19 @@ BOOST_AUTO_TEST_CASE(heads_layers_and_the_whole_model) {
     BOOST_TEST(!has(r, "bos_mass_trigger"));  // nobody said which queries are triggers
 }
 
+// Under grouped queries a head of values counts for every query head that reads it.
+BOOST_AUTO_TEST_CASE(two_query_heads_on_one_head_of_values) {
+    small_model model;
+    model.v = lab::tensor<double, 4>({1, 1, 3, 2}, 1);
+    model.v(0, 0, 0, 0) = model.v(0, 0, 0, 1) = .1;
+    lab::measure<double> m;
+    model.forward(m);
+    auto const r = rows(m);
+    BOOST_TEST(value(r, "value_ratio", 0, 0) == .1, tt::tolerance(1e-12));
+    BOOST_TEST(value(r, "value_ratio", 0, 1) == .1, tt::tolerance(1e-12));
+    BOOST_TEST(value(r, "sinks_and_drains") == 1);   // of both, head 0 alone is a sink
+}
+
 BOOST_AUTO_TEST_CASE(active_and_dormant_queries) {
     small_model const model;
     lab::measure<double> m;

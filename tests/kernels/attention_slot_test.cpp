@@ -1,4 +1,5 @@
 #include <attnlab/attention/attention_bias.hpp>
+#include <attnlab/attention/sink.hpp>
 #include <attnlab/attention/softmax.hpp>
 
 #include "kernels/attention_checks.hpp"

@@ -1,3 +1,4 @@
+#include <attnlab/attention/relu_attention.hpp>
 #include <attnlab/attention/sigmoid_attention.hpp>
 
 #include "kernels/attention_checks.hpp"

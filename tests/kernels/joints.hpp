@@ -7,41 +7,6 @@
 
 namespace attnlab::testing {
 
-/// Softmax with a 1 in the denominator: degrees 0 and 1 meet.
-struct softmax1 {
-    static constexpr auto summand(auto s) { return exp(s); }
-    static constexpr auto weight(auto s, auto z) { return exp(s) / (1 + z); }
-};
-
-/// 2504.20966: the summand is not the numerator, both have kinks.
-struct softpick {
-    static constexpr double eps = 1e-8;
-    static constexpr auto summand(auto s) { return abs(exp(s) - 1); }
-    static constexpr auto weight(auto s, auto z) { return relu(exp(s) - 1) / (z + eps); }
-};
-
-/// relu(s) / T: no row sum, no exp.
-struct relu_attention {
-    static constexpr auto weight(auto s, auto row) { return relu(s) / row.length; }
-};
-
-/// A learned logit beside the keys, without a value, written as a gate on the softmax.
-struct sink {
-    struct parameters {
-        head_scalar<"sink"> logit{normal(0.02)};
-    };
-    static constexpr auto slot_share(auto const& row, auto const& p) { return sigmoid(p.logit - row.log_normalizer); }
-    static constexpr auto output(auto const& row, auto const& p) { return sigmoid(row.log_normalizer - p.logit) * row.output; }
-};
-
-/// y = sigmoid(x . w) o
-struct head_gate {
-    struct parameters {
-        head_map<"gate_w"> weight{from_model};
-    };
-    static constexpr auto output(auto const& row, auto const& p) { return sigmoid(dot(row.input, p.weight)) * row.output; }
-};
-
 /// Every function and operator on rows and on numbers, in a formula without meaning.
 struct all_functions {
     struct parameters {

@@ -53,9 +53,10 @@ public:
     void operator()(site::resid_post, index_t layer, view<T const, 3> x) { at(layer).leaving.add(x); }
 
     void operator()(site::v, index_t layer, view<T const, 4> x) {
-        auto& heads = at(layer, x.shape(1)).heads;
+        auto& seen = at(layer, x.shape(1));
+        seen.value_heads = static_cast<std::size_t>(x.shape(1));
         for (index_t b = 0; b < x.shape(0); ++b)
-            for (index_t h = 0; h < x.shape(1); ++h) heads[static_cast<std::size_t>(h)].values.add(x[b][h]);
+            for (index_t h = 0; h < x.shape(1); ++h) seen.heads[static_cast<std::size_t>(h)].values.add(x[b][h]);
     }
 
     void operator()(site::pattern, index_t layer, view<T const, 4> x) {
@@ -120,6 +121,15 @@ private:
         explicit layer_scores(double factor) : entering(factor), leaving(factor) {}
         stream_scores entering, leaving;
         std::vector<head_scores> heads;
+        std::size_t value_heads = 0;   // fewer than heads under grouped queries: the first ones then hold the groups' values
+
+        /// Each query head with the values that it reads.
+        std::vector<head_scores> query_heads() const {
+            auto all = heads;
+            if (value_heads > 0)
+                for (std::size_t h = 0; h < all.size(); ++h) all[h].values = heads[h * value_heads / all.size()].values;
+            return all;
+        }
     };
 
     layer_scores& at(index_t layer, index_t heads = 0) {
@@ -151,8 +161,9 @@ private:
         running_mean model;
         for (std::size_t l = 0; l < layers_.size(); ++l) {
             running_mean layer;
-            for (std::size_t h = 0; h < layers_[l].heads.size(); ++h) {
-                double const value = score(layers_[l].heads[h]);
+            auto const heads = layers_[l].query_heads();
+            for (std::size_t h = 0; h < heads.size(); ++h) {
+                double const value = score(heads[h]);
                 if (std::isnan(value)) continue;
                 row(name, value, static_cast<index_t>(l), static_cast<index_t>(h));
                 layer.add(value);
@@ -172,7 +183,7 @@ private:
         std::int64_t not_finite = not_finite_;
         for (std::size_t l = 0; l < layers_.size(); ++l) {
             index_t both_here = 0, judged_here = 0;
-            for (auto const& head : layers_[l].heads) {
+            for (auto const& head : layers_[l].query_heads()) {
                 if (head.bos.count() == 0) continue;
                 sinks.add(head.is_sink());
                 bos.add(head.bos.mean());
