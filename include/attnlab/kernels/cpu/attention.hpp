@@ -5,7 +5,8 @@
 
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/core/device.hpp>
-#include <attnlab/kernels/cpu/attention_head.hpp>
+#include <attnlab/kernels/cpu/attention_backward.hpp>
+#include <attnlab/kernels/cpu/attention_forward.hpp>
 #include <attnlab/kernels/cpu/output.hpp>
 
 /// \file
@@ -24,7 +25,7 @@ void attention_forward(cpu, attention_problem<float> const& given, attention_sav
     if constexpr (Policy::has_projections) detail::forward_projections<Policy>(p, saved);
     index_t const pairs = p.B * p.kv_heads();
 #pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T * p.D > (1 << 20))
-    for (index_t i = 0; i < pairs; ++i) detail::forward_heads<Policy>(p, saved, y, i / p.kv_heads(), i % p.kv_heads());
+    for (index_t i = 0; i < pairs; ++i) detail::forward_heads<Policy>(p, saved, y, i / p.kv_heads(), i % p.kv_heads()).run();
 }
 
 /// Gradients from dy; y is what forward returned.
@@ -46,9 +47,12 @@ void attention_backward(cpu, attention_problem<float> const& given, attention_sa
     detail::gradient_copies<Policy> copies(p.sizes(), Policy::has_score ? p.B : 0);
     index_t const pairs = p.B * p.kv_heads();
 #pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T * p.D > (1 << 19))
-    for (index_t i = 0; i < pairs; ++i)
-        detail::backward_heads<Policy>(p, saved, weighted, d_weighted, d_log_normalizer, gradients,
-                                       Policy::has_score ? copies.copy(i / p.kv_heads()) : std::vector<float*>{}, d_tokens, i / p.kv_heads(), i % p.kv_heads());
+    for (index_t i = 0; i < pairs; ++i) {
+        index_t const b = i / p.kv_heads();
+        detail::weighted_gradients const back{weighted, d_weighted, d_log_normalizer,
+                                              Policy::has_score ? copies.copy(b) : std::vector<float*>{}, d_tokens};
+        detail::backward_heads<Policy>(p, saved, back, gradients, b, i % p.kv_heads()).run();
+    }
     copies.add_to(gradients.parameters);
     if constexpr (Policy::has_tokens) detail::backward_tokens<Policy>(p, d_tokens, gradients);
     detail::backward_prologue<Policy>(given, gradients);

@@ -9,15 +9,17 @@ namespace attnlab::detail {
 
 /// An output joint's view of row (b, h, t). `projections` has room for a pointer each parameter.
 template <class Policy>
-row_point<float> output_row(attention_problem<float> const& p, attention_saved<float> const& saved, index_t b, index_t h, index_t t,
-                            float const* weighted, float const* const* parameters, std::array<float const*, Policy::parameter_count + 1>& projections) {
+row_point<float> output_row(attention_problem<float> const& p, attention_saved<float> const& saved, index_t b, index_t h,
+                            index_t t, float const* weighted, float const* const* parameters,
+                            std::array<float const*, Policy::parameter_count + 1>& projections) {
     auto r = p.template row<Policy>(b, h, t, parameters);
     r.source = weighted;
     r.query = p.q.row(b, h, t);
     if constexpr (Policy::reads_log_normalizer)
         r.log_normalizer = weigher<Policy>::log_normalizer(saved.reference(b, h, t), saved.sum(b, h, t));
     if constexpr (Policy::has_projections)
-        each_matrix<Policy>([&](auto const&, std::size_t i) { projections[i] = saved.projections[i].data() + ((b * p.T + t) * p.H + h) * p.D; });
+        each_matrix<Policy>(
+            [&](auto const&, std::size_t i) { projections[i] = saved.projections[i].data() + ((b * p.T + t) * p.H + h) * p.D; });
     r.projections = projections.data();
     return r;
 }
@@ -29,7 +31,9 @@ void backward_output(attention_problem<float> const& p, attention_saved<float> c
     gradient_copies<Policy> copies(p.sizes(), parts_of(p));
     std::vector<tensor<float, 3>> d_projections(Policy::parameter_count);
     if constexpr (Policy::has_projections)
-        each_matrix<Policy>([&](auto const&, std::size_t i) { d_projections[i] = tensor<float, 3>({p.B, p.T, p.H * p.D}, 0.0f); });
+        each_matrix<Policy>([&](auto const&, std::size_t i) {
+            d_projections[i] = tensor<float, 3>({p.B, p.T, p.H * p.D}, 0.0f);
+        });
     each_part_of(p, [&](index_t first, index_t last, index_t i) {
         auto output = program_of<simd_lanes, Policy>(Policy::output);
         auto const own = copies.copy(i);
@@ -49,7 +53,8 @@ void backward_output(attention_problem<float> const& p, attention_saved<float> c
                 r.d_input = gradients.input ? gradients.input + bt * p.width : nullptr;
                 r.gradients = grads.data();
                 if constexpr (Policy::has_projections)
-                    each_matrix<Policy>([&](auto const&, std::size_t k) { d_projected[k] = d_projections[k].data() + (bt * p.H + h) * p.D; });
+                    each_matrix<Policy>(
+                        [&](auto const&, std::size_t k) { d_projected[k] = d_projections[k].data() + (bt * p.H + h) * p.D; });
                 r.d_projections = d_projected.data();
                 output.backward(r, dy.row(b, h, t));
                 d_log_normalizer(b, h, t) = r.d_log_normalizer;

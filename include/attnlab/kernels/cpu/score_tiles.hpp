@@ -10,7 +10,8 @@
 #include <attnlab/kernels/cpu/weigh.hpp>
 
 /// \file
-/// The tiles of one head's scores: which there are under the mask, what the score joint makes of them, and the weigher of each row.
+/// The tiles of one head's scores: which there are under the mask, what the score joint makes of them, and the weigher of each
+/// row.
 
 namespace attnlab::detail {
 
@@ -20,12 +21,13 @@ inline constexpr index_t tile_rows = 64, tile_columns = 64;
 struct tile_keys {
     index_t first, count;
     std::array<columns_seen, tile_rows> seen;
+    columns_seen seen_by(index_t row) const { return seen[static_cast<std::size_t>(row)]; }
     /// Columns, rounded up to whole registers.
     index_t padded() const { return rounded_up(count); }
 };
 
-/// Calls `body(tile)` for each tile of keys that any of the rows [i0, i0 + rows) sees, in order. Work goes with the tiles that the
-/// mask's ranges touch, not with T.
+/// Calls `body(tile)` for each tile of keys that any of the rows [i0, i0 + rows) sees, in order. Work goes with the tiles that
+/// the mask's ranges touch, not with T.
 template <class Policy, class Body>
 void each_tile(attention_problem<float> const& p, index_t b, index_t i0, index_t rows, Body body) {
     using visible = visible_keys<typename Policy::mask>;
@@ -54,20 +56,22 @@ template <class Policy>
 class weighers {
 public:
     explicit weighers(attention_problem<float> const& p)
-        : p_(p), per_row_(Policy::weight_reads_lengths &&
-                          (p.rule == length_rule::visible || expr::mentions<expr::visible_tag, decltype(Policy::weight)>)),
+        : p_(p),
+          per_row_(Policy::weight_reads_lengths &&
+                   (p.rule == length_rule::visible || expr::mentions<expr::visible_tag, decltype(Policy::weight)>)),
           one_(scale(), p.lengths(p.T)) {}
 
     /// Before rows i0, i0 + 1, ... of sequence b.
     void start(index_t b, index_t i0, index_t rows) {
         if (!per_row_) return;
         each_.clear();
-        for (index_t r = 0; r < rows; ++r) each_.emplace_back(scale(), p_.lengths(p_.template visible<Policy>(b, i0 + r).count()));
+        for (index_t r = 0; r < rows; ++r)
+            each_.emplace_back(scale(), p_.lengths(p_.template visible<Policy>(b, i0 + r).count()));
     }
     weigher<Policy> const& of_row(index_t r) const { return per_row_ ? each_[static_cast<std::size_t>(r)] : one_; }
 
 private:
-    float scale() const { return Policy::has_score ? 1.0f : p_.scale; }   // a score joint scales by itself
+    float scale() const { return Policy::has_score ? 1.0f : p_.scale; }  // a score joint scales by itself
     attention_problem<float> const& p_;
     bool per_row_;
     weigher<Policy> one_;
@@ -79,8 +83,8 @@ template <class Policy>
 class score_joint_rows {
 public:
     /// \param gradients  by parameter, for all heads; empty on the way forward
-    score_joint_rows(attention_problem<float> const& p, attention_saved<float> const& saved, index_t b, index_t h, std::vector<float*> const& gradients = {},
-                     float* d_tokens = nullptr)
+    score_joint_rows(attention_problem<float> const& p, attention_saved<float> const& saved, index_t b, index_t h,
+                     std::vector<float*> const& gradients = {}, float* d_tokens = nullptr)
         : p_(p), b_(b), values_(of_head<Policy>(p.parameters, p.sizes(), h)), program_(Policy::score) {
         row_ = p.template row<Policy>(b, h, 0, values_.data());
         if (!gradients.empty()) {
@@ -107,8 +111,8 @@ public:
         }
         program_.forward(row_, to + first_);
     }
-    /// Right after `forward` on that row: gradients by the scores become, in `d_raw`, gradients by the raw products; parameters and
-    /// tokens get theirs.
+    /// Right after `forward` on that row: gradients by the scores become, in `d_raw`, gradients by the raw products; parameters
+    /// and tokens get theirs.
     void backward(float const* d_scores, float* d_raw, columns_seen seen) {
         std::fill(d_raw, d_raw + tile_columns, 0.0f);
         if (!seen) return;

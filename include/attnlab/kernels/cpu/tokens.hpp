@@ -11,9 +11,9 @@
 #include <attnlab/kernels/cpu/linear.hpp>
 
 /// \file
-/// What a policy does token by token, before and after the tiles: prologues, numbers of a token, output joints, and their gradients.
-/// Tokens are cut into parts by their number alone, each part with parameter gradients of its own, added in order: no atomics, and
-/// the same bits on any number of threads.
+/// What a policy does token by token, before and after the tiles: prologues, numbers of a token, output joints, and their
+/// gradients. Tokens are cut into parts by their number alone, each part with parameter gradients of its own, added in order: no
+/// atomics, and the same bits on any number of threads.
 
 namespace attnlab::detail {
 
@@ -22,7 +22,8 @@ template <class Policy, class S>
 std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, head_sizes n, index_t h) {
     std::array<S*, Policy::parameter_count + 1> out{};
     std::size_t i = 0;
-    std::apply([&](auto const&... e) { ((out[i] = all[i] ? all[i] + offset_of(e, n, h) : nullptr, ++i), ...); }, Policy::parameters);
+    std::apply([&](auto const&... e) { ((out[i] = all[i] ? all[i] + offset_of(e, n, h) : nullptr, ++i), ...); },
+               Policy::parameters);
     return out;
 }
 
@@ -30,7 +31,9 @@ std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, 
 template <class Policy>
 std::vector<index_t> gradient_sizes(head_sizes n) {
     std::vector<index_t> out;
-    std::apply([&]<class... P>(P const&... e) { (out.push_back(requires { typename P::matrix_tag; } ? 0 : total_of(e, n)), ...); }, Policy::parameters);
+    std::apply(
+        [&]<class... P>(P const&... e) { (out.push_back(requires { typename P::matrix_tag; } ? 0 : total_of(e, n)), ...); },
+        Policy::parameters);
     return out;
 }
 
@@ -79,7 +82,8 @@ void each_part_of(attention_problem<S> const& p, Part part) {
 
 /// Rows of `from` through a prologue's formula.
 template <class Policy, class Formula>
-void run_prologue(attention_problem<float> const& p, Formula const& formula, heads<float const> from, index_t count, heads<float> to) {
+void run_prologue(attention_problem<float> const& p, Formula const& formula, heads<float const> from, index_t count,
+                  heads<float> to) {
     each_part_of(p, [&](index_t first, index_t last, index_t) {
         auto program = program_of<simd_lanes, Policy>(formula);
         for (index_t bt = first; bt < last; ++bt)
@@ -94,8 +98,8 @@ void run_prologue(attention_problem<float> const& p, Formula const& formula, hea
 }
 /// Gradients by what the prologue made (in `d`) become gradients by what it was given.
 template <class Policy, class Formula>
-void pull_prologue(attention_problem<float> const& p, Formula const& formula, heads<float const> from, index_t count, heads<float> d,
-                   attention_gradients<float> const& gradients) {
+void pull_prologue(attention_problem<float> const& p, Formula const& formula, heads<float const> from, index_t count,
+                   heads<float> d, attention_gradients<float> const& gradients) {
     gradient_copies<Policy> copies(p.sizes(), parts_of(p));
     each_part_of(p, [&](index_t first, index_t last, index_t i) {
         auto program = program_of<simd_lanes, Policy>(formula);
@@ -208,15 +212,18 @@ void forward_projections(attention_problem<float> const& p, attention_saved<floa
     index_t const n = p.B * p.T, out = p.H * p.D;
     each_matrix<Policy>([&](auto const&, std::size_t i) {
         saved.projections[i].resize({p.B, p.T, out});
-        linear_forward(cpu{}, {p.input, {n, p.width}}, {p.parameters[i], {out, p.width}}, nullptr, view<float, 2>(saved.projections[i].data(), {n, out}));
+        linear_forward(cpu{}, {p.input, {n, p.width}}, {p.parameters[i], {out, p.width}}, nullptr,
+                       view<float, 2>(saved.projections[i].data(), {n, out}));
     });
 }
 template <class Policy>
-void backward_projections(attention_problem<float> const& p, std::vector<tensor<float, 3>>& d, attention_gradients<float> const& gradients) {
+void backward_projections(attention_problem<float> const& p, std::vector<tensor<float, 3>>& d,
+                          attention_gradients<float> const& gradients) {
     index_t const n = p.B * p.T, out = p.H * p.D, in = p.width;
     each_matrix<Policy>([&](auto const&, std::size_t i) {
         gemm(cpu{}, true, false, out, in, n, 1, d[i].data(), out, p.input, in, 1, gradients.parameters[i], in);
-        if (gradients.input) gemm(cpu{}, false, false, n, in, out, 1, d[i].data(), out, p.parameters[i], in, 1, gradients.input, in);
+        if (gradients.input)
+            gemm(cpu{}, false, false, n, in, out, 1, d[i].data(), out, p.parameters[i], in, 1, gradients.input, in);
     });
 }
 

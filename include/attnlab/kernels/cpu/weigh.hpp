@@ -27,8 +27,8 @@ float power(float x) {
     else
         return x * power<N - 1>(x);
 }
-/// Walks a row of `padded` columns a register at a time: `seen(c, all)` for registers that are seen whole, `seen(c, mask)` for those
-/// seen in part, `unseen(c)` for the others.
+/// Walks a row of `padded` columns a register at a time: `seen(c, all)` for registers that are seen whole, `seen(c, mask)` for
+/// those seen in part, `unseen(c)` for the others.
 template <class Seen, class Unseen>
 [[gnu::always_inline]] inline void each_register(columns_seen bits, index_t padded, Seen seen, Unseen unseen) {
     constexpr unsigned whole = register_width == 32 ? ~0u : (1u << register_width) - 1;
@@ -60,17 +60,20 @@ class weigher {
 
 public:
     /// Scores are exponentiated relative to a row's running maximum m; a threshold is solved for relative to it.
-    static constexpr bool has_reference = expr::has_degree<weight_formula> || expr::has_degree<summand_formula> || Policy::has_threshold;
+    static constexpr bool has_reference =
+        expr::has_degree<weight_formula> || expr::has_degree<summand_formula> || Policy::has_threshold;
     /// m starts at 0 where e^-m occurs in the formula.
     static constexpr bool mixes = expr::mixes_degrees<weight_formula> || expr::mixes_degrees<summand_formula>;
     static constexpr float first_reference = has_reference && !mixes ? -std::numeric_limits<float>::infinity() : 0.0f;
 
     /// \param scale  of the scores that it will be given: 1 after a score joint
     weigher(float scale, expr::row_lengths n)
-        : scale_(scale), of_score_(expr::settle<lanes>(Policy::factors.of_score, n)), weight_(expr::settle<lanes>(Policy::weight, n)) {}
+        : scale_(scale),
+          of_score_(expr::settle<lanes>(Policy::factors.of_score, n)),
+          weight_(expr::settle<lanes>(Policy::weight, n)) {}
 
-    /// One pass: scores become f(s); z gathers the summands and m follows the maximum. Returns the factor by which what was summed
-    /// before must be multiplied.
+    /// One pass: scores become f(s); z gathers the summands and m follows the maximum. Returns the factor by which what was
+    /// summed before must be multiplied.
     float forward(float* scores, columns_seen bits, index_t padded, float& m, float& z) const {
         float const rescale = raise_reference(scores, bits, padded, m, z);
         auto at = point(m, 0);
@@ -107,10 +110,10 @@ public:
             z += hsum(sum);
         }
     }
-    /// Two passes, the second: scores become w, `by_sum` dw/dz (z or the threshold). Returns the row's sums of both.
-    std::pair<float, float> weigh(float* scores, float* by_sum, columns_seen bits, index_t padded, float m, float z) const {
+    /// Two passes, the second: scores become w, `by_sum` dw/dz (z or the threshold). Returns the row's sum of the latter.
+    float weigh(float* scores, float* by_sum, columns_seen bits, index_t padded, float m, float z) const {
         auto at = point(m, z);
-        lanes total(0.0f), total_by_sum(0.0f);
+        lanes total_by_sum(0.0f);
         detail::each_register(
             bits, padded,
             [&](index_t c, auto in) {
@@ -119,14 +122,13 @@ public:
                 lanes const value = detail::seen_or(in, w.value, 0.0f), slope = detail::seen_or(in, w.derivative, 0.0f);
                 store_aligned(scores + c, value);
                 store_aligned(by_sum + c, slope);
-                total += value;
                 total_by_sum += slope;
             },
             [&](index_t c) {
                 store_aligned(scores + c, lanes(0.0f));
                 store_aligned(by_sum + c, lanes(0.0f));
             });
-        return {hsum(total), hsum(total_by_sum)};
+        return hsum(total_by_sum);
     }
     /// The sum of a row's weights at threshold m + t, and its derivative by t; the scores stay.
     std::pair<float, float> sum_of_weights(float const* scores, columns_seen bits, index_t padded, float m, float t) const {
@@ -145,9 +147,7 @@ public:
     }
 
     /// g(Z), by which the row's weighted values are multiplied at the end.
-    static float row_factor(float m, float z) {
-        return expr::evaluate<void>(Policy::factors.of_sum, row_values(m, z)).value;
-    }
+    static float row_factor(float m, float z) { return expr::evaluate<void>(Policy::factors.of_sum, row_values(m, z)).value; }
     /// log Z
     static float log_normalizer(float m, float z) { return std::log(z) + (expr::degree_of<summand_formula> == 1 ? m : 0.0f); }
     /// R, what the row's sum passes on to each of its summands, of a weight f(s) g(Z): g'(Z)/g(Z) (do . o) + dL / Z.
@@ -184,7 +184,7 @@ public:
                 } else {
                     auto const f = expr::evaluate<expr::score_tag>(weight_, at);
                     w = f.value;
-                    if constexpr (Policy::has_threshold)   // the threshold moves with each score as the weights do
+                    if constexpr (Policy::has_threshold)  // the threshold moves with each score as the weights do
                         ds = f.derivative * (d_w + lanes(r));
                     else
                         ds = fma(expr::evaluate<expr::score_tag>(Policy::summand, at).derivative, lanes(r), d_w * f.derivative);
@@ -200,12 +200,14 @@ public:
 
 private:
     /// m becomes the largest score so far. Returns by what factor earlier products shrink.
-    float raise_reference([[maybe_unused]] float const* scores, [[maybe_unused]] columns_seen bits, [[maybe_unused]] index_t padded, float& m,
-                          [[maybe_unused]] float& z) const {
+    float raise_reference([[maybe_unused]] float const* scores, [[maybe_unused]] columns_seen bits,
+                          [[maybe_unused]] index_t padded, float& m, [[maybe_unused]] float& z) const {
         if constexpr (has_reference) {
             lanes top(m);
             detail::each_register(
-                bits, padded, [&](index_t c, auto in) { top = max(detail::seen_or(in, load_aligned(scores + c) * scale_, top), top); }, [](index_t) {});
+                bits, padded,
+                [&](index_t c, auto in) { top = max(detail::seen_or(in, load_aligned(scores + c) * scale_, top), top); },
+                [](index_t) {});
             if (float const higher = hmax(top); higher > m) {
                 float const drop = std::exp(m - higher);
                 z *= drop;

@@ -1,0 +1,168 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include <attnlab/attention/problem.hpp>
+#include <attnlab/kernels/cpu/output.hpp>
+#include <attnlab/kernels/cpu/score_tiles.hpp>
+#include <attnlab/kernels/cpu/scratch.hpp>
+#include <attnlab/kernels/cpu/threshold.hpp>
+
+/// \file
+/// Forward, the tiles of one head of k and v for all query heads that read it. The scheme is FlashAttention's (2205.14135).
+
+namespace attnlab::detail {
+
+template <class Policy>
+class forward_heads {
+public:
+    /// Packs head `kv` of k and v of sequence b.
+    forward_heads(attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, index_t b, index_t kv)
+        : p_(p), saved_(saved), y_(y), b_(b), kv_(kv), weigh_(p), output_(Policy::output) {
+        index_t const T = p.T, D = p.D;
+        index_t const kept_tiles = Policy::one_pass ? 1 : (T + tile_columns - 1) / tile_columns;
+        scratch room(D * ldt_ + T * ldd_ + tile_rows * ((kept_tiles + 1) * tile_columns + 2 * ldd_) + 64);
+        kt_ = room.take(D, T);
+        v_ = room.take(T, D);
+        scores_ = room.take(kept_tiles * tile_rows, tile_columns);
+        by_sum_ = room.take(tile_rows, tile_columns);
+        o_ = room.take(tile_rows, D);
+        o_by_sum_ = room.take(tile_rows, D);
+        pack_transposed(T, D, p.k.row(b, kv, 0), p.k.position, kt_);
+        pack_rows(T, D, p.v.row(b, kv, 0), p.v.position, v_);
+        finite_ = all_finite(v_, T * ldd_);
+    }
+
+    void run() {
+        index_t const group = p_.H / p_.kv_heads();
+        for (index_t h = kv_ * group; h < (kv_ + 1) * group; ++h) {
+            score_joint_rows<Policy> joint(p_, saved_, b_, h);
+            for (index_t i0 = 0; i0 < p_.T; i0 += tile_rows) {
+                index_t const rows = std::min(tile_rows, p_.T - i0);
+                m_ = &saved_.reference(b_, h, i0);
+                z_ = &saved_.sum(b_, h, i0);
+                std::fill(m_, m_ + rows, weigher<Policy>::first_reference);
+                std::fill(z_, z_ + rows, 0.0f);
+                std::fill(o_, o_ + rows * ldd_, 0.0f);
+                weigh_.start(b_, i0, rows);
+                if constexpr (Policy::one_pass)
+                    one_pass(joint, h, i0, rows);
+                else
+                    two_passes(joint, h, i0, rows);
+                finish(h, i0, rows);
+            }
+        }
+    }
+
+private:
+    /// Scores of a tile, after the score joint.
+    void score(score_joint_rows<Policy>& joint, tile_keys const& tile, index_t h, index_t i0, index_t rows, float* to) {
+        multiply(rows, tile.padded(), p_.D, p_.q.row(b_, h, i0), p_.q.position, 1, kt_ + tile.first, ldt_, to, tile_columns,
+                 false);
+        if constexpr (Policy::has_score)
+            for (index_t r = 0; r < rows; ++r)
+                joint.forward(to + r * tile_columns, to + r * tile_columns, tile, tile.seen_by(r), i0 + r);
+    }
+
+    void one_pass(score_joint_rows<Policy>& joint, index_t h, index_t i0, index_t rows) {
+        each_tile<Policy>(p_, b_, i0, rows, [&](tile_keys const& tile) {
+            score(joint, tile, h, i0, rows, scores_);
+            for (index_t r = 0; r < rows; ++r) {
+                float const rescale =
+                    weigh_.of_row(r).forward(scores_ + r * tile_columns, tile.seen_by(r), tile.padded(), m_[r], z_[r]);
+                if (rescale != 1) scale_row(o_ + r * ldd_, rescale);
+            }
+            add_values(scores_, tile, rows, o_);
+        });
+        for (index_t r = 0; r < rows; ++r) {
+            // A row that sees no key has no Z to divide by.
+            bool const none = p_.template visible<Policy>(b_, i0 + r).none();
+            scale_row(o_ + r * ldd_, none ? 0 : weigher<Policy>::row_factor(m_[r], z_[r]));
+        }
+    }
+
+    /// All scores of the rows are kept until their Z, or threshold, is known.
+    void two_passes(score_joint_rows<Policy>& joint, index_t h, index_t i0, index_t rows) {
+        std::vector<tile_keys> tiles;
+        each_tile<Policy>(p_, b_, i0, rows, [&](tile_keys const& tile) {
+            float* const to = scores_ + static_cast<index_t>(tiles.size()) * tile_rows * tile_columns;
+            tiles.push_back(tile);
+            score(joint, tile, h, i0, rows, to);
+            for (index_t r = 0; r < rows; ++r)
+                weigh_.of_row(r).gather(to + r * tile_columns, tile.seen_by(r), tile.padded(), m_[r], z_[r]);
+        });
+        if constexpr (Policy::has_threshold)
+            for (index_t r = 0; r < rows; ++r) z_[r] = solve_threshold(weigh_.of_row(r), scores_, tiles, r, m_[r]);
+
+        std::fill(o_by_sum_, o_by_sum_ + rows * ldd_, 0.0f);
+        std::array<float, tile_rows> slope{};  // sum_j dw_ij/dt_i
+        float* w = scores_;
+        for (tile_keys const& tile : tiles) {
+            for (index_t r = 0; r < rows; ++r)
+                slope[static_cast<std::size_t>(r)] += weigh_.of_row(r).weigh(w + r * tile_columns, by_sum_ + r * tile_columns,
+                                                                             tile.seen_by(r), tile.padded(), m_[r], z_[r]);
+            add_values(w, tile, rows, o_);
+            add_values(by_sum_, tile, rows, o_by_sum_);
+            w += tile_rows * tile_columns;
+        }
+        for (index_t r = 0; r < rows; ++r) {
+            // dt/ds_j = (dw_j/ds_j) / sum_k -dw_k/dt: the threshold's share of every gradient.
+            if constexpr (Policy::has_threshold) {
+                float const s = slope[static_cast<std::size_t>(r)];
+                scale_row(o_by_sum_ + r * ldd_, s == 0 ? 0 : -1 / s);
+            }
+            std::copy_n(o_by_sum_ + r * ldd_, p_.D, &saved_.by_sum(b_, i0 + r, h * p_.D));
+        }
+    }
+
+    /// The output joint on the weighted values.
+    void finish(index_t h, index_t i0, index_t rows) {
+        auto const parameters = of_head<Policy>(p_.parameters, p_.sizes(), h);
+        std::array<float const*, Policy::parameter_count + 1> projections{};
+        for (index_t r = 0; r < rows; ++r) {
+            index_t const t = i0 + r;
+            float const* const o = o_ + r * ldd_;
+            if constexpr (Policy::has_output) {
+                std::copy_n(o, p_.D, &saved_.core(b_, t, h * p_.D));
+                output_.forward(output_row<Policy>(p_, saved_, b_, h, t, o, parameters.data(), projections), y_.row(b_, h, t));
+            } else {
+                std::copy_n(o, p_.D, y_.row(b_, h, t));
+            }
+        }
+    }
+
+    /// o += w v for a tile. Where v holds a NaN or an infinity, over the keys that each row sees: 0 times those would be a NaN.
+    void add_values(float const* w, tile_keys const& tile, index_t rows, float* o) const {
+        float const* const values = v_ + tile.first * ldd_;
+        if (finite_) return multiply(rows, ldd_, tile.count, w, tile_columns, 1, values, ldd_, o, ldd_, true);
+        for (index_t r = 0; r < rows; ++r)
+            for (index_t c = 0; c < tile.count; ++c)
+                if (tile.seen_by(r) >> c & 1)
+                    multiply(1, ldd_, 1, w + r * tile_columns + c, tile_columns, 1, values + c * ldd_, ldd_, o + r * ldd_, ldd_,
+                             true);
+    }
+    void scale_row(float* row, float by) const {
+        for (index_t c = 0; c < ldd_; c += register_width) store_aligned(row + c, load_aligned(row + c) * lanes(by));
+    }
+    /// Whether `n` numbers, whole registers of them, hold no NaN and no infinity: x * 0 is 0 for all others.
+    static bool all_finite(float const* x, index_t n) {
+        lanes sum(0.0f);
+        for (index_t i = 0; i < n; i += register_width) sum = fma(load_aligned(x + i), lanes(0.0f), sum);
+        return hsum(sum) == 0;
+    }
+
+    attention_problem<float> const& p_;
+    attention_saved<float>& saved_;
+    heads<float> y_;
+    index_t b_, kv_, ldt_ = rounded_up(p_.T), ldd_ = rounded_up(p_.D);
+    weighers<Policy> weigh_;
+    row_program<simd_lanes, Policy, std::remove_const_t<decltype(Policy::output)>> output_;
+    bool finite_;
+    float *kt_, *v_;           // (D, T) K transposed, (T, D)
+    float *scores_, *by_sum_;  // (rows, columns): scores, then f(s) or w; dw/dZ
+    float *o_, *o_by_sum_;     // (rows, D)
+    float *m_, *z_;            // of the rows at hand
+};
+
+}  // namespace attnlab::detail
