@@ -1,5 +1,4 @@
 #include <attnlab/attention/softmax1.hpp>
-#include <attnlab/attention/softpick.hpp>
 
 #include "kernels/attention_checks.hpp"
 
@@ -7,7 +6,7 @@ BOOST_AUTO_TEST_SUITE(attention_mixed_degrees)
 
 using namespace attnlab;
 using namespace attnlab::testing;
-using policies = std::tuple<under_any_mask<softmax1>, under_any_mask<softpick<>>>;
+using policies = std::tuple<under_any_mask<softmax1>, under_any_mask<literal_softpick>>;
 #include "kernels/attention_cases.inc"
 
 BOOST_AUTO_TEST_CASE(a_row_without_keys) {
