@@ -183,9 +183,9 @@ template <expression A, class B> ill_formed min(A const&, B const&) = delete;   
 /// Whether any part of a formula of type E has the property `Has<part>::value`. Parts are the members `a` and `b`.
 template <template <class> class Has, class E>
 consteval bool any_part() {
-    bool found = Has<E>::value;
-    if constexpr (requires(E e) { e.a; }) found = found || any_part<Has, std::remove_cvref_t<decltype(E::a)>>();
-    if constexpr (requires(E e) { e.b; }) found = found || any_part<Has, std::remove_cvref_t<decltype(E::b)>>();
+    bool found = Has<std::remove_cvref_t<E>>::value;
+    if constexpr (requires(E e) { e.a; }) found = found || any_part<Has, decltype(E::a)>();
+    if constexpr (requires(E e) { e.b; }) found = found || any_part<Has, decltype(E::b)>();
     return found;
 }
 
@@ -218,6 +218,6 @@ struct has_tag {
 };
 /// Whether a formula mentions a symbol.
 template <class Tag, class E>
-inline constexpr bool mentions = any_part<has_tag<Tag>::template of, std::remove_cvref_t<E>>();
+inline constexpr bool mentions = any_part<has_tag<Tag>::template of, E>();
 
 }  // namespace attnlab::expr

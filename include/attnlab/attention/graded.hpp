@@ -72,14 +72,9 @@ template <class A, class B>
 inline constexpr int degree_of<binary<multiply_op, A, B>> = degree_of<A> + degree_of<B>;
 template <class A, class B>
 inline constexpr int degree_of<binary<divide_op, A, B>> = degree_of<A> - degree_of<B>;
-template <class A, class B>
-inline constexpr int degree_of<binary<add_op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
-template <class A, class B>
-inline constexpr int degree_of<binary<subtract_op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
-template <class A, class B>
-inline constexpr int degree_of<binary<maximum_op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
-template <class A, class B>
-inline constexpr int degree_of<binary<minimum_op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
+// Sums, differences, the larger and the smaller: of the higher degree.
+template <class Op, class A, class B>
+inline constexpr int degree_of<binary<Op, A, B>> = degree_of<A> > degree_of<B> ? degree_of<A> : degree_of<B>;
 
 /// Whether a sum of unequal degrees occurs: then m may not go below 0, or e^-m would overflow.
 template <class E>
@@ -99,22 +94,21 @@ inline constexpr bool has_degree<unary<Op, A>> = has_degree<A> || degree_of<unar
 template <class Op, class A, class B>
 inline constexpr bool has_degree<binary<Op, A, B>> = has_degree<A> || has_degree<B>;
 
+/// A number of a formula in lanes of type L.
+template <class L>
+L in_lanes(double x) {
+    if constexpr (std::is_same_v<L, double>)
+        return x;
+    else
+        return L(static_cast<float>(x));
+}
 template <class Variable, class L>
 auto evaluate(constant const& c, scalar_point<L> const&) {
-    return make_graded<0>(L(static_cast<float>(c.value)), nothing{});
+    return make_graded<0>(in_lanes<L>(c.value), nothing{});
 }
-template <class Variable>
-auto evaluate(constant const& c, scalar_point<double> const&) {
-    return make_graded<0>(c.value, nothing{});
-}
-
 template <class Variable, class L>
 auto evaluate(relative_constant const& c, scalar_point<L> const&) {
-    return make_graded<1>(L(static_cast<float>(c.value)), nothing{});
-}
-template <class Variable>
-auto evaluate(relative_constant const& c, scalar_point<double> const&) {
-    return make_graded<1>(c.value, nothing{});
+    return make_graded<1>(in_lanes<L>(c.value), nothing{});
 }
 
 template <class Variable, class L, class Tag>

@@ -75,12 +75,12 @@ struct policy {
     }
 
 private:
+    template <template <class> class Has>
+    static constexpr bool any_row = expr::any_part<Has, decltype(query)>() || expr::any_part<Has, decltype(key)>() ||
+                                    expr::any_part<Has, decltype(value)>() || expr::any_part<Has, decltype(score)>() ||
+                                    expr::any_part<Has, decltype(output)>();
     template <class Tag>
-    static constexpr bool in_rows =
-        expr::mentions<Tag, decltype(query)> || expr::mentions<Tag, decltype(key)> || expr::mentions<Tag, decltype(value)> ||
-        expr::mentions<Tag, decltype(score)> || expr::mentions<Tag, decltype(output)>;
-    template <template <class> class Has, class E>
-    static constexpr bool any_is = expr::any_part<Has, std::remove_const_t<E>>();
+    static constexpr bool in_rows = any_row<expr::has_tag<Tag>::template of>;
     template <class E>
     struct is_stop : std::false_type {};
     template <class A>
@@ -97,16 +97,14 @@ public:
     /// Whether the output joints read L = log Z. Where they do not, a row may have Z = 0.
     static constexpr bool reads_log_normalizer = expr::mentions<expr::log_normalizer_tag, decltype(output)>;
     /// Whether the output joints read products of a head_matrix.
-    static constexpr bool has_projections = expr::any_part<is_projected, std::remove_const_t<decltype(output)>>();
+    static constexpr bool has_projections = expr::any_part<is_projected, decltype(output)>();
     /// Whether x is read, the layer's input; and whether its part that belongs to a head.
     static constexpr bool reads_head_input = in_rows<expr::head_input_tag>;
     static constexpr bool reads_input = in_rows<expr::input_tag> || reads_head_input || has_projections;
     /// Whether a formula holds back a gradient on purpose.
-    static constexpr bool stops_gradient =
-        any_is<is_stop, decltype(query)> || any_is<is_stop, decltype(key)> || any_is<is_stop, decltype(value)> ||
-        any_is<is_stop, decltype(score)> || any_is<is_stop, decltype(weight)> || any_is<is_stop, decltype(output)>;
+    static constexpr bool stops_gradient = any_row<is_stop> || expr::any_part<is_stop, decltype(weight)>();
     /// Whether k or v is changed by numbers that belong to a query head: then grouped queries make no sense.
-    static constexpr bool keys_have_heads = any_is<reads_head, decltype(key)> || any_is<reads_head, decltype(value)>;
+    static constexpr bool keys_have_heads = expr::any_part<reads_head, decltype(key)>() || expr::any_part<reads_head, decltype(value)>();
 };
 
 }  // namespace detail

@@ -1,5 +1,8 @@
 #pragma once
+#include <array>
 #include <cmath>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include <attnlab/attention/mask.hpp>
@@ -52,16 +55,52 @@ struct attention_problem : attention_context {
     row_point<S> row(index_t b, index_t h, index_t t, S const* const* values) const {
         row_point<S> r;
         r.scale = scale;
+        r.input = input ? input + (b * T + t) * width : nullptr;
+        r.values = values;
+        r.head_size = D, r.width = width, r.head = h, r.heads = H;
+        move<Policy>(r, b, t);
+        return r;
+    }
+    /// The same row at position t: what depends on it alone.
+    template <class Policy>
+    void move(row_point<S>& r, [[maybe_unused]] index_t b, index_t t) const {
+        r.position = t;
         if constexpr (Policy::rows_read_lengths) {
             auto const n = lengths(visible<Policy>(b, t).count());
             r.length = static_cast<S>(n.length), r.visible = static_cast<S>(n.visible);
         }
-        r.input = input ? input + (b * T + t) * width : nullptr;
-        r.values = values;
-        r.head_size = D, r.width = width, r.head = h, r.heads = H, r.position = t;
-        return r;
     }
 };
+
+namespace detail {
+/// Pointers to the parameters of head h; null where `all` has none.
+template <class Policy, class S>
+std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, head_sizes n, index_t h) {
+    std::array<S*, Policy::parameter_count + 1> out{};
+    std::size_t i = 0;
+    std::apply([&](auto const&... e) { ((out[i] = all[i] ? all[i] + offset_of(e, n, h) : nullptr, ++i), ...); }, Policy::parameters);
+    return out;
+}
+/// `body(matrix, i)` for each learned matrix, which is parameter i.
+template <class Policy, class Body>
+void each_matrix(Body body) {
+    std::size_t i = 0;
+    std::apply(
+        [&]<class... P>(P const&... e) {
+            [[maybe_unused]] auto const visit = [&]<class M>(M const& m) {
+                if constexpr (requires { typename M::matrix_tag; }) body(m, i);
+                ++i;
+            };
+            (visit(e), ...);
+        },
+        Policy::parameters);
+}
+/// log Z from m and Z e^-m; a summand without exp(s) does not ride with m.
+template <class Policy, class S>
+S log_normalizer(S m, S z) {
+    return std::log(z) + (expr::degree_of<std::remove_const_t<decltype(Policy::summand)>> == 1 ? m : S(0));
+}
+}  // namespace detail
 
 /// What forward keeps: O(T) numbers a head, the weighted values where an output joint changes them, and what prologues made.
 template <class S>

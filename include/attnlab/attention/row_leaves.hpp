@@ -53,15 +53,8 @@ template <class Lanes, class Policy, class F>
 struct evaluator<Lanes, Policy, head_function<F>> {
     using S = typename Lanes::scalar;
     explicit evaluator(head_function<F>) {}
-    S forward(row_point<S> const& r) {
-        if (r.head != head_) value_ = static_cast<S>(F{}(static_cast<double>(head_ = r.head), static_cast<double>(r.heads)));
-        return value_;
-    }
+    S forward(row_point<S> const& r) const { return static_cast<S>(F{}(static_cast<double>(r.head), static_cast<double>(r.heads))); }
     void backward(row_point<S>&, S) const {}
-
-private:
-    index_t head_ = -1;
-    S value_{};
 };
 
 /// j or i - j along a row of keys.

@@ -92,7 +92,7 @@ auto settle(E const& e, [[maybe_unused]] row_lengths n) {
     if constexpr (!of_row<E>)
         return e;
     else if constexpr (!mentions<score_tag, E> && !mentions<sum_tag, E> && !mentions<threshold_tag, E>)
-        return known<L>{L(static_cast<float>(evaluate<void>(e, scalar_point<double>{0, 0, 0, 1, n.length, n.visible}).value))};
+        return known<L>{in_lanes<L>(evaluate<void>(e, scalar_point<double>{0, 0, 0, 1, n.length, n.visible}).value)};
     else if constexpr (requires { e.b; })
         return settle_binary<L>(e, n);
     else

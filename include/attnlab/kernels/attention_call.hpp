@@ -129,9 +129,6 @@ struct attention_call {
             results.d_parameters.emplace_back(values.size(), S(0));
         }
         for (auto& d : results.d_parameters) gradients.parameters.push_back(d.data());
-        results.slot.resize({n.B, n.H, n.T});
-        results.gate.resize({n.B, n.H, n.T});
-        results.pattern.resize({n.B, n.H, n.T, n.T});
     }
     attention_call(attention_call const&) = delete;
 
@@ -152,6 +149,10 @@ attention_results<typename Device::scalar> run_attention(attention_inputs const&
     attention_backward<Policy>(Device{}, c.problem, saved, c.y.part(0), c.dy.part(0), c.gradients);
     out.dq = c.d_qkv.take(0), out.dk = c.d_qkv.take(1), out.dv = c.d_qkv.take(2);
     if constexpr (Observed) {
+        auto const& n = in.n;
+        out.slot.resize({n.B, n.H, n.T});
+        out.gate.resize({n.B, n.H, n.T});
+        out.pattern.resize({n.B, n.H, n.T, n.T});
         attention_gates<Policy, S>(c.problem, saved, saved.template weighted_values<Policy>(c.problem, c.y.part(0)), out.slot, out.gate);
         attention_pattern<Policy, S>(c.problem, saved, out.slot, out.pattern);
     }

@@ -15,17 +15,6 @@
 
 namespace attnlab {
 
-namespace detail {
-/// What belongs to head h of the policy's parameters.
-template <class Policy, class S>
-std::vector<S const*> head_parameters(attention_problem<S> const& p, index_t h) {
-    std::vector<S const*> values;
-    std::apply([&](auto const&... e) { (values.push_back(p.parameters[values.size()] + offset_of(e, p.sizes(), h)), ...); },
-               Policy::parameters);
-    return values;
-}
-}  // namespace detail
-
 /// Fills `pattern` (B, H, T, T): weights over the real keys, what a slot takes left out. \param slot (B, H, T) as from `gates`
 template <class Policy, class S>
 void attention_pattern(attention_problem<S> const& given, attention_saved<S> const& saved, view<S const, 3> slot, view<S, 4> pattern) {
@@ -34,7 +23,7 @@ void attention_pattern(attention_problem<S> const& given, attention_saved<S> con
 #pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T > (1 << 16))
     for (index_t bh = 0; bh < pairs; ++bh) {
         index_t const b = bh / p.H, h = bh % p.H;
-        auto const values = detail::head_parameters<Policy>(p, h);
+        auto const values = detail::of_head<Policy>(p.parameters, p.sizes(), h);
         auto scores = program_of<one_lane<S>, Policy>(Policy::score);
         std::vector<S> products(static_cast<std::size_t>(p.T)), row_scores(products.size());
         for (index_t i = 0; i < p.T; ++i) {
@@ -93,16 +82,14 @@ void attention_gates(attention_problem<S> const& given, attention_saved<S> const
         std::vector<S const*> projections(Policy::parameter_count);
         for (index_t b = 0; b < p.B; ++b)
             for (index_t h = 0; h < p.H; ++h) {
-                auto const values = detail::head_parameters<Policy>(p, h);
+                auto const values = detail::of_head<Policy>(p.parameters, p.sizes(), h);
                 for (index_t t = 0; t < p.T; ++t) {
                     std::fill(d_output.begin(), d_output.end(), S(0));
-                    for (std::size_t i = 0; i < saved.projections.size(); ++i)
-                        if (auto const& all = saved.projections[i]; all.size() > 0) projections[i] = &all(b, t, h * p.D);
+                    detail::each_matrix<Policy>([&](auto const&, std::size_t i) { projections[i] = &saved.projections[i](b, t, h * p.D); });
                     auto r = p.template row<Policy>(b, h, t, values.data());
                     r.source = weighted.row(b, h, t);
                     r.query = p.q.row(b, h, t);
-                    // Only formulas with a row sum may speak of L, and all of those have degree 1.
-                    r.log_normalizer = std::log(saved.sum(b, h, t)) + saved.reference(b, h, t);
+                    r.log_normalizer = detail::log_normalizer<Policy>(saved.reference(b, h, t), saved.sum(b, h, t));
                     r.projections = projections.data();
                     r.gradients = gradients.data();
                     r.d_source = d_output.data();

@@ -125,7 +125,9 @@ private:
             float const* const o = o_ + r * ldd_;
             if constexpr (Policy::has_output) {
                 std::copy_n(o, p_.D, &saved_.core(b_, t, h * p_.D));
-                output_.forward(output_row<Policy>(p_, saved_, b_, h, t, o, parameters.data(), projections), y_.row(b_, h, t));
+                auto row = p_.template row<Policy>(b_, h, t, parameters.data());
+                look_at_output<Policy>(row, p_, saved_, b_, h, t, o, projections);
+                output_.forward(row, y_.row(b_, h, t));
             } else {
                 std::copy_n(o, p_.D, y_.row(b_, h, t));
             }

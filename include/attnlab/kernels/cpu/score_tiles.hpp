@@ -101,14 +101,10 @@ public:
     void forward(float const* raw, float* to, tile_keys const& tile, columns_seen seen, index_t i) {
         if (!seen) return;
         first_ = std::countr_zero(seen);
-        row_.position = i;
+        p_.template move<Policy>(row_, b_, i);
         row_.first_key = tile.first + first_;
         row_.keys = 64 - std::countl_zero(seen) - first_;
         row_.source = raw + first_;
-        if constexpr (Policy::rows_read_lengths) {
-            auto const n = p_.lengths(p_.template visible<Policy>(b_, i).count());
-            row_.length = static_cast<float>(n.length), row_.visible = static_cast<float>(n.visible);
-        }
         program_.forward(row_, to + first_);
     }
     /// Right after `forward` on that row: gradients by the scores become, in `d_raw`, gradients by the raw products; parameters

@@ -17,16 +17,6 @@
 
 namespace attnlab::detail {
 
-/// Pointers to the parameters of head h.
-template <class Policy, class S>
-std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, head_sizes n, index_t h) {
-    std::array<S*, Policy::parameter_count + 1> out{};
-    std::size_t i = 0;
-    std::apply([&](auto const&... e) { ((out[i] = all[i] ? all[i] + offset_of(e, n, h) : nullptr, ++i), ...); },
-               Policy::parameters);
-    return out;
-}
-
 /// How many numbers each parameter's gradient has; 0 for matrices, whose gradients are products of their own.
 template <class Policy>
 std::vector<index_t> gradient_sizes(head_sizes n) {
@@ -80,48 +70,68 @@ void each_part_of(attention_problem<S> const& p, Part part) {
     for (index_t i = 0; i < parts; ++i) part(tokens * i / parts, tokens * (i + 1) / parts, i);
 }
 
-/// Rows of `from` through a prologue's formula.
-template <class Policy, class Formula>
-void run_prologue(attention_problem<float> const& p, Formula const& formula, heads<float const> from, index_t count,
-                  heads<float> to) {
+/// Every row of `count` heads, heads inside a token. `start()` makes what visits the rows of one part: `visit(row, b, h, t)`.
+template <class Policy, class Start>
+void each_row_forward(attention_problem<float> const& p, index_t count, Start start) {
     each_part_of(p, [&](index_t first, index_t last, index_t) {
-        auto program = program_of<simd_lanes, Policy>(formula);
+        auto visit = start();
         for (index_t bt = first; bt < last; ++bt)
             for (index_t h = 0; h < count; ++h) {
                 auto const values = of_head<Policy>(p.parameters, p.sizes(), h);
                 auto r = p.template row<Policy>(bt / p.T, h, bt % p.T, values.data());
                 r.heads = count;
-                r.source = from.row(bt / p.T, h, bt % p.T);
-                program.forward(r, to.row(bt / p.T, h, bt % p.T));
+                visit(r, bt / p.T, h, bt % p.T);
             }
+    });
+}
+/// The same on the way back: the row knows where gradients of x and of the parameters go.
+template <class Policy, class Start>
+void each_row_back(attention_problem<float> const& p, index_t count, attention_gradients<float> const& gradients, Start start) {
+    gradient_copies<Policy> copies(p.sizes(), parts_of(p));
+    each_part_of(p, [&](index_t first, index_t last, index_t i) {
+        auto visit = start();
+        auto const own = copies.copy(i);
+        for (index_t bt = first; bt < last; ++bt)
+            for (index_t h = 0; h < count; ++h) {
+                auto const values = of_head<Policy>(p.parameters, p.sizes(), h);
+                auto const grads = of_head<Policy>(own, p.sizes(), h);
+                auto r = p.template row<Policy>(bt / p.T, h, bt % p.T, values.data());
+                r.heads = count;
+                r.d_input = gradients.input ? gradients.input + bt * p.width : nullptr;
+                r.gradients = grads.data();
+                visit(r, bt / p.T, h, bt % p.T);
+            }
+    });
+    copies.add_to(gradients.parameters);
+}
+
+/// Rows of `from` through a prologue's formula.
+template <class Policy, class Formula>
+void run_prologue(attention_problem<float> const& p, Formula const& formula, heads<float const> from, index_t count,
+                  heads<float> to) {
+    each_row_forward<Policy>(p, count, [&] {
+        return
+            [&, program = program_of<simd_lanes, Policy>(formula)](row_point<float>& r, index_t b, index_t h, index_t t) mutable {
+                r.source = from.row(b, h, t);
+                program.forward(r, to.row(b, h, t));
+            };
     });
 }
 /// Gradients by what the prologue made (in `d`) become gradients by what it was given.
 template <class Policy, class Formula>
 void pull_prologue(attention_problem<float> const& p, Formula const& formula, heads<float const> from, index_t count,
                    heads<float> d, attention_gradients<float> const& gradients) {
-    gradient_copies<Policy> copies(p.sizes(), parts_of(p));
-    each_part_of(p, [&](index_t first, index_t last, index_t i) {
-        auto program = program_of<simd_lanes, Policy>(formula);
-        auto const own = copies.copy(i);
-        buffer<float> dy(static_cast<std::size_t>(p.D));
-        for (index_t bt = first; bt < last; ++bt)
-            for (index_t h = 0; h < count; ++h) {
-                auto const values = of_head<Policy>(p.parameters, p.sizes(), h);
-                auto const grads = of_head<Policy>(own, p.sizes(), h);
-                float* const row = d.row(bt / p.T, h, bt % p.T);
-                std::copy_n(row, p.D, dy.data());
-                std::fill_n(row, p.D, 0.0f);
-                auto r = p.template row<Policy>(bt / p.T, h, bt % p.T, values.data());
-                r.heads = count;
-                r.source = from.row(bt / p.T, h, bt % p.T);
-                r.d_source = row;
-                r.d_input = gradients.input ? gradients.input + bt * p.width : nullptr;
-                r.gradients = grads.data();
-                program.backward(r, dy.data());
-            }
+    each_row_back<Policy>(p, count, gradients, [&] {
+        return [&, program = program_of<simd_lanes, Policy>(formula), dy = buffer<float>(static_cast<std::size_t>(p.D))](
+                   row_point<float>& r, index_t b, index_t h, index_t t) mutable {
+            float* const row = d.row(b, h, t);
+            std::copy_n(row, p.D, dy.data());
+            std::fill_n(row, p.D, 0.0f);
+            r.source = from.row(b, h, t);
+            r.d_source = row;
+            program.backward(r, dy.data());
+        };
     });
-    copies.add_to(gradients.parameters);
 }
 
 /// q, k, v as the scores see them, into `saved`.
@@ -142,69 +152,39 @@ void backward_prologue(attention_problem<float> const& p, attention_gradients<fl
 template <class Policy>
 using token_evaluator = expr::evaluator<simd_lanes, Policy, std::remove_cvref_t<decltype(Policy::tokens.a)>>;
 
+/// Each row of (B, H, T) summed along the sequence, or from its end.
+inline void sum_along(view<float, 3> x, bool from_end) {
+    index_t const T = x.shape(2);
+    for (float* row = x.begin(); row < x.end(); row += T) {
+        double sum = 0;
+        for (index_t i = 0; i < T; ++i) {
+            float& number = row[from_end ? T - 1 - i : i];
+            number = static_cast<float>(sum += static_cast<double>(number));
+        }
+    }
+}
 /// The numbers of all tokens, summed along the sequence where the score asks for it.
 template <class Policy>
 void forward_tokens(attention_problem<float> const& p, view<float, 3> tokens) {
-    each_part_of(p, [&](index_t first, index_t last, index_t) {
-        token_evaluator<Policy> number(Policy::tokens.a);
-        for (index_t bt = first; bt < last; ++bt)
-            for (index_t h = 0; h < p.H; ++h) {
-                auto const values = of_head<Policy>(p.parameters, p.sizes(), h);
-                tokens(bt / p.T, h, bt % p.T) = number.forward(p.template row<Policy>(bt / p.T, h, bt % p.T, values.data()));
-            }
+    each_row_forward<Policy>(p, p.H, [&] {
+        return [&, number = token_evaluator<Policy>(Policy::tokens.a)](
+                   row_point<float>& r, index_t b, index_t h, index_t t) mutable { tokens(b, h, t) = number.forward(r); };
     });
-    if constexpr (Policy::tokens.scan)
-        for (index_t bh = 0; bh < p.B * p.H; ++bh) {
-            double sum = 0;
-            for (index_t t = 0; t < p.T; ++t) {
-                float& x = tokens.data()[bh * p.T + t];
-                x = static_cast<float>(sum += static_cast<double>(x));
-            }
-        }
+    if (Policy::tokens.scan) sum_along(tokens, false);
 }
 /// What the gradients by the numbers mean for x and the parameters; d_tokens is used up.
 template <class Policy>
 void backward_tokens(attention_problem<float> const& p, view<float, 3> d_tokens, attention_gradients<float> const& gradients) {
-    if constexpr (Policy::tokens.scan)
-        for (index_t bh = 0; bh < p.B * p.H; ++bh) {
-            double sum = 0;
-            for (index_t t = p.T; t-- > 0;) {
-                float& x = d_tokens.data()[bh * p.T + t];
-                x = static_cast<float>(sum += static_cast<double>(x));
-            }
-        }
-    gradient_copies<Policy> copies(p.sizes(), parts_of(p));
-    each_part_of(p, [&](index_t first, index_t last, index_t i) {
-        token_evaluator<Policy> number(Policy::tokens.a);
-        auto const own = copies.copy(i);
-        for (index_t bt = first; bt < last; ++bt)
-            for (index_t h = 0; h < p.H; ++h) {
-                auto const values = of_head<Policy>(p.parameters, p.sizes(), h);
-                auto const grads = of_head<Policy>(own, p.sizes(), h);
-                auto r = p.template row<Policy>(bt / p.T, h, bt % p.T, values.data());
-                r.d_input = gradients.input ? gradients.input + bt * p.width : nullptr;
-                r.gradients = grads.data();
-                number.forward(r);
-                number.backward(r, d_tokens(bt / p.T, h, bt % p.T));
-            }
+    if (Policy::tokens.scan) sum_along(d_tokens, true);
+    each_row_back<Policy>(p, p.H, gradients, [&] {
+        return [&, number = token_evaluator<Policy>(Policy::tokens.a)](row_point<float>& r, index_t b, index_t h,
+                                                                       index_t t) mutable {
+            number.forward(r);
+            number.backward(r, d_tokens(b, h, t));
+        };
     });
-    copies.add_to(gradients.parameters);
 }
 
-/// `body(matrix, i)` for each learned matrix, which is parameter i.
-template <class Policy, class Body>
-void each_matrix(Body body) {
-    std::size_t i = 0;
-    std::apply(
-        [&]<class... P>(P const&... e) {
-            [[maybe_unused]] auto const visit = [&]<class M>(M const& m) {
-                if constexpr (requires { typename M::matrix_tag; }) body(m, i);
-                ++i;
-            };
-            (visit(e), ...);
-        },
-        Policy::parameters);
-}
 /// Products of learned matrices with x, one GEMM each.
 template <class Policy>
 void forward_projections(attention_problem<float> const& p, attention_saved<float>& saved) {

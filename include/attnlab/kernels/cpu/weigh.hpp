@@ -112,44 +112,19 @@ public:
     }
     /// Two passes, the second: scores become w, `by_sum` dw/dz (z or the threshold). Returns the row's sum of the latter.
     float weigh(float* scores, float* by_sum, columns_seen bits, index_t padded, float m, float z) const {
-        auto at = point(m, z);
-        lanes total_by_sum(0.0f);
-        detail::each_register(
-            bits, padded,
-            [&](index_t c, auto in) {
-                at.score = relative_score(load_aligned(scores + c) * scale_, m);
-                auto const w = expr::evaluate<expr::sum_tag>(weight_, at);
-                lanes const value = detail::seen_or(in, w.value, 0.0f), slope = detail::seen_or(in, w.derivative, 0.0f);
-                store_aligned(scores + c, value);
-                store_aligned(by_sum + c, slope);
-                total_by_sum += slope;
-            },
-            [&](index_t c) {
-                store_aligned(scores + c, lanes(0.0f));
-                store_aligned(by_sum + c, lanes(0.0f));
-            });
-        return hsum(total_by_sum);
+        auto const store = [&](index_t c, lanes w, lanes slope) {
+            store_aligned(scores + c, w);
+            store_aligned(by_sum + c, slope);
+        };
+        return each_weight(scores, bits, padded, m, z, store).second;
     }
     /// The sum of a row's weights at threshold m + t, and its derivative by t; the scores stay.
     std::pair<float, float> sum_of_weights(float const* scores, columns_seen bits, index_t padded, float m, float t) const {
-        auto at = point(m, t);
-        lanes total(0.0f), slope(0.0f);
-        detail::each_register(
-            bits, padded,
-            [&](index_t c, auto in) {
-                at.score = relative_score(load_aligned(scores + c) * scale_, m);
-                auto const w = expr::evaluate<expr::sum_tag>(weight_, at);
-                total += detail::seen_or(in, w.value, 0.0f);
-                slope += detail::seen_or(in, w.derivative, 0.0f);
-            },
-            [](index_t) {});
-        return {hsum(total), hsum(slope)};
+        return each_weight(scores, bits, padded, m, t, [](index_t, lanes, lanes) {});
     }
 
     /// g(Z), by which the row's weighted values are multiplied at the end.
     static float row_factor(float m, float z) { return expr::evaluate<void>(Policy::factors.of_sum, row_values(m, z)).value; }
-    /// log Z
-    static float log_normalizer(float m, float z) { return std::log(z) + (expr::degree_of<summand_formula> == 1 ? m : 0.0f); }
     /// R, what the row's sum passes on to each of its summands, of a weight f(s) g(Z): g'(Z)/g(Z) (do . o) + dL / Z.
     static float row_adjoint(float m, float z, float do_dot_o, float d_log_normalizer) {
         if constexpr (has_sum) {
@@ -199,6 +174,25 @@ public:
     }
 
 private:
+    /// `body(c, w, dw/dz)` for each register of a row, zeros where it is not seen. Returns the sums of both.
+    template <class Body>
+    std::pair<float, float> each_weight(float const* scores, columns_seen bits, index_t padded, float m, float z,
+                                        Body body) const {
+        auto at = point(m, z);
+        lanes total(0.0f), slopes(0.0f);
+        detail::each_register(
+            bits, padded,
+            [&](index_t c, auto in) {
+                at.score = relative_score(load_aligned(scores + c) * scale_, m);
+                auto const w = expr::evaluate<expr::sum_tag>(weight_, at);
+                lanes const value = detail::seen_or(in, w.value, 0.0f), slope = detail::seen_or(in, w.derivative, 0.0f);
+                body(c, value, slope);
+                total += value;
+                slopes += slope;
+            },
+            [&](index_t c) { body(c, lanes(0.0f), lanes(0.0f)); });
+        return {hsum(total), hsum(slopes)};
+    }
     /// m becomes the largest score so far. Returns by what factor earlier products shrink.
     float raise_reference([[maybe_unused]] float const* scores, [[maybe_unused]] columns_seen bits,
                           [[maybe_unused]] index_t padded, float& m, [[maybe_unused]] float& z) const {

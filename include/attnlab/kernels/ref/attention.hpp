@@ -28,15 +28,11 @@ namespace detail {
 template <class Policy>
 void save_projections(attention_problem<double> const& p, row_values const& facts, attention_saved<double>& saved, index_t b) {
     saved.projections.resize(Policy::parameter_count);
-    std::size_t next = 0;
-    auto const save = [&]<class P>(P const&) {
-        auto& to = saved.projections[next++];
-        if constexpr (requires { typename P::matrix_tag; }) {
-            to.resize({p.B, p.T, p.H * p.D});
-            put_rows(value_of<Policy>(expr::projected<P>{}, facts), merged_heads(*to, p.D), b, facts.head);
-        }
-    };
-    std::apply([&](auto const&... e) { (save(e), ...); }, Policy::parameters);
+    each_matrix<Policy>([&]<class P>(P const&, std::size_t i) {
+        auto& to = saved.projections[i];
+        to.resize({p.B, p.T, p.H * p.D});
+        put_rows(value_of<Policy>(expr::projected<P>{}, facts), merged_heads(*to, p.D), b, facts.head);
+    });
 }
 }  // namespace detail
 
