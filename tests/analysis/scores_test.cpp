@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(first_row_against_the_rest) {
     BOOST_TEST(residual_peak(matrix(x, 3)) == 2.5);  // 5 / mean(1, 3)
     BOOST_TEST(value_ratio(matrix(x, 3)) == 2.5);
     BOOST_TEST(std::isnan(residual_peak(matrix(x, 1))));
-    first_against_rest pooled;  // norms pooled before the division, not ratios averaged
+    row_against_rest pooled;  // norms pooled before the division, not ratios averaged
     std::vector<double> const y = {1, 0, 0, 2};
     pooled.add(matrix(x, 3));
     pooled.add(matrix(y, 2));

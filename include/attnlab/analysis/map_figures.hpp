@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <attnlab/analysis/sample.hpp>
-#include <attnlab/analysis/scores.hpp>
+#include <attnlab/analysis/attention_scores.hpp>
 #include <attnlab/core/error.hpp>
 #include <attnlab/io/figure.hpp>
 #include <attnlab/observe/reduce.hpp>

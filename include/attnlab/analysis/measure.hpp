@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <attnlab/analysis/attention_scores.hpp>
 #include <attnlab/analysis/results.hpp>
 #include <attnlab/analysis/scores.hpp>
 #include <attnlab/analysis/stream_scores.hpp>
@@ -23,7 +24,7 @@ namespace attnlab {
 /// What one head does with its first key.
 struct head_scores {
     running_mean bos, bos_trigger, bos_ordinary, bos_gated, sink, slot, gate;
-    first_against_rest values;
+    row_against_rest values;
 
     bool is_sink() const { return bos.mean() > sink_threshold; }
     bool is_sink_and_drain() const { return is_sink() && values.ratio() < drain_threshold; }

@@ -19,7 +19,7 @@ public:
     void add(view<T const, 3> x) {
         for (index_t b = 0; b < x.shape(0); ++b) {
             auto const h = x[b];
-            auto const m = magnitudes_of<T>(h);
+            auto const m = magnitudes_of(h);
             power_.merge(m.power);
             norms_.add(h);
             if (m.power.count() == 0) continue;  // nothing finite: counted in power_
@@ -29,6 +29,14 @@ public:
             count_50_ += outlier_tokens(h, 50, m.power.mean_abs());
             count_custom_ += outlier_tokens(h, custom_factor_, m.power.mean_abs());
         }
+    }
+
+    /// Takes over what another thread, batch or rank saw.
+    void merge(stream_scores const& o) {
+        power_.merge(o.power_), norms_.merge(o.norms_);
+        top1_.merge(o.top1_), top2_.merge(o.top2_), top3_.merge(o.top3_), median_.merge(o.median_);
+        max_over_median_.merge(o.max_over_median_);
+        count_1000_ += o.count_1000_, count_50_ += o.count_50_, count_custom_ += o.count_custom_;
     }
 
     bool empty() const { return power_.count() + power_.not_finite() == 0; }
@@ -53,7 +61,7 @@ public:
 private:
     double custom_factor_;
     moments power_;
-    first_against_rest norms_;
+    row_against_rest norms_;
     running_mean top1_, top2_, top3_, median_, max_over_median_;
     index_t count_1000_ = 0, count_50_ = 0, count_custom_ = 0;
 };

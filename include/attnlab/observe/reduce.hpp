@@ -43,6 +43,8 @@ public:
     double mean() const { return sum_ / n(); }
     double mean_abs() const { return sum_abs_ / n(); }
     double rms() const { return std::sqrt(sum2_ / n()); }
+    /// Of the numbers seen, not of a population that they stand for.
+    double standard_deviation() const { return std::sqrt(std::max(0., sum2_ / n() - mean() * mean())); }
     double max_abs() const { return max_abs_; }
     /// E[x^4] / E[x^2]^2; 3 for a centred Gaussian.
     double kurtosis() const { return n() * sum4_ / (sum2_ * sum2_); }
