@@ -82,18 +82,28 @@ BOOST_AUTO_TEST_CASE(kurtosis_of_channels_and_tokens) {
     BOOST_TEST(k.rest == 21 / 9.0, tt::tolerance(1e-12));  // one of four, centred: 5.25 m^4 / ... = (81 + 3) / 4 / 9
 }
 
-BOOST_AUTO_TEST_CASE(attention_on_the_first_key) {
-    std::vector<double> const p = {1, 0, 0, .5, .5, 0, .1, .3, .6};
-    BOOST_TEST(bos_mass(matrix(p, 3)) == .3, tt::tolerance(1e-12));
-    BOOST_TEST(sink_score(matrix(p, 3)) == 1.6 / 3, tt::tolerance(1e-12));
-    BOOST_TEST(sink_score(matrix(p, 3), 1) == .4, tt::tolerance(1e-12));
-    BOOST_TEST(std::isnan(bos_mass(matrix(p, 3).reshaped<2>({9, 1})[0].reshaped<2>({1, 1}))));
+BOOST_AUTO_TEST_CASE(channels_in_any_split) {
+    std::vector<double> const x = {1, 2, nan_value, -4, 5, 6};
+    square_sums whole, a, b;
+    whole.add(matrix(x, 3));
+    a.add(matrix(x, 3).reshaped<2>({3, 2}));
+    BOOST_TEST(a.norm(0) == std::sqrt(26), tt::tolerance(1e-12));
+    BOOST_TEST(a.rms(0) == std::sqrt(13), tt::tolerance(1e-12));   // of two finite values
+    a = {};
+    a.add(view<double const, 2>(x.data(), {1, 2})), b.add(view<double const, 2>(x.data() + 2, {2, 2}));
+    b.merge(a);
+    BOOST_TEST(b.norm(1) == whole.norm(1), tt::tolerance(1e-12));
+    BOOST_TEST(b.kurtosis() == whole.kurtosis(), tt::tolerance(1e-12));
+    BOOST_TEST(b.not_finite == 1);
+    BOOST_TEST(b.values == 5);
 }
 
-BOOST_AUTO_TEST_CASE(uniform_attention) {  // .10 at T = 32 and .059 at T = 64, as the task's page says
-    BOOST_TEST(uniform_bos_mass(2) == .5);
-    BOOST_TEST(uniform_bos_mass(32) == .0987, tt::tolerance(1e-3));
-    BOOST_TEST(uniform_bos_mass(64) == .0594, tt::tolerance(1e-3));
+BOOST_AUTO_TEST_CASE(a_sink_that_is_not_the_first_row) {
+    std::vector<double> const x = {3, 4, 0, 10, 0, 5};
+    BOOST_TEST(residual_peak(matrix(x, 3), 1) == 2);
+    row_against_rest a(1), b(1);
+    a.add(matrix(x, 3)), b.merge(a);
+    BOOST_TEST(b.ratio() == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
