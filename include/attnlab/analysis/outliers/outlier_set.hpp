@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -157,8 +158,8 @@ public:
     bool operator==(outlier_set const& o) const { return coordinates() == o.coordinates(); }
     template <class... Others>
     bool operator==(outlier_set<Others...> const&) const {
-        static_assert(sizeof...(Others) > sizeof...(Axes) + 99, "outlier sets of different axes: project both to axes that they share (and rename<From, To>() "
-                                                                "where one thing has two names)");
+        static_assert(std::is_same_v<axes, axis_list<Others...>>, "outlier sets of different axes: project both to axes that they share (and rename<From, To>() "
+                                                                  "where one thing has two names)");
         return false;
     }
 

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <attnlab/analysis/outliers/hypergeometric.hpp>
@@ -146,8 +148,8 @@ set_overlap overlap(outlier_set<Axes...> const& first, outlier_set<Axes...> cons
 
 template <class... A, class... B>
 set_overlap overlap(outlier_set<A...> const&, outlier_set<B...> const&, overlap_options = {}) {
-    static_assert(sizeof...(A) > sizeof...(B) + 99, "overlap of outlier sets of different axes: project both to axes that they share (and rename<From, To>() "
-                                                    "where one thing has two names)");
+    static_assert(std::is_same_v<axis_list<A...>, axis_list<B...>>, "overlap of outlier sets of different axes: project both to axes that they share (and rename<From, To>() "
+                                                                    "where one thing has two names)");
     return {};
 }
 
@@ -156,12 +158,13 @@ struct overlap_pair {
     set_overlap all;
     std::optional<set_overlap> without_first;   ///< absent for sets without positions
 };
-template <class... Axes>
-overlap_pair overlaps(outlier_set<Axes...> const& a, outlier_set<Axes...> const& b, overlap_options options = {}) {
+template <class Set, class Other>
+overlap_pair overlaps(Set const& a, Other const& b, overlap_options options = {}) {
+    constexpr auto& positions = Set::axes::positions;
     options.without_first = false;
     overlap_pair out{overlap(a, b, options), {}};
     options.without_first = true;
-    if ((axis::is_position<Axes> || ...)) out.without_first = overlap(a, b, options);
+    if (std::find(positions.begin(), positions.end(), true) != positions.end()) out.without_first = overlap(a, b, options);
     return out;
 }
 
