@@ -30,6 +30,7 @@ BOOST_AUTO_TEST_CASE(moments_are_the_sums_written_out) {
     BOOST_TEST(m.mean_abs() == 2.5, near);
     BOOST_TEST(m.rms() == std::sqrt(30 / 4.0), near);
     BOOST_TEST(m.max_abs() == 4);
+    BOOST_TEST(m.standard_deviation() == std::sqrt(29 / 4.0), near);
     BOOST_TEST(m.kurtosis() == (354 / 4.0) / (7.5 * 7.5), near);
     double e2 = 0, e4 = 0;
     for (double x : {1.0, -2.0, 3.0, -4.0}) e2 += std::pow(x + 0.5, 2) / 4, e4 += std::pow(x + 0.5, 4) / 4;
