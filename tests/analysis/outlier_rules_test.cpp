@@ -209,6 +209,9 @@ BOOST_AUTO_TEST_CASE(tails) {
               return std::abs(x) >= all[static_cast<std::size_t>(std::ceil(.05 * static_cast<double>(all.size()))) - 1];
           }));
     BOOST_TEST(found<site::resid_post>(top_fraction{.fraction = 0}, d).empty());
+    std::vector<double> hundred(100);
+    for (std::size_t i = 0; i < 100; ++i) hundred[i] = static_cast<double>(i);
+    BOOST_TEST(top_fraction{.fraction = .07}.reduce(0, view<double const, 2>(hundred.data(), {10, 10})).found.size() == 7u);
     BOOST_CHECK_THROW(found<site::resid_post>(top_fraction{.fraction = 2}, d), error);
 }
 
@@ -406,7 +409,8 @@ BOOST_AUTO_TEST_CASE(what_a_set_tells_of_itself) {
     std::vector<float> const x(2 * 3 * 4, 1);
     outlier_finder<float, mean_ratio, site::resid_post> f({.factor = .5}, {.bos = false, .dtype = "bfloat16", .layers = 6});
     BOOST_CHECK_THROW(f.set(), error);
-    f({}, 2, view<float const, 3>(x.data(), {2, 3, 4}));
+    watch(f, site::resid_mid{}, 2, view<float const, 3>(x.data(), {2, 3, 4}));   // as a model shows its sites
+    watch(f, site::resid_post{}, 2, view<float const, 3>(x.data(), {2, 3, 4}));
     auto const s = f.set();
     BOOST_TEST(s.size() == 24u);
     BOOST_TEST(s.about().dtype == "bfloat16");

@@ -53,7 +53,7 @@ struct top_fraction {
     reducer reduce(index_t sequence, view<T const, 2> h) const {
         require(fraction >= 0 && fraction <= 1, name, ": fraction ", fraction, ": expected 0 to 1");
         auto magnitudes = finite_magnitudes(h);
-        auto const n = static_cast<std::size_t>(std::ceil(fraction * static_cast<double>(magnitudes.size())));
+        auto const n = static_cast<std::size_t>(std::ceil((1 - 1e-12) * fraction * static_cast<double>(magnitudes.size())));   // .07 of 100 are 7
         double const least = n > 0 ? select(magnitudes, magnitudes.size() - n) : std::numeric_limits<double>::infinity();
         reducer r;
         r.see(h, [&](index_t t, index_t c, double x) {
