@@ -14,7 +14,9 @@ using namespace attnlab;
 namespace tt = boost::test_tools;
 
 namespace {
-view<double const, 2> matrix(std::vector<double> const& x, index_t rows) { return {x.data(), {rows, static_cast<index_t>(x.size()) / rows}}; }
+view<double const, 2> matrix(std::vector<double> const& x, index_t rows) {
+    return {x.data(), {rows, static_cast<index_t>(x.size()) / rows}};
+}
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
 std::vector<double> const example = {1, 0, 0, .5, .5, 0, .1, .3, .6};
 }  // namespace

@@ -14,7 +14,9 @@ using namespace attnlab;
 namespace tt = boost::test_tools;
 
 namespace {
-view<double const, 2> matrix(std::vector<double> const& x, index_t rows) { return {x.data(), {rows, static_cast<index_t>(x.size()) / rows}}; }
+view<double const, 2> matrix(std::vector<double> const& x, index_t rows) {
+    return {x.data(), {rows, static_cast<index_t>(x.size()) / rows}};
+}
 }
 
 BOOST_AUTO_TEST_CASE(known_singular_values) {

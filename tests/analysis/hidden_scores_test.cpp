@@ -38,7 +38,8 @@ BOOST_AUTO_TEST_CASE(by_hand) {
     // Token 0 and token 2 have a median of 0: no ratio. Token 1: 1.
     BOOST_TEST(s.token_max_over_median() == 1);
     double const r2[] = {10 / 3., 5 / 3., 17 / 3., 1 / 3.};
-    BOOST_TEST(s.neuron_kurtosis() == 4 * (r2[0] * r2[0] + r2[1] * r2[1] + r2[2] * r2[2] + r2[3] * r2[3]) / (11. * 11), tt::tolerance(1e-12));
+    BOOST_TEST(s.neuron_kurtosis() == 4 * (r2[0] * r2[0] + r2[1] * r2[1] + r2[2] * r2[2] + r2[3] * r2[3]) / (11. * 11),
+               tt::tolerance(1e-12));
     BOOST_TEST(s.token_kurtosis().rest == (7 / 3. + 7 / 3.) / 2, tt::tolerance(1e-12));   // one of four stands out in both
     BOOST_CHECK_THROW(s.top(3), error);
 }

@@ -1,5 +1,6 @@
-// The definitions on the arrays of the fixtures: planted/ (models whose outliers are known) and llm/ (small models of many families), held
-// against their analysis.json, which a NumPy computation made. A folder of fixtures without these two has nothing to say here.
+// The definitions on the arrays of the fixtures: planted/ (models whose outliers are known) and llm/ (small models of many
+// families), held against their analysis.json, which a NumPy computation made. A folder of fixtures without these two has nothing
+// to say here.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -28,7 +29,8 @@ std::vector<fs::path> cases(char const* kind) {
     std::vector<fs::path> out;
     if (fs::is_directory(fixtures() / kind))
         for (auto const& entry : fs::directory_iterator(fixtures() / kind))
-            if (fs::exists(entry.path() / "analysis.json") && fs::exists(entry.path() / "expected.safetensors")) out.push_back(entry.path());
+            if (fs::exists(entry.path() / "analysis.json") && fs::exists(entry.path() / "expected.safetensors"))
+                out.push_back(entry.path());
     std::sort(out.begin(), out.end());
     return out;
 }
@@ -56,7 +58,10 @@ struct fixture {
     index_t layers;
 
     explicit fixture(fs::path const& path)
-        : folder(path), about(parse_json(path / "case.json")), expected(parse_json(path / "analysis.json")), sites(path / "expected.safetensors"),
+        : folder(path),
+          about(parse_json(path / "case.json")),
+          expected(parse_json(path / "analysis.json")),
+          sites(path / "expected.safetensors"),
           layers(static_cast<index_t>(expected.at("attention").at("attention_outliers").size())) {}
 
     std::string name(index_t layer, char const* site) const { return text("layers.", layer, ".", site); }
@@ -107,7 +112,10 @@ void check_rows(fixture const& f, char const* site) {
             std::vector<std::vector<index_t>> entries;
             for (auto const& e : set)
                 if (e.at[1] == l) entries.push_back({e.at[2], e.at[3]});
-            BOOST_TEST((entries == expected.at("activation_outliers").at(static_cast<std::size_t>(l)).at("entries").get<std::vector<std::vector<index_t>>>()));
+            BOOST_TEST((entries == expected.at("activation_outliers")
+                                       .at(static_cast<std::size_t>(l))
+                                       .at("entries")
+                                       .get<std::vector<std::vector<index_t>>>()));
             array<3> const h(f.sites, f.name(l, site));
             hidden_scores s;
             s.add(*h);
@@ -156,7 +164,8 @@ void check_weights(fixture const& f) {
             auto copy = down.ratio;
             BOOST_TEST(lower_median(copy) == e.at("median").get<double>(), near);
             order.resize(3);
-            BOOST_TEST((order == e.at("top3").get<std::vector<std::size_t>>()), f.folder.string() << ": down columns of layer " << l);
+            BOOST_TEST((order == e.at("top3").get<std::vector<std::size_t>>()), f.folder.string()
+                                                                                    << ": down columns of layer " << l);
         }
 }
 
@@ -185,8 +194,10 @@ BOOST_AUTO_TEST_CASE(what_was_planted_is_found_and_no_more) {
         BOOST_TEST_CONTEXT(folder.string()) {
             fixture const f(folder);
             auto const& truth = f.about.at("planted");
-            auto const from = truth.at("layer").get<index_t>(), to = truth.at("vanishes_in_layer").get<index_t>(), neuron = truth.at("neuron").get<index_t>();
-            auto positions = truth.at("positions_in_tokens").get<std::vector<index_t>>(), channels = truth.at("channels").get<std::vector<index_t>>();
+            auto const from = truth.at("layer").get<index_t>(), to = truth.at("vanishes_in_layer").get<index_t>(),
+                       neuron = truth.at("neuron").get<index_t>();
+            auto positions = truth.at("positions_in_tokens").get<std::vector<index_t>>(),
+                 channels = truth.at("channels").get<std::vector<index_t>>();
             std::sort(channels.begin(), channels.end());
             std::vector<std::array<index_t, 4>> expected;
             for (index_t l = from; l < to; ++l)
@@ -195,10 +206,12 @@ BOOST_AUTO_TEST_CASE(what_was_planted_is_found_and_no_more) {
 
             auto const by_mean = f.rows<site::resid_post>("layer_out", mean_ratio{});
             BOOST_TEST((by_mean.coordinates() == expected));
-            // The median is a smaller scale than the mean, so that other channels of the marked positions may pass: all that was planted does.
+            // The median is a smaller scale than the mean, so that other channels of the marked positions may pass: all that was
+            // planted does.
             auto const by_median = f.rows<site::resid_post>("layer_out", massive{});
             for (auto const& at : expected) BOOST_TEST(by_median.contains(at));
-            for (auto const& e : by_median) BOOST_TEST((std::find(positions.begin(), positions.end(), e.at[2]) != positions.end()));
+            for (auto const& e : by_median)
+                BOOST_TEST((std::find(positions.begin(), positions.end(), e.at[2]) != positions.end()));
 
             // The weight that makes them, by its ratio; the layer that removes them stands out too.
             outlier_finder<float, weight_ratio, site::weight<"mlp.down_proj">> weights;
@@ -213,7 +226,8 @@ BOOST_AUTO_TEST_CASE(what_was_planted_is_found_and_no_more) {
 
             // The paper's three claims, in numbers.
             auto const stream = by_mean.restrict<axis::layer>(from, from + 1);
-            auto const claim1 = overlap(born.project<axis::layer, axis::row>().rename<axis::row, axis::channel>(), stream.project<axis::layer, axis::channel>());
+            auto const claim1 = overlap(born.project<axis::layer, axis::row>().rename<axis::row, axis::channel>(),
+                                        stream.project<axis::layer, axis::channel>());
             BOOST_TEST(*claim1.recall_of_a == 1);
             BOOST_TEST(*claim1.p() < .04);   // one or two channels of 64
             auto const inner = f.rows<site::mlp_post>("down_in", mean_ratio{}).project<axis::layer, axis::neuron>();
@@ -234,8 +248,8 @@ BOOST_AUTO_TEST_CASE(what_was_planted_is_found_and_no_more) {
                 if (o.iou && !e.is_null()) BOOST_TEST(*o.iou == e.get<double>());
             }
 
-            // The super weight, from the short sequence: input and output of the down projection of the same layer. (A few outliers among 32
-            // tokens lift the mean too much for the rule of the mean.)
+            // The super weight, from the short sequence: input and output of the down projection of the same layer. (A few
+            // outliers among 32 tokens lift the mean too much for the rule of the mean.)
             safetensors_reader const brief(folder / "expected_short.safetensors");
             outlier_finder<float, massive, site::mlp_post> in;
             outlier_finder<float, massive, site::mlp_out> out;

@@ -42,7 +42,9 @@ struct data {
         for (std::size_t a = 1; a < shape.size(); ++a) n *= shape[a];
         return n;
     }
-    double const* at(index_t layer, index_t sequence) const { return layers[static_cast<std::size_t>(layer)].data() + sequence * stride(); }
+    double const* at(index_t layer, index_t sequence) const {
+        return layers[static_cast<std::size_t>(layer)].data() + sequence * stride();
+    }
 };
 
 data rows(char const* seed) { return {{B, T, C}, seed}; }
@@ -86,7 +88,8 @@ auto found(Rule const& rule, data const& d) {
         BOOST_TEST((s == whole), Rule::name << " differs in " << how);
         BOOST_TEST((s.ranges() == whole.ranges()), Rule::name << " has another space in " << how);
         BOOST_TEST((s.about() == whole.about()), Rule::name << " has another origin in " << how);
-        for (std::size_t i = 0; i < s.size(); ++i) BOOST_TEST(s.elements()[i].value == whole.elements()[i].value, tt::tolerance(1e-12));
+        for (std::size_t i = 0; i < s.size(); ++i)
+            BOOST_TEST(s.elements()[i].value == whole.elements()[i].value, tt::tolerance(1e-12));
     };
     for (index_t cut = 1; cut < B; ++cut) {
         auto early = part<Site>(rule, d, 0, cut, 2, all), late = part<Site>(rule, d, cut, B, 3, all);
@@ -165,7 +168,8 @@ BOOST_AUTO_TEST_CASE(massive_activations) {
         medians[l] = lower_middle(all);
     }
     // The histogram's median is right to 0.1 %: no value of this test is so near to 20 of them.
-    check(found<site::resid_post>(rule, d), by_value(d, [&](double x, index_t l, index_t) { return std::abs(x) > 3 && std::abs(x) >= 20 * medians[l]; }));
+    check(found<site::resid_post>(rule, d),
+          by_value(d, [&](double x, index_t l, index_t) { return std::abs(x) > 3 && std::abs(x) >= 20 * medians[l]; }));
 }
 
 BOOST_AUTO_TEST_CASE(the_exact_tests_of_massive) {
@@ -190,7 +194,8 @@ BOOST_AUTO_TEST_CASE(ratio_to_the_mean) {
     for (index_t l = 0; l < L; ++l)
         for (index_t b = 0; b < B; ++b) tokens += outlier_tokens(view<double const, 2>(d.at(l, b), {T, C}), 6);
     BOOST_TEST((s.project<axis::sequence, axis::layer, axis::token>().size() == static_cast<std::size_t>(tokens)));
-    static_assert(std::is_same_v<std::remove_const_t<decltype(s)>, outlier_set<axis::sequence, axis::layer, axis::token, axis::neuron>>);
+    static_assert(
+        std::is_same_v<std::remove_const_t<decltype(s)>, outlier_set<axis::sequence, axis::layer, axis::token, axis::neuron>>);
 }
 
 BOOST_AUTO_TEST_CASE(tails) {
@@ -240,7 +245,8 @@ BOOST_AUTO_TEST_CASE(robust_deviations) {
 
 BOOST_AUTO_TEST_CASE(features_of_llm_int8) {
     auto d = rows("int8");
-    for (index_t i = 0; i < B * T * C; i += C) d.layers[2][static_cast<std::size_t>(i)] = 5, d.layers[0][static_cast<std::size_t>(i + 1)] = -9;
+    for (index_t i = 0; i < B * T * C; i += C)
+        d.layers[2][static_cast<std::size_t>(i)] = 5, d.layers[0][static_cast<std::size_t>(i + 1)] = -9;
     for (auto pool : {llm_int8::pool::all_layers, llm_int8::pool::layers_that_pass}) {
         llm_int8 const rule{.threshold = 5, .layers_share = .5, .positions_share = .1, .positions_of = pool};
         std::vector<std::array<index_t, 1>> expected;
@@ -326,7 +332,8 @@ BOOST_AUTO_TEST_CASE(massive_queries) {
             for (index_t c = 0; c < D; ++c) {
                 for (index_t b = 0; b < B; ++b)
                     for (index_t t = 0; t < T; ++t)
-                        if (double const x = d.at(l, b)[(h * T + t) * D + c]; std::isfinite(x)) m[static_cast<std::size_t>(c)] += x * x;
+                        if (double const x = d.at(l, b)[(h * T + t) * D + c]; std::isfinite(x))
+                            m[static_cast<std::size_t>(c)] += x * x;
                 m[static_cast<std::size_t>(c)] = std::sqrt(m[static_cast<std::size_t>(c)]);
             }
             for (index_t c = 0; c < D; ++c)
@@ -369,12 +376,15 @@ BOOST_AUTO_TEST_CASE(ratios_of_weights) {
                 }
                 for (index_t m = 0; m < (along == line::column ? T : C); ++m) {
                     auto const [o, i] = along == line::column ? std::pair(m, n) : std::pair(n, m);
-                    if (double const x = weight(l, o, i); std::isfinite(x) && x > 3 * (mean(values) + 1e-8)) every.push_back({l, o, i});
+                    if (double const x = weight(l, o, i); std::isfinite(x) && x > 3 * (mean(values) + 1e-8))
+                        every.push_back({l, o, i});
                 }
                 lines.emplace_back(std::get<0>(top) / (mean(values) + 1e-8), std::get<1>(top), std::get<2>(top));
             }
             std::sort(lines.rbegin(), lines.rend());
-            for (int n = 0; n < 3; ++n) largest.push_back({l, std::get<1>(lines[static_cast<std::size_t>(n)]), std::get<2>(lines[static_cast<std::size_t>(n)])});
+            for (int n = 0; n < 3; ++n)
+                largest.push_back(
+                    {l, std::get<1>(lines[static_cast<std::size_t>(n)]), std::get<2>(lines[static_cast<std::size_t>(n)])});
         }
         std::sort(every.begin(), every.end()), std::sort(largest.begin(), largest.end());
         check(in_weights({.factor = 3, .along = along}, d), every);
@@ -397,7 +407,8 @@ BOOST_AUTO_TEST_CASE(super_weights) {
     std::vector<std::array<index_t, 3>> all, largest;
     for (auto const& [at, value] : pairs) {
         all.push_back(at);
-        if (std::none_of(pairs.begin(), pairs.end(), [&](auto const& o) { return o.first[0] == at[0] && o.second > value; })) largest.push_back(at);
+        if (std::none_of(pairs.begin(), pairs.end(), [&](auto const& o) { return o.first[0] == at[0] && o.second > value; }))
+            largest.push_back(at);
     }
     check(super_weight{.largest_only = false}.find(a, b), all);
     check(super_weight{}.find(a, b), largest);

@@ -20,7 +20,9 @@ provenance about() {
     return p;
 }
 /// 3 layers, 5 tokens, 4 channels.
-set example() { return {{{{2, 0, 3}, -7}, {{1, 0, 3}, 2}, {{1, 4, 3}, 5}, {{1, 4, 0}, 1}}, {{{3, 0, 3}, {5, 0, 5}, {4, 0, 4}}}, about()}; }
+set example() {
+    return {{{{2, 0, 3}, -7}, {{1, 0, 3}, 2}, {{1, 4, 3}, 5}, {{1, 4, 0}, 1}}, {{{3, 0, 3}, {5, 0, 5}, {4, 0, 4}}}, about()};
+}
 
 }  // namespace
 
@@ -31,8 +33,9 @@ BOOST_AUTO_TEST_CASE(elements_are_in_order_and_in_the_space) {
     BOOST_TEST(s.contains({1, 4, 0}));
     BOOST_TEST(!s.contains({1, 4, 1}));
     BOOST_TEST(s.space_size() == 60);
-    BOOST_CHECK_EXCEPTION(set({{{0, 5, 0}, 1}}, s.ranges(), about()), error,
-                          [](error const& e) { return std::string(e.what()) == "outlier set of massive: token 5: expected 0 to 4"; });
+    BOOST_CHECK_EXCEPTION(set({{{0, 5, 0}, 1}}, s.ranges(), about()), error, [](error const& e) {
+        return std::string(e.what()) == "outlier set of massive: token 5: expected 0 to 4";
+    });
     BOOST_TEST((set() == set()));
     BOOST_TEST(set().empty());
 }
@@ -70,7 +73,8 @@ BOOST_AUTO_TEST_CASE(restrictions_make_the_space_smaller) {
 
 BOOST_AUTO_TEST_CASE(a_row_of_the_down_projection_is_a_channel) {
     outlier_set<axis::layer, axis::row, axis::column> const w({{{1, 3, 9}, 2}}, {{{3, 0, 3}, {4, 0, 4}, {10, 0, 10}}}, about());
-    outlier_set<axis::layer, axis::channel> const channels = w.project<axis::layer, axis::row>().rename<axis::row, axis::channel>();
+    outlier_set<axis::layer, axis::channel> const channels =
+        w.project<axis::layer, axis::row>().rename<axis::row, axis::channel>();
     BOOST_TEST((channels.coordinates() == std::vector<std::array<index_t, 2>>{{1, 3}}));
     BOOST_TEST((channels.about().steps == std::vector<std::string>{"project(layer,row)", "rename(row,channel)"}));
 }

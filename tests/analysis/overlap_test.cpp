@@ -103,7 +103,8 @@ BOOST_AUTO_TEST_CASE(chance) {
         for (int drawn = 0; drawn <= space; ++drawn)
             for (int marked = 0; marked <= space; ++marked)
                 for (int hits = 0; hits <= drawn + 1; ++hits)
-                    BOOST_TEST(std::exp(log_hypergeometric_tail(hits, drawn, marked, space)) == tail(hits, drawn, marked, space), tt::tolerance(1e-11));
+                    BOOST_TEST(std::exp(log_hypergeometric_tail(hits, drawn, marked, space)) == tail(hits, drawn, marked, space),
+                               tt::tolerance(1e-11));
     // A tail far beyond what a double holds: 100 of 100 that agree among 1e8; log of 1 / (1e8 choose 100)
     double sum = 0;
     for (int i = 0; i < 100; ++i) sum += std::log((1e8 - i) / (100 - i));
@@ -165,18 +166,21 @@ BOOST_AUTO_TEST_CASE(against_brute_force_on_random_sets) {
             BOOST_TEST(o.hits == hits);
             BOOST_TEST(o.reach == reach);
             if (o.log10_p)
-                BOOST_TEST(*o.p() == tail(static_cast<int>(hits), static_cast<int>(a.size()), static_cast<int>(reach), 24), tt::tolerance(1e-10));
+                BOOST_TEST(*o.p() == tail(static_cast<int>(hits), static_cast<int>(a.size()), static_cast<int>(reach), 24),
+                           tt::tolerance(1e-10));
         }
     }
 }
 
 BOOST_AUTO_TEST_CASE(as_json) {
-    outlier_set<axis::layer, axis::token> const s({{{1, 2}, -3}}, {{{4, 0, 4}, {8, 0, 8}}},
-                                                  {.rule = "massive", .parameters = {{"above", 100.}, {"name", "x"}, {"on", true}}, .bos = true, .length = 8});
+    outlier_set<axis::layer, axis::token> const s(
+        {{{1, 2}, -3}}, {{{4, 0, 4}, {8, 0, 8}}},
+        {.rule = "massive", .parameters = {{"above", 100.}, {"name", "x"}, {"on", true}}, .bos = true, .length = 8});
     auto const j = to_json(s.restrict<axis::layer>(1, 3));
-    std::string const expected = R"j({"from":{"rule":"massive","parameters":{"above":100.0,"name":"x","on":true},"site":"","dtype":"","bos":true,"length":8,)j"
-                           R"j("sequences":0,"values":0,"not_finite":0,"steps":["restrict(layer,1,3)"]},"axes":["layer","token"],)j"
-                           R"j("space":{"layer":{"extent":4,"begin":1,"end":3},"token":{"extent":8,"begin":0,"end":8}},"outliers":[[1,2,-3.0]]})j";
+    std::string const expected =
+        R"j({"from":{"rule":"massive","parameters":{"above":100.0,"name":"x","on":true},"site":"","dtype":"","bos":true,"length":8,)j"
+        R"j("sequences":0,"values":0,"not_finite":0,"steps":["restrict(layer,1,3)"]},"axes":["layer","token"],)j"
+        R"j("space":{"layer":{"extent":4,"begin":1,"end":3},"token":{"extent":8,"begin":0,"end":8}},"outliers":[[1,2,-3.0]]})j";
     BOOST_TEST(j.dump() == expected);
     BOOST_TEST(to_json(provenance{}).at("bos").is_null());
     BOOST_TEST(to_json(overlaps(s, s)).at("without_first").at("both") == 1);

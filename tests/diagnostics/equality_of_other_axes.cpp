@@ -4,4 +4,6 @@
 
 using namespace attnlab;
 
-bool neurons_are_no_channels(outlier_set<axis::layer, axis::neuron> const& a, outlier_set<axis::layer, axis::channel> const& b) { return a == b; }
+bool neurons_are_no_channels(outlier_set<axis::layer, axis::neuron> const& a, outlier_set<axis::layer, axis::channel> const& b) {
+    return a == b;
+}

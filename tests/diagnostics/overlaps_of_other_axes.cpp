@@ -4,4 +4,6 @@
 
 using namespace attnlab;
 
-auto keys_are_no_tokens(outlier_set<axis::layer, axis::token> const& a, outlier_set<axis::layer, axis::key> const& b) { return overlaps(a, b); }
+auto keys_are_no_tokens(outlier_set<axis::layer, axis::token> const& a, outlier_set<axis::layer, axis::key> const& b) {
+    return overlaps(a, b);
+}

@@ -13,8 +13,8 @@
 #include <attnlab/observe/reduce.hpp>
 
 /// \file
-/// Scores of attention: weights P or scores S of one head (rows = queries, columns = keys), causal. What lies above the diagonal is not
-/// looked at; numbers that are not finite are left out, and counted where a class has a place to count them.
+/// Scores of attention: weights P or scores S of one head (rows = queries, columns = keys), causal. What lies above the diagonal
+/// is not looked at; numbers that are not finite are left out, and counted where a class has a place to count them.
 
 namespace attnlab {
 
@@ -101,8 +101,8 @@ double max_logit(view<T const, 2> s) {
 /// \param triggers  nonzero for queries to leave out; empty: none
 template <class T>
 double sink_logit_gap(view<T const, 2> s, index_t sink = 0, std::span<std::uint8_t const> triggers = {}) {
-    require(triggers.empty() || static_cast<index_t>(triggers.size()) == s.shape(0), "sink logit gap: triggers: expected ", s.shape(0), ", got ",
-            triggers.size());
+    require(triggers.empty() || static_cast<index_t>(triggers.size()) == s.shape(0), "sink logit gap: triggers: expected ",
+            s.shape(0), ", got ", triggers.size());
     running_mean gap;
     for (index_t i = sink + (sink == 0); i < s.shape(0); ++i) {
         if (!triggers.empty() && triggers[static_cast<std::size_t>(i)]) continue;
@@ -119,7 +119,8 @@ class attention_scores : public tally {
 public:
     /// \param eps      of the sink rate (2410.10781)
     /// \param dormant  a head is dormant on an input whose mean weight on the sink passes this. Ours: 2410.13835 names no number
-    explicit attention_scores(index_t sink = 0, double eps = sink_threshold, double dormant = 0.5) : at_(sink), eps_(eps), theta_(dormant) {}
+    explicit attention_scores(index_t sink = 0, double eps = sink_threshold, double dormant = 0.5)
+        : at_(sink), eps_(eps), theta_(dormant) {}
 
     /// The heads of one sequence in one layer, (H,T,T).
     template <class T>
@@ -128,12 +129,14 @@ public:
             auto const head = p[h];
             for (index_t i = 0; i < head.shape(0); ++i) add_row(head, i);
             if (at_ >= head.shape(1)) continue;
-            if (double const alpha = sink_score(head, at_); std::isfinite(alpha)) sinks_.add(alpha > eps_), dormant_.add(alpha > theta_);
+            if (double const alpha = sink_score(head, at_); std::isfinite(alpha))
+                sinks_.add(alpha > eps_), dormant_.add(alpha > theta_);
         }
     }
     void merge(attention_scores const& o) {
         tally::merge(o);
-        sinks_.merge(o.sinks_), dormant_.merge(o.dormant_), share_.merge(o.share_), entropy_.merge(o.entropy_), even_.merge(o.even_);
+        sinks_.merge(o.sinks_), dormant_.merge(o.dormant_), share_.merge(o.share_), entropy_.merge(o.entropy_),
+            even_.merge(o.even_);
     }
 
     /// 100 mean_{l,h} 1[alpha_sink > eps], in percent (2410.10781).

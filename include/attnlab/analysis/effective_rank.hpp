@@ -29,7 +29,8 @@ inline std::vector<double> symmetric_eigenvalues(std::vector<double> a, std::siz
                 double const apq = a[p * n + q];
                 if (apq == 0) continue;
                 double const theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);
-                double const t = std::copysign(1 / (std::abs(theta) + std::hypot(theta, 1)), theta), c = 1 / std::hypot(t, 1), s = t * c;
+                double const t = std::copysign(1 / (std::abs(theta) + std::hypot(theta, 1)), theta), c = 1 / std::hypot(t, 1),
+                             s = t * c;
                 for (std::size_t k = 0; k < n; ++k) {
                     double const x = a[k * n + p], y = a[k * n + q];
                     a[k * n + p] = c * x - s * y, a[k * n + q] = s * x + c * y;
@@ -46,8 +47,9 @@ inline std::vector<double> symmetric_eigenvalues(std::vector<double> a, std::siz
 }
 }  // namespace detail
 
-/// exp of the entropy of the singular values' shares (Roy and Vetterli 2007), from 1 to min(rows, columns): 1 where all rows point one
-/// way. The rows are not centred. A row with a number that is not finite is left out; NaN where nothing is left but zeros.
+/// exp of the entropy of the singular values' shares (Roy and Vetterli 2007), from 1 to min(rows, columns): 1 where all rows
+/// point one way. The rows are not centred. A row with a number that is not finite is left out; NaN where nothing is left but
+/// zeros.
 template <class T>
 double effective_rank(view<T const, 2> x) {
     auto const n = static_cast<std::size_t>(x.shape(1));
@@ -69,9 +71,11 @@ double effective_rank(view<T const, 2> x) {
 
 /// What a head puts out for the queries that look at its sink.
 struct sink_output {
-    index_t queries = 0;      ///< with P[i,sink] > threshold
-    double rank = std::numeric_limits<double>::quiet_NaN();         ///< effective rank of their outputs: near 1 where one vector is broadcast
-    double norm_ratio = std::numeric_limits<double>::quiet_NaN();   ///< mean norm of their outputs over that of the other queries: near 0 for a no-op
+    index_t queries = 0;  ///< with P[i,sink] > threshold
+    /// Effective rank of their outputs: near 1 where one vector is broadcast.
+    double rank = std::numeric_limits<double>::quiet_NaN();
+    /// Mean norm of their outputs over that of the other queries: near 0 for a no-op.
+    double norm_ratio = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// Tells a no-op (small outputs) from a broadcast (outputs of rank 1 that are not small); idea of 2606.08105, measures ours.
@@ -79,7 +83,8 @@ struct sink_output {
 /// \param p       its weights, (T,T)
 template <class T>
 sink_output output_under_sink(view<T const, 2> output, view<T const, 2> p, index_t sink = 0, double threshold = 0.5) {
-    require(output.shape(0) == p.shape(0), "output under sink: expected as many outputs as queries, ", p.shape(0), ", got ", output.shape(0));
+    require(output.shape(0) == p.shape(0), "output under sink: expected as many outputs as queries, ", p.shape(0), ", got ",
+            output.shape(0));
     sink_output r;
     running_mean under, others;
     std::vector<T> rows;

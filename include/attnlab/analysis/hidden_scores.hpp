@@ -10,8 +10,8 @@
 #include <attnlab/observe/reduce.hpp>
 
 /// \file
-/// Every score of hidden states, over any number of sequences at one site and layer. What a training run writes down step by step is the
-/// smaller stream_scores.hpp.
+/// Every score of hidden states, over any number of sequences at one site and layer. What a training run writes down step by step
+/// is the smaller stream_scores.hpp.
 
 namespace attnlab {
 
@@ -39,7 +39,8 @@ public:
         for (index_t t = 0; t < h.shape(0); ++t) {
             moments token;
             token.add(h[t]);
-            if (double const k = token.centred_kurtosis(); std::isfinite(k)) (t == sink_ ? kurtosis_first_ : kurtosis_rest_).add(k);
+            if (double const k = token.centred_kurtosis(); std::isfinite(k))
+                (t == sink_ ? kurtosis_first_ : kurtosis_rest_).add(k);
             double const ratio = attnlab::max_over_median(h[t]);
             if (!std::isfinite(ratio)) continue;
             token_ratio_.add(ratio);
@@ -54,7 +55,8 @@ public:
     void merge(hidden_scores const& o) {
         require(sink_ == o.sink_, "hidden scores: merge: expected the same sink in both parts");
         power_.merge(o.power_), channels_.merge(o.channels_), norms_.merge(o.norms_);
-        inf_norm_.merge(o.inf_norm_), crest_.merge(o.crest_), max_over_mean_.merge(o.max_over_mean_), max_over_median_.merge(o.max_over_median_);
+        inf_norm_.merge(o.inf_norm_), crest_.merge(o.crest_), max_over_mean_.merge(o.max_over_mean_),
+            max_over_median_.merge(o.max_over_median_);
         for (int i = 0; i < 4; ++i) curves_[i].merge(o.curves_[i]);
         kurtosis_first_.merge(o.kurtosis_first_), kurtosis_rest_.merge(o.kurtosis_rest_), token_ratio_.merge(o.token_ratio_);
         largest_token_ratio_ = std::max(largest_token_ratio_, o.largest_token_ratio_);
@@ -78,8 +80,11 @@ public:
     /// max |h| / median |h| of a sequence, mean over sequences (2402.17762).
     double max_over_median() const { return max_over_median_.mean(); }
     /// max_c / median_c of a token, over all tokens (MMR of 2405.19279, which leaves the aggregate open).
-    double token_max_over_median(over_tokens how = over_tokens::mean) const { return how == over_tokens::mean ? token_ratio_.mean() : largest_token_ratio_; }
-    /// Largest |h| of a sequence and the next two, rank 0 to 2, and its median: means over sequences (2402.17762, the layerwise figure).
+    double token_max_over_median(over_tokens how = over_tokens::mean) const {
+        return how == over_tokens::mean ? token_ratio_.mean() : largest_token_ratio_;
+    }
+    /// Largest |h| of a sequence and the next two, rank 0 to 2, and its median: means over sequences (2402.17762, the layerwise
+    /// figure).
     double top(int rank) const {
         require(rank >= 0 && rank < 3, "hidden scores: top ", rank, ": expected 0 to 2");
         return curves_[rank].mean();

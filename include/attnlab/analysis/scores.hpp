@@ -12,8 +12,9 @@
 #include <attnlab/observe/reduce.hpp>
 
 /// \file
-/// Scores of one matrix: hidden states (rows = tokens, columns = channels) or values (rows = keys). Sums are double; values that are not
-/// finite are counted and left out. Attention weights: attention_scores.hpp; many sequences: hidden_scores.hpp, stream_scores.hpp.
+/// Scores of one matrix: hidden states (rows = tokens, columns = channels) or values (rows = keys). Sums are double; values that
+/// are not finite are counted and left out. Attention weights: attention_scores.hpp; many sequences: hidden_scores.hpp,
+/// stream_scores.hpp.
 
 namespace attnlab {
 
@@ -105,8 +106,8 @@ double norm(view<T, 1> row) {
     return std::sqrt(sum);
 }
 
-/// The norm of one row (the sink's) against the other rows' mean norm, pooled over the matrices added. Over hidden states it is the
-/// residual peak, over the values of a head the value drain (Guo et al. 2410.13835).
+/// The norm of one row (the sink's) against the other rows' mean norm, pooled over the matrices added. Over hidden states it is
+/// the residual peak, over the values of a head the value drain (Guo et al. 2410.13835).
 class row_against_rest {
 public:
     explicit row_against_rest(index_t row = 0) : row_(row) {}
@@ -169,7 +170,9 @@ public:
     template <class T>
     void add(view<T const, 2> x) {
         grow(static_cast<std::size_t>(x.shape(1)));
-        see(x, [&](index_t, index_t c, double v) { sums_[static_cast<std::size_t>(c)] += v * v, ++counts_[static_cast<std::size_t>(c)]; });
+        see(x, [&](index_t, index_t c, double v) {
+            sums_[static_cast<std::size_t>(c)] += v * v, ++counts_[static_cast<std::size_t>(c)];
+        });
     }
     void merge(square_sums const& o) {
         tally::merge(o);

@@ -13,8 +13,8 @@
 #include <attnlab/core/error.hpp>
 
 /// \file
-/// Order statistics. Exact by selection where a layer's tensor is at hand; a histogram of magnitudes where a median over a corpus is
-/// asked; the k largest of a stream. What is merged gives the same numbers in any order.
+/// Order statistics. Exact by selection where a layer's tensor is at hand; a histogram of magnitudes where a median over a corpus
+/// is asked; the k largest of a stream. What is merged gives the same numbers in any order.
 
 namespace attnlab {
 
@@ -62,8 +62,8 @@ private:
     std::vector<double> heap_;  // smallest in front
 };
 
-/// Counts of magnitudes in bins of relative width 2^-9: a quantile of any number of values to within 0.1 %, in a few kB per binary
-/// exponent met. Counts are whole numbers, so that merging in any order gives the same quantile.
+/// Counts of magnitudes in bins of relative width 2^-9: a quantile of any number of values to within 0.1 %, in a few kB per
+/// binary exponent met. Counts are whole numbers, so that merging in any order gives the same quantile.
 class magnitude_histogram {
 public:
     /// Half a bin: the largest relative error of `quantile` (of normal numbers).
@@ -94,7 +94,8 @@ public:
         for (auto const& [exponent, counts] : bins_)
             for (std::size_t i = 0; i < per_exponent; ++i)
                 if (k < (below += counts[i])) {
-                    auto const bits = static_cast<std::uint64_t>(exponent) << 52 | static_cast<std::uint64_t>(2 * i + 1) << (51 - fraction_bits);
+                    auto const bits = static_cast<std::uint64_t>(exponent) << 52 | static_cast<std::uint64_t>(2 * i + 1)
+                                                                                       << (51 - fraction_bits);
                     return std::bit_cast<double>(bits);
                 }
         return std::numeric_limits<double>::quiet_NaN();

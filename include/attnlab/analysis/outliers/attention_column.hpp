@@ -10,8 +10,9 @@ namespace attnlab {
 /// Whose column sums rule attention_column looks at; what it finds has an axis more for each head.
 enum class heads { mean, each };
 
-/// Attention outliers of the paper (2502.06415): a_j = sum_i mean_h P[h,i,j] >= `share` * T. A late key is seen by few queries and can
-/// never pass; `normalised` asks a_j / (T-j) >= share in its place. `basic_attention_column<heads::each>` judges every head by itself.
+/// Attention outliers of the paper (2502.06415): a_j = sum_i mean_h P[h,i,j] >= `share` * T. A late key is seen by few queries
+/// and can never pass; `normalised` asks a_j / (T-j) >= share in its place. `basic_attention_column<heads::each>` judges every
+/// head by itself.
 template <heads Of>
 struct basic_attention_column {
     static constexpr std::string_view name = Of == heads::mean ? "attention_column" : "attention_column_per_head";
@@ -40,14 +41,16 @@ struct basic_attention_column {
             if constexpr (Of == heads::mean) all.merge(one);
             else judge(one, 1, [&](index_t j, double a) { r.add({sequence, h, j}, a); });
         }
-        if constexpr (Of == heads::mean) judge(all, static_cast<double>(p.shape(0)), [&](index_t j, double a) { r.add({sequence, j}, a); });
+        if constexpr (Of == heads::mean)
+            judge(all, static_cast<double>(p.shape(0)), [&](index_t j, double a) { r.add({sequence, j}, a); });
         return r;
     }
 
 private:
     void judge(column_sums const& sums, double number_of_heads, auto&& found) const {
         for (index_t j = 0; j < sums.length(); ++j) {
-            double const a = sums.sum(j) / number_of_heads, queries = static_cast<double>(normalised ? sums.length() - j : sums.length());
+            double const a = sums.sum(j) / number_of_heads,
+                         queries = static_cast<double>(normalised ? sums.length() - j : sums.length());
             if (a >= share * queries) found(j, a);
         }
     }

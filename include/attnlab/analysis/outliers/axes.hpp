@@ -10,8 +10,8 @@
 #include <attnlab/observe/site.hpp>
 
 /// \file
-/// What a coordinate counts, as types: an outlier set over (layer, token) is another type than one over (layer, channel), and so are
-/// channels of the stream and neurons of the MLP. The letters are those of core/view.hpp, by which a site spells its axes.
+/// What a coordinate counts, as types: an outlier set over (layer, token) is another type than one over (layer, channel), and so
+/// are channels of the stream and neurons of the MLP. The letters are those of core/view.hpp, by which a site spells its axes.
 
 namespace attnlab {
 
@@ -83,12 +83,14 @@ enum class site_kind {
 };
 
 template <class Site>
-inline constexpr site_kind kind_of = Site::axes == "B T C" || Site::axes == "B T F" || Site::axes == "B T V" ? site_kind::rows
-                                     : Site::axes == "B H T D"                                               ? site_kind::heads
-                                     : Site::axes == "B H T T"                                               ? site_kind::pattern
-                                     : std::is_same_v<Site, site::pattern_sums>                              ? site_kind::pattern_sums
-                                     : Site::axes == "O I"                                                   ? site_kind::matrix
-                                                                                                             : site_kind::other;
+inline constexpr site_kind kind_of = [] {
+    constexpr auto axes = Site::axes;
+    if (axes == "B T C" || axes == "B T F" || axes == "B T V") return site_kind::rows;
+    if (axes == "B H T D") return site_kind::heads;
+    if (axes == "B H T T") return site_kind::pattern;
+    if (axes == "O I") return site_kind::matrix;
+    return std::is_same_v<Site, site::pattern_sums> ? site_kind::pattern_sums : site_kind::other;
+}();
 
 /// What the channels of a site of rows are: axis::channel, axis::neuron or axis::vocabulary.
 template <class Site>

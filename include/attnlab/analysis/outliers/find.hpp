@@ -20,15 +20,15 @@
 /// site -> reducer -> rule -> outlier set. A rule is a struct with
 ///
 ///     static constexpr std::string_view name;
-///     static constexpr bool reads(site_kind);                           // the kinds of sites that it takes
-///     template <class Site> using axes = axis_list<...>;                // what it finds there
-///     reducer;                                                          // what is kept of a layer: merge(reducer const&), values, not_finite
-///     rule_parameters parameters() const;                               // all of them: a result carries them
-///     reducer reduce(index_t sequence, view<T const, N> x) const;       // one layer of one sequence (of a weight: the matrix)
+///     static constexpr bool reads(site_kind);                        // the kinds of sites that it takes
+///     template <class Site> using axes = axis_list<...>;             // what it finds there
+///     reducer;                                                       // what is kept of a layer: merge(reducer), values, not_finite
+///     rule_parameters parameters() const;                            // all of them: a result carries them
+///     reducer reduce(index_t sequence, view<T const, N> x) const;    // one layer of one sequence (of a weight: the matrix)
 ///     void decide(std::map<index_t, reducer> const& layers, auto&& found) const;   // found(coordinate, value) for each outlier
 ///
-/// What is decided within a sequence is decided in `reduce`, so that a reducer holds candidates rather than tensors. A rule that decides
-/// everything there has no `decide`: all `candidates` are outliers.
+/// What is decided within a sequence is decided in `reduce`, so that a reducer holds candidates rather than tensors. A rule that
+/// decides everything there has no `decide`: all `candidates` are outliers.
 
 namespace attnlab {
 
@@ -73,12 +73,16 @@ concept has_rule_shape = requires(Rule const& rule, typename Rule::reducer& into
 }  // namespace detail
 
 /// Finds the outliers of one rule at one kind of site; an observer, which may as well be handed arrays:
-/// `outlier_finder<float, massive, site::resid_post> f; model.logits(x, f); auto set = f.set();`. Sequences are numbered as they come.
+/// `outlier_finder<float, massive, site::resid_post> f; model.logits(x, f); auto set = f.set();`. Sequences are numbered as they
+/// come.
 template <class T, class Rule, class Site>
 class outlier_finder {
-    static_assert(detail::has_rule_shape<Rule>, "an outlier rule has a name, reads(site_kind), a reducer that merges and counts, and parameters(): see "
-                                                "attnlab/analysis/outliers/find.hpp");
-    static_assert(Rule::reads(kind_of<Site>), "this outlier rule does not read such a site: the letters of Site::axes say what stands there, Rule::reads what it takes");
+    static_assert(detail::has_rule_shape<Rule>,
+                  "an outlier rule has a name, reads(site_kind), a reducer that merges and counts, and parameters(): see "
+                  "attnlab/analysis/outliers/find.hpp");
+    static_assert(Rule::reads(kind_of<Site>),
+                  "this outlier rule does not read such a site: the letters of Site::axes say what stands there, Rule::reads "
+                  "what it takes");
 
 public:
     static constexpr std::size_t rank = (Site::axes.size() + 1) / 2;
@@ -151,7 +155,8 @@ private:
             return {std::max(end, about_.layers), first, end};
         } else if constexpr (A::letter == 'B') {
             index_t first = *seen_.begin()->second.begin(), end = 0;
-            for (auto const& [layer, sequences] : seen_) first = std::min(first, *sequences.begin()), end = std::max(end, *sequences.rbegin() + 1);
+            for (auto const& [layer, sequences] : seen_)
+                first = std::min(first, *sequences.begin()), end = std::max(end, *sequences.rbegin() + 1);
             return {end, first, end};
         } else {
             return {extents_.at(A::letter), 0, extents_.at(A::letter)};
@@ -164,7 +169,8 @@ private:
         layers_[layer].merge(rule_.reduce(sequence, x));
     }
     void mark(index_t layer, index_t sequence) {
-        require(seen_[layer].insert(sequence).second, Rule::name, " at ", Site::name, ": layer ", layer, ", sequence ", sequence, " was seen already");
+        require(seen_[layer].insert(sequence).second, Rule::name, " at ", Site::name, ": layer ", layer, ", sequence ", sequence,
+                " was seen already");
     }
     void extend(char letter, index_t n) {
         index_t& mine = extents_[letter];

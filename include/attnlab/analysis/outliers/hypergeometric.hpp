@@ -17,10 +17,12 @@ inline double log_choose(double n, double k) {
 }
 }  // namespace detail
 
-/// log of P(X >= observed), X the number of marked among `drawn` of `space` that hold `marked`: the chance that two sets agree so well or
-/// better if one of them lay anywhere. -infinity where it cannot be. \throws error for more marked or drawn than there are
+/// log of P(X >= observed), X the number of marked among `drawn` of `space` that hold `marked`: the chance that two sets agree so
+/// well or better if one of them lay anywhere. -infinity where it cannot be. \throws error for more marked or drawn than there
+/// are
 inline double log_hypergeometric_tail(double observed, double drawn, double marked, double space) {
-    require(0 <= drawn && drawn <= space && 0 <= marked && marked <= space, "hypergeometric tail: expected ", drawn, " and ", marked, " of at most ", space);
+    require(0 <= drawn && drawn <= space && 0 <= marked && marked <= space, "hypergeometric tail: expected ", drawn, " and ",
+            marked, " of at most ", space);
     double const least = std::max(0., drawn + marked - space), most = std::min(drawn, marked);
     if (observed <= least) return 0;
     if (observed > most) return -HUGE_VAL;
@@ -32,7 +34,8 @@ inline double log_hypergeometric_tail(double observed, double drawn, double mark
         sum += term;
         if (ratio < 1 && term < 1e-17 * sum * (1 - ratio)) break;
     }
-    double const first = detail::log_choose(marked, observed) + detail::log_choose(space - marked, drawn - observed) - detail::log_choose(space, drawn);
+    double const first = detail::log_choose(marked, observed) + detail::log_choose(space - marked, drawn - observed) -
+                         detail::log_choose(space, drawn);
     return std::min(0., first + std::log(sum));
 }
 

@@ -25,7 +25,8 @@ inline json to_json(provenance const& p) {
             {"not_finite", p.not_finite}, {"steps", p.steps}};
 }
 
-/// {"from": {...}, "axes": [...], "space": {"layer": {"extent":, "begin":, "end":}, ...}, "outliers": [[coordinate..., value], ...]}
+/// {"from": {...}, "axes": [...], "space": {"layer": {"extent":, "begin":, "end":}, ...}, "outliers":
+/// [[coordinate..., value], ...]}
 template <class... Axes>
 json to_json(outlier_set<Axes...> const& set) {
     using axes = axis_list<Axes...>;
@@ -45,13 +46,16 @@ json to_json(outlier_set<Axes...> const& set) {
 
 inline json to_json(set_overlap const& o) {
     auto const number = [](std::optional<double> const& x) { return x ? json_number(*x) : json(); };
-    return {{"a", o.a}, {"b", o.b}, {"both", o.both}, {"a_outside", o.a_outside}, {"b_outside", o.b_outside}, {"space", json_number(o.space)},
-            {"iou", number(o.iou)}, {"recall_of_a", number(o.recall_of_a)}, {"recall_of_b", number(o.recall_of_b)},
-            {"coefficient", number(o.coefficient)}, {"hits", o.hits}, {"reach", o.reach}, {"expected", number(o.expected)}, {"lift", number(o.lift)},
-            {"p", number(o.p())}, {"log10_p", number(o.log10_p)}, {"layer_offset", o.options.layer_offset}, {"slack", o.options.slack},
-            {"without_first", o.options.without_first}, {"a_from", to_json(o.a_from)}, {"b_from", to_json(o.b_from)}};
+    return {{"a", o.a}, {"b", o.b}, {"both", o.both}, {"a_outside", o.a_outside}, {"b_outside", o.b_outside},
+            {"space", json_number(o.space)}, {"iou", number(o.iou)}, {"recall_of_a", number(o.recall_of_a)},
+            {"recall_of_b", number(o.recall_of_b)}, {"coefficient", number(o.coefficient)}, {"hits", o.hits}, {"reach", o.reach},
+            {"expected", number(o.expected)}, {"lift", number(o.lift)}, {"p", number(o.p())}, {"log10_p", number(o.log10_p)},
+            {"layer_offset", o.options.layer_offset}, {"slack", o.options.slack}, {"without_first", o.options.without_first},
+            {"a_from", to_json(o.a_from)}, {"b_from", to_json(o.b_from)}};
 }
 
-inline json to_json(overlap_pair const& o) { return {{"all", to_json(o.all)}, {"without_first", o.without_first ? to_json(*o.without_first) : json()}}; }
+inline json to_json(overlap_pair const& o) {
+    return {{"all", to_json(o.all)}, {"without_first", o.without_first ? to_json(*o.without_first) : json()}};
+}
 
 }  // namespace attnlab

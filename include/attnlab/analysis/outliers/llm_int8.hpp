@@ -10,9 +10,9 @@
 
 namespace attnlab {
 
-/// Outlier features of LLM.int8() (Dettmers et al. 2208.07339): a channel with some |h| >= `threshold` in at least 25 % of the layers and
-/// in at least 6 % of the sequence positions. The paper does not say of which layers' positions: `positions_of`. All sequences are
-/// pooled. The value of a channel is its share of positions.
+/// Outlier features of LLM.int8() (Dettmers et al. 2208.07339): a channel with some |h| >= `threshold` in at least 25 % of the
+/// layers and in at least 6 % of the sequence positions. The paper does not say of which layers' positions: `positions_of`. All
+/// sequences are pooled. The value of a channel is its share of positions.
 struct llm_int8 {
     enum class pool { all_layers, layers_that_pass };
 
@@ -62,7 +62,8 @@ struct llm_int8 {
                 passes += here;
                 if (here > 0 || positions_of == pool::all_layers) positions += r.positions;
             }
-            if (passing_layers == 0 || static_cast<double>(passing_layers) < layers_share * static_cast<double>(layers.size())) continue;
+            if (passing_layers == 0 || static_cast<double>(passing_layers) < layers_share * static_cast<double>(layers.size()))
+                continue;
             if (double const share = static_cast<double>(passes) / static_cast<double>(positions); share >= positions_share)
                 found({static_cast<index_t>(c)}, share);
         }

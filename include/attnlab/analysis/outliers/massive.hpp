@@ -10,8 +10,8 @@
 
 namespace attnlab {
 
-/// Massive activations (Sun et al. 2402.17762): |h| > `above` and |h| >= `factor` * median |h| of the layer's hidden state. The paper does
-/// not say of how much text: `median_over`. Over the corpus the median comes from a histogram, right to 0.1 %.
+/// Massive activations (Sun et al. 2402.17762): |h| > `above` and |h| >= `factor` * median |h| of the layer's hidden state. The
+/// paper does not say of how much text: `median_over`. Over the corpus the median comes from a histogram, right to 0.1 %.
 struct massive {
     enum class scope { sequence, corpus };
 

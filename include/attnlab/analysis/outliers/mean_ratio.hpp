@@ -6,8 +6,8 @@
 
 namespace attnlab {
 
-/// Activation outliers of the paper (2502.06415, its code): |h[t,c]| > `factor` * mean |h|, the mean over the whole sequence, the outlier
-/// itself included. Its outlier tokens, max_c |h[t,c]| > factor * mean |h|, are the projection on axis::token.
+/// Activation outliers of the paper (2502.06415, its code): |h[t,c]| > `factor` * mean |h|, the mean over the whole sequence, the
+/// outlier itself included. Its outlier tokens, max_c |h[t,c]| > factor * mean |h|, are the projection on axis::token.
 struct mean_ratio {
     static constexpr std::string_view name = "mean_ratio";
     static constexpr bool reads(site_kind k) { return k == site_kind::rows; }

@@ -18,7 +18,8 @@
 
 namespace attnlab {
 
-/// One axis of the space a set lies in: indices [begin, end) of an axis with `extent` places. A shift moves the range, not the extent.
+/// One axis of the space a set lies in: indices [begin, end) of an axis with `extent` places. A shift moves the range, not the
+/// extent.
 struct axis_range {
     index_t extent = 0, begin = 0, end = 0;
     index_t size() const { return std::max<index_t>(0, end - begin); }
@@ -45,13 +46,15 @@ public:
         for (auto const& e : elements_)
             for (std::size_t a = 0; a < axes::size; ++a)
                 if (!space_[a].contains(e.at[a]))
-                    fail("outlier set of ", about_.rule, ": ", axes::names[a], " ", e.at[a], ": expected ", space_[a].begin, " to ", space_[a].end - 1);
+                    fail("outlier set of ", about_.rule, ": ", axes::names[a], " ", e.at[a], ": expected ", space_[a].begin,
+                         " to ", space_[a].end - 1);
         // Of equal coordinates (after a projection) the largest value stays.
         std::sort(elements_.begin(), elements_.end(), [](element const& x, element const& y) {
             return std::pair(x.at, -std::abs(x.value)) < std::pair(y.at, -std::abs(y.value));
         });
-        elements_.erase(std::unique(elements_.begin(), elements_.end(), [](element const& x, element const& y) { return x.at == y.at; }),
-                        elements_.end());
+        elements_.erase(
+            std::unique(elements_.begin(), elements_.end(), [](element const& x, element const& y) { return x.at == y.at; }),
+            elements_.end());
     }
 
     /// In ascending order of coordinates.
@@ -86,7 +89,8 @@ public:
     /// The set with these axes alone, in this order: a coordinate is in it if any coordinate above it was.
     template <class... Kept>
     outlier_set<Kept...> project() const {
-        static_assert((axes::template has<Kept> && ...), "project: an axis that this set does not have (rename<From, To>() gives an axis another name)");
+        static_assert((axes::template has<Kept> && ...),
+                      "project: an axis that this set does not have (rename<From, To>() gives an axis another name)");
         std::array<std::size_t, sizeof...(Kept)> const from = {axes::template place<Kept>...};
         std::vector<typename outlier_set<Kept...>::element> kept;
         for (auto const& e : elements_) {
@@ -99,8 +103,8 @@ public:
         return {std::move(kept), where, after("project(" + joined(axis_list<Kept...>::names, ",") + ")")};
     }
 
-    /// The set with `From` counted as `To`: the rows of a down projection are channels of the stream, its columns are neurons, the keys of
-    /// attention are tokens. Only the user can know that.
+    /// The set with `From` counted as `To`: the rows of a down projection are channels of the stream, its columns are neurons,
+    /// the keys of attention are tokens. Only the user can know that.
     template <class From, class To>
     auto rename() const {
         static_assert(axes::template has<From>, "rename: an axis that this set does not have");
@@ -110,7 +114,8 @@ public:
         return out(std::move(same), space_, after(text("rename(", From::name, ",", To::name, ")")));
     }
 
-    /// Every coordinate and the space moved by `by` along `Axis`: layer l of this set then stands where l + by of another one does.
+    /// Every coordinate and the space moved by `by` along `Axis`: layer l of this set then stands where l + by of another one
+    /// does.
     template <class Axis>
     outlier_set shift(index_t by) const {
         auto out = *this;
@@ -144,11 +149,13 @@ public:
         return out;
     }
 
-    /// Without position 0 of every axis that counts positions: all models look at their first token, which is evidence of nothing else.
+    /// Without position 0 of every axis that counts positions: all models look at their first token, which is evidence of nothing
+    /// else.
     outlier_set without_first() const {
         auto where = space_;
         for (std::size_t a = 0; a < axes::size; ++a)
-            if (axes::positions[a]) where[a].begin = std::max<index_t>(1, where[a].begin), where[a].end = std::max(where[a].begin, where[a].end);
+            if (axes::positions[a])
+                where[a].begin = std::max<index_t>(1, where[a].begin), where[a].end = std::max(where[a].begin, where[a].end);
         auto out = within(where);
         out.about_ = after("without_first");
         return out;
@@ -158,8 +165,9 @@ public:
     bool operator==(outlier_set const& o) const { return coordinates() == o.coordinates(); }
     template <class... Others>
     bool operator==(outlier_set<Others...> const&) const {
-        static_assert(std::is_same_v<axes, axis_list<Others...>>, "outlier sets of different axes: project both to axes that they share (and rename<From, To>() "
-                                                                  "where one thing has two names)");
+        static_assert(std::is_same_v<axes, axis_list<Others...>>,
+                      "outlier sets of different axes: project both to axes that they share (and rename<From, To>() "
+                      "where one thing has two names)");
         return false;
     }
 

@@ -24,8 +24,8 @@ struct overlap_options {
     bool without_first = false;    ///< position 0 left out of both sets and of the space
 };
 
-/// Counts and ratios of A and B in the space that both have. A ratio whose denominator is 0 is absent: two empty sets are neither alike nor
-/// different, and the counts say so.
+/// Counts and ratios of A and B in the space that both have. A ratio whose denominator is 0 is absent: two empty sets are neither
+/// alike nor different, and the counts say so.
 struct set_overlap {
     overlap_options options;
     provenance a_from, b_from;
@@ -37,8 +37,8 @@ struct set_overlap {
     std::optional<double> recall_of_a;   ///< both / a: of A by B
     std::optional<double> recall_of_b;   ///< both / b: of B by A
     std::optional<double> coefficient;   ///< both / min(a, b)
-    // Chance: A thrown anywhere into the space. With a slack a hit is an element of A within it of some element of B, and `reach` is how
-    // many coordinates are; without one they are `both` and `b`.
+    // Chance: A thrown anywhere into the space. With a slack a hit is an element of A within it of some element of B, and `reach`
+    // is how many coordinates are; without one they are `both` and `b`.
     std::size_t hits = 0, reach = 0;
     std::optional<double> expected;      ///< a * reach / N
     std::optional<double> lift;          ///< hits / expected
@@ -71,8 +71,8 @@ inline std::size_t pairs_within(std::vector<index_t> const& x, std::vector<index
 }
 
 /// Positions of [begin, end) within `slack` of some y, and how many of x are among them; x and y in ascending order.
-inline std::pair<std::size_t, std::size_t> reach_and_hits(std::vector<index_t> const& x, std::vector<index_t> const& y, index_t slack, index_t begin,
-                                                          index_t end) {
+inline std::pair<std::size_t, std::size_t> reach_and_hits(std::vector<index_t> const& x, std::vector<index_t> const& y,
+                                                          index_t slack, index_t begin, index_t end) {
     std::size_t reach = 0, hits = 0, i = 0;
     for (index_t done = begin; index_t v : y) {
         index_t const from = std::max(done, v - slack), to = std::min(end, v + slack + 1);
@@ -88,15 +88,15 @@ inline std::pair<std::size_t, std::size_t> reach_and_hits(std::vector<index_t> c
 }  // namespace detail
 
 /// Overlap of two sets over the same axes.
-/// \throws error where an axis has another extent in B (channels of another model), for a layer offset without a layer axis, for a slack
-/// without exactly one position axis, or one below 0
+/// \throws error where an axis has another extent in B (channels of another model), for a layer offset without a layer axis, for
+/// a slack without exactly one position axis, or one below 0
 template <class... Axes>
 set_overlap overlap(outlier_set<Axes...> const& first, outlier_set<Axes...> const& second, overlap_options options = {}) {
     using set = outlier_set<Axes...>;
     using axes = typename set::axes;
     constexpr auto positions = std::count(axes::positions.begin(), axes::positions.end(), true);
-    require(options.slack >= 0 && (options.slack == 0 || positions == 1), "overlap: slack ", options.slack, ": expected sets with one axis of positions, got ",
-            joined(axes::names));
+    require(options.slack >= 0 && (options.slack == 0 || positions == 1), "overlap: slack ", options.slack,
+            ": expected sets with one axis of positions, got ", joined(axes::names));
 
     set a = options.without_first ? first.without_first() : first, b = options.without_first ? second.without_first() : second;
     if (options.layer_offset != 0) {
@@ -106,8 +106,9 @@ set_overlap overlap(outlier_set<Axes...> const& first, outlier_set<Axes...> cons
     typename set::space common;
     for (std::size_t i = 0; i < axes::size; ++i) {
         auto const &x = a.ranges()[i], &y = b.ranges()[i];
-        require(x.extent == y.extent || axes::letters[i] == 'B', "overlap: ", axes::names[i], ": expected one number of them, got ", x.extent, " in A (",
-                a.about().rule, ", ", a.about().site, ") and ", y.extent, " in B (", b.about().rule, ", ", b.about().site, ")");
+        require(x.extent == y.extent || axes::letters[i] == 'B', "overlap: ", axes::names[i],
+                ": expected one number of them, got ", x.extent, " in A (", a.about().rule, ", ", a.about().site, ") and ",
+                y.extent, " in B (", b.about().rule, ", ", b.about().site, ")");
         common[i] = {y.extent, std::max(x.begin, y.begin), std::max(std::max(x.begin, y.begin), std::min(x.end, y.end))};
     }
     a = a.within(common), b = b.within(common);
@@ -128,11 +129,14 @@ set_overlap overlap(outlier_set<Axes...> const& first, outlier_set<Axes...> cons
         auto const found = mine.find(at);
         auto const& x = found == mine.end() ? std::vector<index_t>{} : found->second;
         r.both += detail::pairs_within(x, y, options.slack);
-        auto const [reach, hits] = detail::reach_and_hits(x, y, options.slack, line ? common[*line].begin : 0, line ? common[*line].end : 1);
+        auto const [reach, hits] =
+            detail::reach_and_hits(x, y, options.slack, line ? common[*line].begin : 0, line ? common[*line].end : 1);
         r.reach += reach, r.hits += hits;
     }
 
-    auto const share = [](std::size_t of, std::size_t n) { return n > 0 ? std::optional(static_cast<double>(of) / static_cast<double>(n)) : std::nullopt; };
+    auto const share = [](std::size_t of, std::size_t n) {
+        return n > 0 ? std::optional(static_cast<double>(of) / static_cast<double>(n)) : std::nullopt;
+    };
     r.iou = share(r.both, r.a + r.b - r.both);
     r.recall_of_a = share(r.both, r.a);
     r.recall_of_b = share(r.both, r.b);
@@ -148,8 +152,9 @@ set_overlap overlap(outlier_set<Axes...> const& first, outlier_set<Axes...> cons
 
 template <class... A, class... B>
 set_overlap overlap(outlier_set<A...> const&, outlier_set<B...> const&, overlap_options = {}) {
-    static_assert(std::is_same_v<axis_list<A...>, axis_list<B...>>, "overlap of outlier sets of different axes: project both to axes that they share (and rename<From, To>() "
-                                                                    "where one thing has two names)");
+    static_assert(std::is_same_v<axis_list<A...>, axis_list<B...>>,
+                  "overlap of outlier sets of different axes: project both to axes that they share (and rename<From, To>() "
+                  "where one thing has two names)");
     return {};
 }
 

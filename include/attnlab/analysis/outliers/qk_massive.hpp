@@ -9,8 +9,8 @@
 
 namespace attnlab {
 
-/// Massive values in queries and keys (Jin et al. 2502.01563): M[h,c] = norm over tokens of q[h,:,c]; M[h,c] > `factor` * mean_c M[h,c].
-/// The tokens of all sequences are pooled. Whether q and k stand before or after RoPE is the site's business.
+/// Massive values in queries and keys (Jin et al. 2502.01563): M[h,c] = norm over tokens of q[h,:,c]; M[h,c] > `factor` * mean_c
+/// M[h,c]. The tokens of all sequences are pooled. Whether q and k stand before or after RoPE is the site's business.
 struct qk_massive {
     static constexpr std::string_view name = "qk_massive";
     static constexpr bool reads(site_kind k) { return k == site_kind::heads; }
@@ -49,7 +49,8 @@ struct qk_massive {
                 running_mean mean;
                 for (std::size_t c = 0; c < head.size(); ++c) mean.add(head.norm(c));
                 for (std::size_t c = 0; c < head.size(); ++c)
-                    if (head.norm(c) > factor * mean.mean()) found({layer, static_cast<index_t>(h), static_cast<index_t>(c)}, head.norm(c));
+                    if (head.norm(c) > factor * mean.mean())
+                        found({layer, static_cast<index_t>(h), static_cast<index_t>(c)}, head.norm(c));
             }
     }
 };

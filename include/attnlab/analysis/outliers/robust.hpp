@@ -12,9 +12,9 @@
 
 namespace attnlab {
 
-/// The users' rule (p-e-w/heretic#154): |h - median| > `factor` * MAD of the layer's tensor; few channels in the layer; the channel
-/// persists over the layers of a sequence. That pull request takes the median and the MAD of magnitudes rather than of values, and
-/// demands |h| > 100 besides: parameters.
+/// The users' rule (p-e-w/heretic#154): |h - median| > `factor` * MAD of the layer's tensor; few channels in the layer; the
+/// channel persists over the layers of a sequence. That pull request takes the median and the MAD of magnitudes rather than of
+/// values, and demands |h| > 100 besides: parameters.
 struct robust {
     static constexpr std::string_view name = "robust";
     static constexpr bool reads(site_kind k) { return k == site_kind::rows; }
@@ -28,7 +28,11 @@ struct robust {
     index_t most_channels = 3;    ///< a layer in which more channels pass has none in that sequence
 
     rule_parameters parameters() const {
-        return {{"factor", factor}, {"above", above}, {"of_magnitudes", of_magnitudes}, {"layers_share", layers_share}, {"most_channels", most_channels}};
+        return {{"factor", factor},
+                {"above", above},
+                {"of_magnitudes", of_magnitudes},
+                {"layers_share", layers_share},
+                {"most_channels", most_channels}};
     }
 
     using reducer = candidates<3>;   // (sequence, token, channel)
@@ -60,7 +64,8 @@ struct robust {
         double const least = layers_share * static_cast<double>(layers.size());
         for (auto const& [layer, r] : layers)
             for (auto const& c : r.found)
-                if (static_cast<double>(passes[{c.at[0], c.at[2]}].size()) >= least) found({c.at[0], layer, c.at[1], c.at[2]}, c.value);
+                if (static_cast<double>(passes[{c.at[0], c.at[2]}].size()) >= least)
+                    found({c.at[0], layer, c.at[1], c.at[2]}, c.value);
     }
 
 private:

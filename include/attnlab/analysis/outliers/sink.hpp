@@ -6,7 +6,8 @@
 #include <attnlab/analysis/outliers/find.hpp>
 
 /// \file
-/// Rules about columns of attention: both keep column sums and read them as such where somebody else made them (site::pattern_sums).
+/// Rules about columns of attention: both keep column sums and read them as such where somebody else made them
+/// (site::pattern_sums).
 
 namespace attnlab {
 
@@ -40,7 +41,8 @@ struct sink_rule {
     /// (H,T), sums over all T queries. \throws error for sums of more tokens than `length`, or where shares of |P| are asked
     template <class T>
     reducer reduce(index_t sequence, view<T const, 2> sums) const {
-        require(length == 0 || sums.shape(1) <= length, name, ": length ", length, ": expected 0 where sums of ", sums.shape(1), " queries are all there is");
+        require(length == 0 || sums.shape(1) <= length, name, ": length ", length, ": expected 0 where sums of ", sums.shape(1),
+                " queries are all there is");
         require(!absolute, name, ": absolute: expected whole weights, sums of columns do not tell");
         reducer r;
         for (index_t h = 0; h < sums.shape(0); ++h) judge(sequence, h, column_sums(sums[h]), r);

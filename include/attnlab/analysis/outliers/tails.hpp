@@ -37,7 +37,8 @@ struct z_score {
     }
 };
 
-/// The largest |h| of the layer's tensor in one sequence: a `fraction` of the finite values, rounded up, and what is as large as the last one.
+/// The largest |h| of the layer's tensor in one sequence: a `fraction` of the finite values, rounded up, and what is as large as
+/// the last one.
 struct top_fraction {
     static constexpr std::string_view name = "top_fraction";
     static constexpr bool reads(site_kind k) { return k == site_kind::rows; }
@@ -53,7 +54,8 @@ struct top_fraction {
     reducer reduce(index_t sequence, view<T const, 2> h) const {
         require(fraction >= 0 && fraction <= 1, name, ": fraction ", fraction, ": expected 0 to 1");
         auto magnitudes = finite_magnitudes(h);
-        auto const n = static_cast<std::size_t>(std::ceil((1 - 1e-12) * fraction * static_cast<double>(magnitudes.size())));   // .07 of 100 are 7
+        auto const n = static_cast<std::size_t>(
+            std::ceil((1 - 1e-12) * fraction * static_cast<double>(magnitudes.size())));  // .07 of 100 are 7
         double const least = n > 0 ? select(magnitudes, magnitudes.size() - n) : std::numeric_limits<double>::infinity();
         reducer r;
         r.see(h, [&](index_t t, index_t c, double x) {

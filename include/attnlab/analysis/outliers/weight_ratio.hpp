@@ -50,9 +50,9 @@ line_ratios ratios_of(view<T const, 2> w, line along, double epsilon = 1e-8) {
     return r;
 }
 
-/// Weight outliers of the paper (2502.06415): columns (or rows) whose largest |W| stands out of their mean. Its code draws the ratio and
-/// sets no threshold. Here a line is taken when its ratio passes `factor` (0: any), and it is one of the `top` largest of its matrix
-/// (0: all); of a line that is taken, every weight that passes factor * mean, and its largest.
+/// Weight outliers of the paper (2502.06415): columns (or rows) whose largest |W| stands out of their mean. Its code draws the
+/// ratio and sets no threshold. Here a line is taken when its ratio passes `factor` (0: any), and it is one of the `top` largest
+/// of its matrix (0: all); of a line that is taken, every weight that passes factor * mean, and its largest.
 struct weight_ratio {
     static constexpr std::string_view name = "weight_ratio";
     static constexpr bool reads(site_kind k) { return k == site_kind::matrix; }
