@@ -405,10 +405,10 @@ BOOST_AUTO_TEST_CASE(super_weights) {
                 value = std::max(value, std::abs(x.value * y.value));
             }
     std::vector<std::array<index_t, 3>> all, largest;
-    for (auto const& [at, value] : pairs) {
-        all.push_back(at);
-        if (std::none_of(pairs.begin(), pairs.end(), [&](auto const& o) { return o.first[0] == at[0] && o.second > value; }))
-            largest.push_back(at);
+    for (auto const& pair : pairs) {
+        auto const beats = [&](auto const& other) { return other.first[0] == pair.first[0] && other.second > pair.second; };
+        all.push_back(pair.first);
+        if (std::none_of(pairs.begin(), pairs.end(), beats)) largest.push_back(pair.first);
     }
     check(super_weight{.largest_only = false}.find(a, b), all);
     check(super_weight{}.find(a, b), largest);
