@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Times attnlab and PyTorch in turn, on one machine in one run, and writes the tables of docs/performance.md.
+
+usage: compare.py PART... [--rounds N] [--seconds S] [--threads N] [--policies A,B] [--through COMMAND] [--page FILE] [--render]
+PART: one of those listed by compare.py --help; `step` stands for every step.SIZE, `all` for everything. Each part takes minutes, writes
+its block of the page when it is done, and leaves all else as it is: what failed or was interrupted can be run again alone.
+
+  ATTNLAB       the program; default build/release/bin/attnlab. Compiled by clang, it fills the blocks clang.PART.
+  PEER_PYTHON   a Python with torch; without it attnlab is measured alone
+  REF_HOME      the folder that holds the paper's code as an-yongqi+systematic-outliers; without it, no steps and modules of PyTorch
+
+The lines measured stay in build/benchmarks/PART.txt; --render makes tables out of them again."""
+import argparse
+import datetime
+import os
+import shlex
+import subprocess
+import sys
+import time
+
+import page
+from figures import Figures
+from parts import PARTS, Settings
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+PROGRAM = os.path.abspath(os.environ.get("ATTNLAB") or os.path.join(ROOT, "build/release/bin/attnlab"))
+PYTHON, REFERENCE = os.environ.get("PEER_PYTHON"), os.environ.get("REF_HOME")
+
+
+def chosen_parts(names):
+    """Parts by name; `step` is every part that begins with `step.`."""
+    out = []
+    for name in names:
+        found = [p for p in PARTS if name in ("all", p) or p.startswith(name + ".")]
+        if not found:
+            raise SystemExit(f"error: part '{name}': expected all, step or one of {', '.join(PARTS)}")
+        out += [p for p in found if p not in out]
+    return out
+
+
+def cpu():
+    """The processor: names of virtual ones say little, so family and model too."""
+    facts = {}
+    with open("/proc/cpuinfo") as f:
+        for line in f:
+            key, _, value = line.partition(":")
+            facts.setdefault(key.strip(), value.strip())
+    return f"{facts.get('model name', 'unknown')} (family {facts.get('cpu family', '?')} model {facts.get('model', '?')}, {os.cpu_count()} cores)"
+
+
+def command(run, through):
+    """Words and environment; None where what it needs is not there."""
+    environment = dict(os.environ)
+    if run.threads:
+        environment["OMP_NUM_THREADS"] = str(run.threads)
+    if not run.peer:
+        return shlex.split(through) + [PROGRAM] + run.words, environment
+    if not PYTHON or (run.needs_reference and not REFERENCE):
+        return None
+    return shlex.split(through) + [PYTHON, os.path.join(HERE, run.words[0])] + run.words[1:], environment
+
+
+def measure(name, settings, rounds, through, log):
+    """Runs the part's commands in turn, `rounds` times over; every line goes to the file `log`."""
+    runs, start = PARTS[name][0](settings), time.time()
+    skipped = 0
+    with open(log + ".new", "w") as out:
+        print(f"# when: {datetime.date.today()}, {rounds} rounds of {settings.seconds:g} s a figure", file=out)
+        for turn in range(rounds):
+            for i, run in enumerate(runs):
+                made = command(run, through)
+                if made is None:
+                    skipped += 1
+                    continue
+                print(f"{name}: round {turn + 1} of {rounds}, {i + 1} of {len(runs)}, {time.time() - start:.0f} s: {' '.join(run.words)}", flush=True)
+                done = subprocess.run(made[0], env=made[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                if done.returncode != 0:   # a peer that lacks something is a dash in the table; a fault of ours is none
+                    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+                    if not run.peer:
+                        raise SystemExit(f"error: {' '.join(made[0])}: exit {done.returncode}: {last}")
+                    print(f"  failed: {last}", flush=True)
+                print(f"# rename: {run.rename[0]} {run.rename[1]}", file=out)
+                out.write(done.stdout)
+                out.flush()
+    if skipped:
+        print(f"{name}: PyTorch left out ({'set PEER_PYTHON' if not PYTHON else 'set REF_HOME'})")
+    os.replace(log + ".new", log)
+
+
+def read(log):
+    """The figures of a file that `measure` wrote."""
+    figures, rename = Figures(), ("", "")
+    with open(log) as f:
+        for line in f:
+            if line.startswith("# rename:"):
+                words = line.split()[2:]
+                rename = tuple(words) if len(words) == 2 else ("", "")
+            else:
+                figures.read([line], rename)
+    return figures
+
+
+def block(name, figures, settings):
+    """The part's tables, and under them what they were measured with."""
+    notes = figures.notes
+    contended, total = figures.contended()
+    text = PARTS[name][1](figures, settings)
+    text += f"\n{cpu() if notes.get('machine') else ''}; {notes.get('versions', '').rstrip(';')}"
+    if "torch" in notes:
+        text += f"; {notes['torch']}"
+    text += f". {notes.get('when', '')}."
+    if contended:
+        text += f" (*) {contended} of {total} times were taken while other processes used over 6 % of a core."
+    return text
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1], epilog="parts: " + ", ".join(PARTS))
+    p.add_argument("parts", nargs="+", metavar="PART")
+    p.add_argument("--rounds", type=int, default=2, help="the commands of a part are run in turn so many times; the best counts")
+    p.add_argument("--seconds", type=float, default=0.5, help="spent on each figure")
+    p.add_argument("--threads", type=int, default=os.cpu_count(), help="the most")
+    p.add_argument("--policies", default="", help="of the part policies; nothing: all")
+    p.add_argument("--through", default="", help="a command before every command, as one that keeps others off the machine")
+    p.add_argument("--page", default=os.path.join(ROOT, "docs/performance.md"))
+    p.add_argument("--logs", default=os.path.join(ROOT, "build/benchmarks"))
+    p.add_argument("--render", action="store_true", help="measure nothing, write tables out of what is there")
+    o = p.parse_args()
+    names = chosen_parts(o.parts)
+    listed = subprocess.run([PROGRAM, "policies"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    policies = o.policies.split(",") if o.policies else [line.split()[0] for line in listed.splitlines() if line[:1].islower()]
+    settings = Settings(o.threads, o.seconds, policies)
+    about = subprocess.run([PROGRAM, "benchmark", "step", "--policies", "softmax", "--seconds", "0"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    prefix = "clang." if "clang" in about.lower() else ""
+    os.makedirs(o.logs, exist_ok=True)
+    for name in names:
+        log = os.path.join(o.logs, prefix + name + ".txt")
+        if not o.render:
+            measure(name, settings, o.rounds, o.through, log)
+        if not os.path.exists(log):
+            raise SystemExit(f"error: {log}: expected the figures of an earlier run")
+        page.write(o.page, prefix + name, block(name, read(log), settings))
+        print(f"{name}: written to {o.page}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted: parts that were finished are in the page") from None
+    except (OSError, ValueError, subprocess.CalledProcessError) as e:
+        raise SystemExit(f"error: {e}") from None
