@@ -142,7 +142,7 @@ def masks_tables(f, s):
 
 def policies_runs(s):
     """Softmax again beside each, under a name of its own: a clock that drifts changes both."""
-    return [Run(ours(s, f"softmax,{p}", s.threads, "--T", 1024).words, rename=("attention.softmax.", f"attention.softmax@{p}."))
+    return [Run(ours(s, f"{p},softmax", s.threads, "--T", 1024).words, rename=("attention.softmax.", f"attention.softmax@{p}."))
             for p in s.policies if p != "softmax"]
 
 

@@ -1,4 +1,6 @@
 """Times and memory of PyTorch's calls, taken as `attnlab benchmark` takes its own (include/attnlab/cli/benchmark_timing.hpp)."""
+import ctypes
+import gc
 import os
 import resource
 import time
@@ -60,5 +62,8 @@ def resident_mib(field="VmRSS"):
 
 
 def reset_peak():
+    """From now on VmHWM counts anew; memory that was freed goes back first, so that its use again is seen."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/clear_refs", "w") as f:
         f.write("5")

@@ -69,8 +69,8 @@ def measure(name, f, B, H, T, D):
             continue
         figure = attention(full_name, threads, backward, B, T, H, D)
         try:
-            base = resident_mib()
             reset_peak()
+            base = resident_mib()
             call()
             # Less its result and three gradients, which attnlab's figure does not count either.
             beyond = resident_mib("VmHWM") - base - 4 * B * H * T * D * 4 / 2**20

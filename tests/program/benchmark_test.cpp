@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_one_line_and_exit_2) {
     expect_usage_error("attention --seconds -1", "--seconds");
     expect_usage_error("attention --policies softmax --n_kv_head 5", "n_kv_head: expected a divisor");
     expect_usage_error("attention --policies value_gate --n_kv_head 3", "n_kv_head");
-    expect_usage_error("attention --policies softmax --B 1000000 --T 1000000", "expected sizes that fit");
+    expect_usage_error("attention --policies softmax --B 200000 --T 200000", "expected sizes that fit");
     expect_usage_error("attention --sizes demo", "--sizes: no option of benchmark attention, but of benchmark step");
     expect_usage_error("step --sizes large", "expected one of demo, tiny, small, gpt2-124m");
     expect_usage_error("step --T 64", "--T: no option of benchmark step");

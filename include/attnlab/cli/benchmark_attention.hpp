@@ -126,8 +126,8 @@ inline void check_attention_sizes(experiment const& e, attention_sizes const& n)
 /// Times the policy at one size, on as many threads as OpenMP has: forward, and forward with backward.
 inline void benchmark_attention(experiment const& e, attention_sizes const& n, double seconds) {
     detail::attention_benchmark call(e.kernels, n);
-    double const resident = detail::memory_mib("VmRSS");
     detail::reset_peak_memory();
+    double const resident = detail::memory_mib("VmRSS");
     call.forward_and_backward();
     double const beyond = std::max(0.0, detail::memory_mib("VmHWM") - resident);
 

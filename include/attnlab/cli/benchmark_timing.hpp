@@ -11,6 +11,10 @@
 #include <thread>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 /// \file
 /// Time and memory of a call, with a guard: other processes on the machine make a figure worthless, so it is known when they ran.
 
@@ -72,8 +76,13 @@ inline double memory_mib(std::string const& field) {
         }
     return std::nan("");
 }
-/// From now on VmHWM counts anew.
-inline void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << 5; }
+/// From now on VmHWM counts anew; memory that was freed goes back first, so that its use again is seen.
+inline void reset_peak_memory() {
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
+    std::ofstream("/proc/self/clear_refs") << 5;
+}
 
 }  // namespace detail
 
