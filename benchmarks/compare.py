@@ -66,7 +66,7 @@ def measure(name, settings, rounds, through, log):
     runs, start = PARTS[name][0](settings), time.time()
     skipped = 0
     with open(log + ".new", "w") as out:
-        print(f"# when: {datetime.date.today()}, {rounds} rounds of {settings.seconds:g} s a figure", file=out)
+        print(f"# when: {datetime.date.today()}, {rounds} round{'s' * (rounds > 1)} of {settings.seconds:g} s a figure", file=out)
         for turn in range(rounds):
             for i, run in enumerate(runs):
                 made = command(run, through)
@@ -78,7 +78,7 @@ def measure(name, settings, rounds, through, log):
                 if done.returncode != 0:   # a peer that lacks something is a dash in the table; a fault of ours is none
                     last = (done.stderr.strip().splitlines() or ["no message"])[-1]
                     if not run.peer:
-                        raise SystemExit(f"error: {' '.join(made[0])}: exit {done.returncode}: {last}")
+                        raise ValueError(f"{' '.join(made[0])}: exit {done.returncode}: {last}")
                     print(f"  failed: {last}", flush=True)
                 print(f"# rename: {run.rename[0]} {run.rename[1]}", file=out)
                 out.write(done.stdout)
@@ -134,19 +134,23 @@ def main():
     about = subprocess.run([PROGRAM, "benchmark", "step", "--policies", "softmax", "--seconds", "0"], stdout=subprocess.PIPE, text=True, check=True).stdout
     prefix = "clang." if "clang" in about.lower() else ""
     os.makedirs(o.logs, exist_ok=True)
-    for name in names:
+    failed = False
+    for name in names:   # a part that fails does not take the others along
         log = os.path.join(o.logs, prefix + name + ".txt")
-        if not o.render:
-            measure(name, settings, o.rounds, o.through, log)
-        if not os.path.exists(log):
-            raise SystemExit(f"error: {log}: expected the figures of an earlier run")
-        page.write(o.page, prefix + name, block(name, read(log), settings))
-        print(f"{name}: written to {o.page}", flush=True)
+        try:
+            if not o.render:
+                measure(name, settings, o.rounds, o.through, log)
+            page.write(o.page, prefix + name, block(name, read(log), settings))
+            print(f"{name}: written to {o.page}", flush=True)
+        except (OSError, ValueError) as e:
+            failed = True
+            print(f"error: {name}: {e}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
     try:
-        main()
+        raise SystemExit(main())
     except KeyboardInterrupt:
         raise SystemExit("interrupted: parts that were finished are in the page") from None
     except (OSError, ValueError, subprocess.CalledProcessError) as e:

@@ -1,7 +1,9 @@
 """The paper's six attention modules in PyTorch with their two Linears, and these alone (`projections`): C 768, H 12, B 1, T 1024.
 usage: REF_HOME=FOLDER torch_modules.py ""|compiled SECONDS MODULE...     prints: name value unit
 FOLDER holds a checkout of an-yongqi/systematic-outliers as an-yongqi+systematic-outliers; OMP_NUM_THREADS sets the threads."""
+import contextlib
 import importlib
+import io
 import os
 import sys
 
@@ -39,7 +41,8 @@ def module(policy):
 for policy in sys.argv[3:]:
     torch.manual_seed(0)
     torch._dynamo.reset()
-    m = module(policy)
+    with contextlib.redirect_stdout(io.StringIO()):   # the paper's code warns of SDPA it does not take
+        m = module(policy)
     call = torch.compile(m, dynamic=False) if how else m
     x, dy = torch.randn(1, T, 768, requires_grad=True), torch.randn(1, T, 768)
 
