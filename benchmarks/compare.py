@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Times attnlab and PyTorch in turn, on one machine in one run, and writes the tables of docs/performance.md.
 
-usage: compare.py PART... [--rounds N] [--seconds S] [--threads N] [--policies A,B] [--through COMMAND] [--page FILE] [--render]
+usage: compare.py PART... [--rounds N] [--seconds S] [--threads N] [--policies A,B] [--through COMMAND] [--page FILE] [--resume] [--render]
 PART: one of those listed by compare.py --help; `step` stands for every step.SIZE, `all` for everything. Each part takes minutes, writes
-its block of the page when it is done, and leaves all else as it is: what failed or was interrupted can be run again alone.
+its block of the page when it is done, and leaves all else as it is: what failed can be run again alone, what was interrupted goes on
+where it was with --resume.
 
   ATTNLAB       the program; default build/release/bin/attnlab. Compiled by clang, it fills the blocks clang.PART.
   PEER_PYTHON   a Python with torch; without it attnlab is measured alone
@@ -16,6 +17,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 
 import page
@@ -61,27 +63,47 @@ def command(run, through):
     return shlex.split(through) + [PYTHON, os.path.join(HERE, run.words[0])] + run.words[1:], environment
 
 
-def measure(name, settings, rounds, through, log):
-    """Runs the part's commands in turn, `rounds` times over; every line goes to the file `log`."""
-    runs, start = PARTS[name][0](settings), time.time()
-    skipped = 0
-    with open(log + ".new", "w") as out:
-        print(f"# when: {datetime.date.today()}, {rounds} round{'s' * (rounds > 1)} of {settings.seconds:g} s a figure", file=out)
-        for turn in range(rounds):
+def run_once(words, environment):
+    """(exit status, what it printed, what it complained of, the most memory that it or a child of it had, in MiB)."""
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(words, env=environment, stdout=output, stderr=errors)
+        try:
+            _, status, used = os.wait4(child.pid, 0)
+        except KeyboardInterrupt:
+            child.kill()
+            raise
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        return child.returncode, output.read(), errors.read(), used.ru_maxrss / 1024
+
+
+def measure(name, settings, o, log):
+    """Runs the part's commands in turn, `o.rounds` times over. Every line goes to the file `log`, which has this name once all are there."""
+    runs, start, skipped = PARTS[name][0](settings), time.time(), False
+    done = set()
+    if o.resume and os.path.exists(log + ".new"):
+        with open(log + ".new", encoding="utf-8") as f:
+            done = {line for line in f if line.startswith("# ran: ")}
+    with open(log + ".new", "a" if done else "w", encoding="utf-8") as out:
+        print(f"# when: {datetime.date.today()}, {o.rounds} round{'s' * (o.rounds > 1)} of {settings.seconds:g} s a figure", file=out, flush=True)
+        for turn in range(o.rounds):
             for i, run in enumerate(runs):
-                made = command(run, through)
-                if made is None:
-                    skipped += 1
+                label = f"round {turn + 1} of {o.rounds}, {i + 1} of {len(runs)}: {' '.join(run.words)}"
+                made, mark = command(run, o.through), f"# ran: {label}\n"
+                skipped |= made is None
+                if made is None or mark in done:
                     continue
-                print(f"{name}: round {turn + 1} of {rounds}, {i + 1} of {len(runs)}, {time.time() - start:.0f} s: {' '.join(run.words)}", flush=True)
-                done = subprocess.run(made[0], env=made[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                if done.returncode != 0:   # a peer that lacks something is a dash in the table; a fault of ours is none
-                    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+                print(f"{name}, {time.time() - start:.0f} s: {label}", flush=True)
+                status, lines, complaints, mib = run_once(*made)
+                if status != 0:   # a peer that lacks something is a dash in the table; a fault of ours is none
+                    last = (complaints.strip().splitlines() or ["no message"])[-1]
                     if not run.peer:
-                        raise ValueError(f"{' '.join(made[0])}: exit {done.returncode}: {last}")
+                        raise ValueError(f"{' '.join(made[0])}: exit {status}: {last}")
                     print(f"  failed: {last}", flush=True)
-                print(f"# rename: {run.rename[0]} {run.rename[1]}", file=out)
-                out.write(done.stdout)
+                elif run.peak:
+                    lines += f"{'' if lines.endswith(chr(10)) else chr(10)}{run.peak} {mib:.0f} MiB\n"
+                out.write(f"# rename: {' '.join(run.rename)}\n{lines}{mark}")
                 out.flush()
     if skipped:
         print(f"{name}: PyTorch left out ({'set PEER_PYTHON' if not PYTHON else 'set REF_HOME'})")
@@ -121,10 +143,11 @@ def main():
     p.add_argument("--rounds", type=int, default=2, help="the commands of a part are run in turn so many times; the best counts")
     p.add_argument("--seconds", type=float, default=0.5, help="spent on each figure")
     p.add_argument("--threads", type=int, default=os.cpu_count(), help="the most")
-    p.add_argument("--policies", default="", help="of the part policies; nothing: all")
+    p.add_argument("--policies", default="", help="of the parts policies and step; nothing: all")
     p.add_argument("--through", default="", help="a command before every command, as one that keeps others off the machine")
     p.add_argument("--page", default=os.path.join(ROOT, "docs/performance.md"))
     p.add_argument("--logs", default=os.path.join(ROOT, "build/benchmarks"))
+    p.add_argument("--resume", action="store_true", help="go on with a part that was interrupted, where it was")
     p.add_argument("--render", action="store_true", help="measure nothing, write tables out of what is there")
     o = p.parse_args()
     names = chosen_parts(o.parts)
@@ -139,7 +162,7 @@ def main():
         log = os.path.join(o.logs, prefix + name + ".txt")
         try:
             if not o.render:
-                measure(name, settings, o.rounds, o.through, log)
+                measure(name, settings, o, log)
             page.write(o.page, prefix + name, block(name, read(log), settings))
             print(f"{name}: written to {o.page}", flush=True)
         except (OSError, ValueError) as e:

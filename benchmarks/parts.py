@@ -21,13 +21,14 @@ class Run:
     peer: bool = False                # words[0] is a script beside this one
     rename: tuple = ("", "")          # another beginning for its names
     needs_reference: bool = False     # the paper's code
+    peak: str = ""                    # name to give the process's peak RSS, where it does not tell itself
 
 
 @dataclass
 class Settings:
     threads: int = 2                  # the most
     seconds: float = 1.0
-    policies: list = field(default_factory=list)
+    policies: list = field(default_factory=lambda: list(PAPER))
 
 
 def ours(s, policies, threads, *more):
@@ -189,18 +190,22 @@ def step_part(size):
     def threads(s):
         return STEP_THREADS.get(size, s.threads)
 
+    def policies(s):
+        return [p for p in PAPER if p in s.policies]
+
     def runs(s):
         out = [machine(s, [threads(s)])]
-        for p in PAPER:
+        for p in policies(s):
             out.append(Run(["benchmark", "step", "--sizes", size, "--policies", p, "--threads", str(threads(s)), "--seconds", str(s.seconds)]))
-            out += [Run([script, size, p, str(s.seconds)], threads(s), peer=True, needs_reference=True, rename=("step.torch.", f"step.{how}."))
+            out += [Run([script, size, p, str(s.seconds)], threads(s), peer=True, needs_reference=True, rename=("step.torch.", f"step.{how}."),
+                        peak=step("torch", size, p, threads(s)) + ".peak_rss")
                     for how, script in TORCH_STEPS.items()]
         return out
 
     def tables(f, s):
         rows, t = [], threads(s)
         fma, triad = peak(f, t), peak(f, t, "triad")
-        for p in PAPER:
+        for p in policies(s):
             mine = step("attnlab", size, p, t)
             theirs = [step(how, size, p, t) for how in TORCH_STEPS]
             best = f.least([n + ".min" for n in theirs])
@@ -209,8 +214,8 @@ def step_part(size):
             floor = flops * median / fma + 28 * N / triad * 1e-6 if flops and fma and triad else None
             rows.append([p, ms(f, mine), number(f.get(mine + ".rate")), *(ms(f, n) for n in theirs), ahead(f, mine, best[:-4]) if best else None,
                          percent(flops / fma) if flops and fma else None, percent(floor / median) if floor else None, number(f.get(mine + ".peak_rss")),
-                         number(max((f.get(n + ".peak_rss") or 0) for n in theirs) or None)])
-        return (f"{size}, {t} thread{'s' * (t > 1)}: least ms of forward, backward, clip, AdamW; the ratio is that of the better of the two.\n\n"
+                         number(f.get(lean) if (lean := f.least([n + ".peak_rss" for n in theirs])) else None)])
+        return (f"{size}, {t} thread{'s' * (t > 1)}: least ms of forward, backward, clip, AdamW; ratio and memory are those of the better of the two.\n\n"
                 + table(["policy", "attnlab", "tokens/s", "eager", "torch.compile", "ratio", "of FMA peak", "of roofline", "peak RSS, MiB", "PyTorch's"], rows))
 
     return runs, tables

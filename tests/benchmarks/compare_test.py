@@ -139,6 +139,26 @@ class Whole(unittest.TestCase):
         self.assertEqual(self.run_compare("attention", "--render", ATTNLAB=program).returncode, 0)
         self.assertEqual(self.page(), text)
 
+    def test_an_interrupted_part_goes_on_where_it_was(self):
+        self.write("page.md", "")
+        stop = self.write("stop", "#!/bin/sh\ncase \"$*\" in *' 2048') exit 1 ;; esac\nexec \"$@\"\n")
+        program = self.write("attnlab", PROGRAM.replace("COMPILER", "12"))
+        broken = self.run_compare("attention", "--through", stop, ATTNLAB=program)
+        self.assertEqual(broken.returncode, 1, broken.stdout)
+        resumed = self.run_compare("attention", "--resume", ATTNLAB=program)
+        self.assertEqual(resumed.returncode, 0, resumed.stdout)
+        self.assertNotIn("round 1 of 2, 1 of 9", resumed.stdout)
+        self.assertIn("round 1 of 2, 8 of 9", resumed.stdout)
+        self.assertIn("| B 1, T 1024, forward + backward | 10.0 |", self.page())
+
+    def test_a_peer_s_memory_is_taken_from_its_process(self):
+        self.write("page.md", "")
+        peer = self.write("python", "#!/bin/sh\nprintf 'step.torch.demo.softmax.t1.min 5 ms'\n")
+        done = self.run_compare("step.demo", "--policies", "softmax", "--rounds", "1", ATTNLAB=self.write("attnlab", PROGRAM), PEER_PYTHON=peer, REF_HOME="/nowhere")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertRegex(self.page(), r"\| softmax \| – \| – \| 5.00 \| 5.00 \|.*\| [0-9.]+ \|\n")
+        self.assertNotIn("| sigmoid", self.page())
+
     def test_without_torch_ours_is_measured_alone(self):
         self.write("page.md", "<!-- begin attention -->\n<!-- end attention -->\n")
         done = self.run_compare("attention", ATTNLAB=self.write("attnlab", PROGRAM))
