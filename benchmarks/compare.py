@@ -15,6 +15,7 @@ import argparse
 import datetime
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,11 +67,11 @@ def command(run, through):
 def run_once(words, environment):
     """(exit status, what it printed, what it complained of, the most memory that it or a child of it had, in MiB)."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        child = subprocess.Popen(words, env=environment, stdout=output, stderr=errors)
+        child = subprocess.Popen(words, env=environment, stdout=output, stderr=errors, start_new_session=True)
         try:
             _, status, used = os.wait4(child.pid, 0)
         except KeyboardInterrupt:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)   # the command may stand behind another, given by --through
             raise
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
@@ -100,7 +101,7 @@ def measure(name, settings, o, log):
                     last = (complaints.strip().splitlines() or ["no message"])[-1]
                     if not run.peer:
                         raise ValueError(f"{' '.join(made[0])}: exit {status}: {last}")
-                    print(f"  failed: {last}", flush=True)
+                    print(f"  failed, exit {status}: {last}", flush=True)
                 elif run.peak:
                     lines += f"{'' if lines.endswith(chr(10)) else chr(10)}{run.peak} {mib:.0f} MiB\n"
                 out.write(f"# rename: {' '.join(run.rename)}\n{lines}{mark}")
@@ -172,6 +173,7 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         raise SystemExit(main())
     except KeyboardInterrupt:

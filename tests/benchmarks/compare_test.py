@@ -131,7 +131,7 @@ class Whole(unittest.TestCase):
         done = self.run_compare("attention", ATTNLAB=program, PEER_PYTHON=peer)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("round 2 of 2", done.stdout)
-        self.assertIn("failed: no such thing", done.stdout)
+        self.assertIn("failed, exit 1: no such thing", done.stdout)
         text = self.page()
         self.assertIn("| B 1, T 1024, forward + backward | 10.0 | 31.0 | **3.10** / 3.20 |", text)
         self.assertIn("compiler 12; PyTorch 2", text)
