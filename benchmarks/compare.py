@@ -23,7 +23,8 @@ import time
 
 import page
 from figures import Figures
-from parts import PARTS, Settings
+from parts import PARTS
+from runs import Settings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)

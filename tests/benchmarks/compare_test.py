@@ -9,7 +9,8 @@ BENCHMARKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../ben
 sys.path.insert(0, BENCHMARKS)
 import page                                              # noqa: E402
 from figures import Figures, attention, step             # noqa: E402
-from parts import PARTS, Settings                        # noqa: E402
+from parts import PARTS                                  # noqa: E402
+from runs import Settings                                # noqa: E402
 
 
 def figures(text, rename=("", "")):
