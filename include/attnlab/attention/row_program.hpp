@@ -19,6 +19,8 @@ template <class E>
 struct passes_gradient : std::bool_constant<requires { typename E::learned_tag; } || is_token_number<E>::value> {};
 template <>
 struct passes_gradient<symbol<log_normalizer_tag>> : std::true_type {};
+template <class Table, class Bucket>
+struct passes_gradient<looked_up<Table, Bucket>> : std::true_type {};
 template <class A, class B>
 struct passes_gradient<inner<A, B>> : std::true_type {};
 template <class E>

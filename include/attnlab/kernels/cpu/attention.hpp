@@ -21,7 +21,7 @@ namespace detail {
 inline index_t parts_of_heads(attention_problem<float> const& p) {
     constexpr index_t tasks = 12;
     index_t const blocks = (p.T + tile_rows - 1) / tile_rows, pairs = p.B * p.kv_heads();
-    return std::clamp<index_t>((tasks + pairs - 1) / pairs, 1, blocks);
+    return std::clamp<index_t>((tasks + pairs - 1) / pairs, 1, std::max<index_t>(1, blocks / 2));
 }
 /// Gradients by k and v of all parts, the first one first.
 inline void add_parts(attention_problem<float> const& p, view<float const, 3> d_kv, index_t parts, attention_gradients<float> const& to) {

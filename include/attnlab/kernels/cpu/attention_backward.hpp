@@ -60,7 +60,7 @@ public:
 
 private:
     void run_rows(score_joint_rows<Policy>& joint, index_t h, index_t i0, index_t rows) {
-        float const scale = score_scale<Policy>(p_);
+        float const scale = p_.template score_scale<Policy>();
         pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.position, q_, scale);
         pack_rows(rows, p_.D, given_.d_weighted.row(b_, h, i0), given_.d_weighted.position, d_o_);
         std::fill(dq_, dq_ + rows * ldd_, 0.0f);

@@ -41,7 +41,7 @@ public:
             score_joint_rows<Policy> joint(p_, saved_, b_, h);
             for (index_t i0 = part * tile_rows; i0 < p_.T; i0 += parts * tile_rows) {
                 index_t const rows = std::min(tile_rows, p_.T - i0);
-                pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.position, q_, score_scale<Policy>(p_));
+                pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.position, q_, p_.template score_scale<Policy>());
                 std::fill(o_, o_ + rows * ldd_, 0.0f);
                 weigh_.start(b_, i0, rows);
                 if constexpr (Policy::one_pass)

@@ -3,16 +3,11 @@
 #include <bit>
 #include <vector>
 
+#include <attnlab/attention/by_distance.hpp>
 #include <attnlab/kernels/cpu/tile_keys.hpp>
 #include <attnlab/kernels/cpu/tokens.hpp>
 
 namespace attnlab::detail {
-
-/// By what q is multiplied: a score joint scales by itself.
-template <class Policy>
-float score_scale(attention_problem<float> const& p) {
-    return Policy::has_score ? 1.0f : p.scale;
-}
 
 /// The score joint on rows of tiles of one head.
 template <class Policy>
@@ -21,7 +16,7 @@ public:
     /// \param gradients  by parameter, for all heads; empty on the way forward
     score_joint_rows(attention_problem<float> const& p, attention_saved<float> const& saved, index_t b, index_t h,
                      std::vector<float*> const& gradients = {}, float* d_tokens = nullptr)
-        : p_(p), b_(b), values_(of_head<Policy>(p.parameters, p.sizes(), h)), program_(Policy::score) {
+        : p_(p), b_(b), values_(of_head<Policy>(p.parameters, p.sizes(), h)), program_(formula) {
         row_ = p.template row<Policy>(b, h, 0, values_.data());
         if (!gradients.empty()) {
             gradients_ = of_head<Policy>(gradients, p.sizes(), h);
@@ -53,12 +48,14 @@ public:
     }
 
 private:
+    static constexpr auto formula = expr::gathered_by_distance(Policy::score);
+
     attention_problem<float> const& p_;
     index_t b_, first_ = 0;
     std::array<float const*, Policy::parameter_count + 1> values_;
     std::array<float*, Policy::parameter_count + 1> gradients_{};
     row_point<float> row_;
-    row_program<simd_lanes, Policy, std::remove_const_t<decltype(Policy::score)>> program_;
+    row_program<simd_lanes, Policy, std::remove_const_t<decltype(formula)>> program_;  // after what it passes gradients on to
 };
 
 }  // namespace attnlab::detail
