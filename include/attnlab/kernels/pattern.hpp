@@ -35,7 +35,7 @@ void attention_pattern(attention_problem<S> const& given, attention_saved<S> con
             expr::scalar_point<double> at{0, static_cast<double>(saved.sum(b, h, i)), m, std::exp(-m), n.length, n.visible};
             auto r = p.template row<Policy>(b, h, i, values.data());
             r.source = products.data();
-            // Rounded as the kernel does it: q times `score_scale`, then products.
+            // Rounded as the kernel does it, or weights near scores of 10^4 would not sum to 1: q scaled, then products in order.
             S const scale = p.template score_scale<Policy>();
             std::transform(p.q.row(b, h, i), p.q.row(b, h, i) + p.D, query.begin(), [=](S x) { return x * scale; });
             r.scale /= scale;
@@ -44,11 +44,10 @@ void attention_pattern(attention_problem<S> const& given, attention_saved<S> con
                 r.first_key = range.begin, r.keys = range.end - range.begin;
                 if (r.keys == 0) continue;
                 for (index_t j = range.begin; j < range.end; ++j) {
-                    double product = 0;
+                    S product = 0;
                     for (index_t c = 0; c < p.D; ++c)
-                        product += static_cast<double>(query[static_cast<std::size_t>(c)]) *
-                                   static_cast<double>(p.k.row(b, p.kv_head(h), j)[c]);
-                    products[static_cast<std::size_t>(j - range.begin)] = static_cast<S>(product);
+                        product = std::fma(query[static_cast<std::size_t>(c)], p.k.row(b, p.kv_head(h), j)[c], product);
+                    products[static_cast<std::size_t>(j - range.begin)] = product;
                 }
                 scores.forward(r, row_scores.data());
                 for (index_t j = range.begin; j < range.end; ++j) {

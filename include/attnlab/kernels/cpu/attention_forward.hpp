@@ -23,11 +23,11 @@ public:
         : p_(p), saved_(saved), y_(y), b_(b), kv_(kv), weigh_(p), output_(Policy::output) {
         index_t const T = p.T, D = p.D;
         index_t const kept_tiles = Policy::one_pass ? 1 : (T + tile_columns - 1) / tile_columns;
-        scratch room(panels_size(T, D) + T * ldd_ + tile_rows * ((kept_tiles + 1) * tile_columns + 3 * ldd_));
+        scratch room(panels_size(T, D) + T * ldd_ + tile_rows * ((kept_tiles + 2) * tile_columns + 3 * ldd_));
         kt_ = room.take(1, panels_size(T, D));
         v_ = room.take(T, D);
         scores_ = room.take(kept_tiles * tile_rows, tile_columns);
-        by_sum_ = room.take(tile_rows, tile_columns);
+        for (float** x : {&by_sum_, &raw_}) *x = room.take(tile_rows, tile_columns);
         for (float** x : {&q_, &o_, &o_by_sum_}) *x = room.take(tile_rows, D);
         pack_panels(T, D, p.k.row(b, kv, 0), p.k.position, kt_);
         pack_rows(T, D, p.v.row(b, kv, 0), p.v.position, v_);
@@ -60,10 +60,10 @@ private:
     void score(score_joint_rows<Policy>& joint, tile_keys const& tile, index_t i0, index_t rows, float* to) {
         for (band const& b : tile.bands())
             multiply(b.rows, b.columns, p_.D, q_ + b.row * ldd_, ldd_, 1, kt_ + tile.first * p_.D + b.column, tile_columns,
-                     to + b.row * tile_columns + b.column, tile_columns, false);
+                     (Policy::has_score ? raw_ : to) + b.row * tile_columns + b.column, tile_columns, false);
         if constexpr (Policy::has_score)
             for (index_t r = 0; r < rows; ++r)
-                joint.forward(to + r * tile_columns, to + r * tile_columns, tile, tile.seen_by(r), i0 + r);
+                joint.forward(raw_ + r * tile_columns, to + r * tile_columns, tile, tile.seen_by(r), i0 + r);
     }
 
     void one_pass(score_joint_rows<Policy>& joint, index_t i0, index_t rows) {
@@ -168,6 +168,7 @@ private:
     bool finite_;
     float *kt_, *v_;           // K in panels, (T, D)
     float *scores_, *by_sum_;  // (rows, columns): scores, then f(s) or w; dw/dZ
+    float* raw_;               // (rows, columns): before the score joint
     float *q_, *o_, *o_by_sum_;  // (rows, D)
 };
 

@@ -28,7 +28,7 @@ public:
     score_joint_rows(score_joint_rows const&) = delete;
     score_joint_rows& operator=(score_joint_rows const&) = delete;
 
-    /// Raw products of query i become scores, from the first key of the tile that it sees to the last. `to` may be `raw`.
+    /// Raw products of query i become scores, from the first key of the tile that it sees to the last.
     void forward(float const* raw, float* to, tile_keys const& tile, columns_seen seen, index_t i) {
         if (!seen) return;
         first_ = std::countr_zero(seen);
