@@ -31,7 +31,8 @@ private:
     double run(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) {
         index_t const n = h.shape(0), C = h.shape(1), V = table_->shape[0];
         auto const counted = std::count_if(targets, targets + n, [](std::int32_t t) { return t != -1; });
-        index_t const slab = std::clamp<index_t>((1 << 20) / V, 1, n);   // 4 MiB of floats
+        // At least 256 rows, or the products wait for the table, which each slab reads three times: with V 50304 that is 49 MiB.
+        index_t const slab = std::min(n, std::max<index_t>(256, (1 << 20) / V));
         slab_.resize({slab, V});
         losses_.resize(static_cast<std::size_t>(n));
         for (index_t first = 0; first < n; first += slab) {
