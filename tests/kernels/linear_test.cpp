@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(backward_cpu_against_ref) {
         }
 }
 
-auto const has_bfloat16 = boost::unit_test::precondition([](auto) { return attnlab::has_bfloat16(); });
+auto const with_bfloat16 = boost::unit_test::precondition([](auto) { return has_bfloat16(cpu{}); });
 
 /// x rounded to bfloat16, and what that is in double.
 template <std::size_t N>
@@ -80,7 +80,7 @@ struct rounded {
     }
 };
 
-BOOST_AUTO_TEST_CASE(bfloat16_multiplies_rounded_factors_with_sums_in_float, *has_bfloat16) {
+BOOST_AUTO_TEST_CASE(bfloat16_multiplies_rounded_factors_with_sums_in_float, *with_bfloat16) {
     for (auto [n, in, out] : {size{1, 1, 1}, size{9, 4, 1}, size{37, 19, 23}, size{200, 64, 33}, size{700, 300, 500}}) {
         auto const x = random<2>({n, in}, 1), dy = random<2>({n, out}, 2);
         rounded const w(random<2>({out, in}, 3)), near_x(x), near_dy(dy);
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(bfloat16_multiplies_rounded_factors_with_sums_in_float, *ha
     }
 }
 
-BOOST_AUTO_TEST_CASE(bfloat16_has_the_same_bits_on_any_threads, *has_bfloat16) {
+BOOST_AUTO_TEST_CASE(bfloat16_has_the_same_bits_on_any_threads, *with_bfloat16) {
     auto const dy = narrow(random<2>({8192, 128}, 1)), x = narrow(random<2>({8192, 128}, 2));
     rounded const w(random<2>({128, 128}, 3));
     auto const run = [&](int threads) {

@@ -18,12 +18,13 @@ public:
         tensor<S, 2> post, slope;   ///< (N, 4C): after GELU, and its derivative
     };
 
-    mlp(parameter_list<S>& all, std::string const& name, index_t width, bool bias, gelu_form form, double deviation, double projection_deviation)
-        : width_(width), form_(form), up_(all, name + ".c_fc", width, 4 * width, bias, deviation),
-          down_(all, name + ".c_proj", 4 * width, width, bias, projection_deviation) {}
+    mlp(parameter_list<S>& all, std::string const& name, index_t width, bool bias, gelu_form form, double deviation, double projection_deviation,
+        precision products)
+        : width_(width), form_(form), up_(all, name + ".c_fc", width, 4 * width, bias, deviation, products),
+          down_(all, name + ".c_proj", 4 * width, width, bias, projection_deviation, products) {}
 
     template <observer Observer>
-    void forward(view<S const, 2> x, view<S, 2> y, saved& s, Observer& o, index_t layer, std::array<index_t, 2> batch) const {
+    void forward(view<S const, 2> x, view<S, 2> y, saved& s, Observer& o, index_t layer, std::array<index_t, 2> batch) {
         index_t const n = x.shape(0), wide = 4 * width_;
         s.post.resize({n, wide});
         s.slope.resize({n, wide});

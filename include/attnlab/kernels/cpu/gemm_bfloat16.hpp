@@ -21,7 +21,7 @@
 namespace attnlab {
 
 /// Whether this build and processor have fast products of bfloat16: oneDNN 2 and AVX-512 BF16.
-inline bool has_bfloat16() {
+inline bool has_bfloat16(cpu) {
 #ifdef ATTNLAB_BFLOAT16_PRODUCTS
     constexpr int least = dnnl_cpu_isa_avx512_core_bf16;   // a set of bits, those of lesser processors among them
     return (dnnl_get_effective_cpu_isa() & least) == least;
@@ -97,7 +97,7 @@ inline void multiply(float alpha, dnnl_memory_desc_t const& a_form, void const* 
 /// As the gemm of floats, with a and b of bfloat16. \throws error without `has_bfloat16`, or when the library refuses
 inline void gemm(cpu, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, bfloat16 const* a, index_t lda,
                  bfloat16 const* b, index_t ldb, float beta, float* c, index_t ldc) {
-    require(has_bfloat16(), "gemm: products of bfloat16 need oneDNN 2 and a processor with AVX-512 BF16");
+    require(has_bfloat16(cpu{}), "gemm: products of bfloat16 need oneDNN 2 and a processor with AVX-512 BF16");
     if (m == 0 || n == 0) return;
     using namespace detail::onednn;
     bool const done = each_product_tile(m, n, k, [=](index_t row, index_t column, index_t rows, index_t columns) {
