@@ -6,6 +6,7 @@
 
 #include <omp.h>
 
+#include <attnlab/cli/benchmark_analysis.hpp>
 #include <attnlab/cli/benchmark_attention.hpp>
 #include <attnlab/cli/benchmark_machine.hpp>
 #include <attnlab/cli/benchmark_step.hpp>
@@ -33,18 +34,18 @@ struct benchmark_kind {
     std::vector<std::string> options;
 };
 inline std::vector<benchmark_kind> benchmark_kinds() {
-    return {{"attention", {"policies", "B", "T", "H", "D", "n_kv_head"}}, {"step", {"policies", "sizes"}}, {"machine", {}}};
+    return {{"attention", {"policies", "B", "T", "H", "D", "n_kv_head"}}, {"step", {"policies", "sizes"}}, {"analysis", {"policies", "T"}}, {"machine", {}}};
 }
 
 inline void declare(option_table& o, benchmark_settings& s) {
     constexpr double most = 200000;
-    o.positional("WHAT", s.what, "attention, step (of training) or machine (its limits)");
+    o.positional("WHAT", s.what, "attention, step (of training), analysis (what looking costs) or machine (its limits)");
     o.add("seconds", s.seconds, "spent on each figure, five repeats at least", at_least{0});
     o.add("threads", s.threads, "numbers of threads; nothing: as OMP_NUM_THREADS says", each<between>{{1, 1024}});
-    o.add("policies", s.policies, "attention, step: which ones; nothing: all of them");
+    o.add("policies", s.policies, "attention, step, analysis: which ones; nothing: all of them");
     o.add("sizes", s.sizes, "step: models", one_of{{"demo", "tiny", "small", "gpt2-124m"}});
     o.add("B", s.B, "attention: sequences", each<between>{{1, most}});
-    o.add("T", s.T, "attention: lengths", each<between>{{1, most}});
+    o.add("T", s.T, "attention, analysis: lengths", each<between>{{1, most}});
     o.add("H", s.H, "attention: heads", each<between>{{1, most}});
     o.add("D", s.D, "attention: sizes of a head", each<between>{{1, most}});
     o.add("n_kv_head", s.n_kv_head, "attention: heads of k and v; 0: as H", between{0, most});
@@ -88,6 +89,8 @@ inline void benchmark_command(std::vector<experiment const*> const& chosen, benc
         for (auto const* e : chosen) {
             if (s.what == "attention")
                 for (auto const& n : sizes) benchmark_attention(*e, n, s.seconds);
+            if (s.what == "analysis")
+                for (index_t const T : s.T) benchmark_analysis(*e, T, s.seconds);
             if (s.what == "step")
                 for (auto const& size : s.sizes) benchmark_step(*e, size, s.seconds);
         }

@@ -8,6 +8,7 @@
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
+#include <attnlab/kernels/attention_statistics.hpp>
 #include <attnlab/kernels/pattern.hpp>
 #include <attnlab/layers/linear.hpp>
 #include <attnlab/observe/observer.hpp>
@@ -50,8 +51,19 @@ public:
         s.z.resize({B, T, width_});
         project_.forward(x.reshaped(std::array{n, width_}), (*s.qkv).reshaped(std::array{n, all_width()}));
         auto const p = problem(x, s, context);
-        attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()));
-        show(p, s, o, layer);
+        if constexpr (wants_statistics<Observer>) {
+            attention_statistics<S> statistics;
+            if constexpr (wants<Observer, site::pattern_columns>) statistics.keys = o.keys;
+            attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()), statistics);
+            show(p, s, o, layer);
+            watch(o, site::pattern_sums{}, layer, *statistics.column_sums);
+            watch(o, site::pattern_entropy{}, layer, *statistics.entropy);
+            watch(o, site::largest_score{}, layer, *statistics.largest_score);
+            watch(o, site::pattern_columns{}, layer, *statistics.columns);
+        } else {
+            attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()));
+            show(p, s, o, layer);
+        }
         merge_.forward(view<S const, 3>(s.z).reshaped(std::array{n, width_}), y);
     }
 
@@ -81,6 +93,9 @@ public:
 
 private:
     static constexpr bool reads_input = Policy::reads_input;
+    template <class Observer>
+    static constexpr bool wants_statistics = wants<Observer, site::pattern_sums> || wants<Observer, site::pattern_entropy> ||
+                                             wants<Observer, site::largest_score> || wants<Observer, site::pattern_columns>;
 
     index_t head_size() const { return width_ / heads_; }
     index_t all_width() const { return width_ + 2 * kv_heads_ * head_size(); }

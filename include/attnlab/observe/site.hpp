@@ -31,6 +31,11 @@ struct v : place<"attn.hook_v", "B H T D", true> {};
 struct pattern : place<"attn.hook_pattern", "B H T T", true> {};           ///< weights over the real keys; a slot's share is taken off
 struct slot : place<"attn.hook_slot", "B H T", true> {};                   ///< share of the weights that a learned slot takes (0 without)
 struct gate : place<"attn.hook_gate", "B H T", true> {};                   ///< d(head output)/d(weighted values), the mean over D; 1 without a gate
+// Of the pattern without the pattern, as by-products of the kernel's tiles: O(T) numbers a head (kernels/attention_statistics.hpp).
+struct pattern_sums : place<"attn.hook_pattern_sums", "B H T", true> {};         ///< sum_i P[i,j] of each key j
+struct pattern_entropy : place<"attn.hook_pattern_entropy", "B H T", true> {};   ///< -sum_j P[i,j] log P[i,j] of each query i, nats
+struct largest_score : place<"attn.hook_largest_score", "B H T", true> {};       ///< max_j of query i's scores
+struct pattern_columns : place<"attn.hook_pattern_columns", "B H K T", true> {}; ///< P[i,j] of the keys j in the observer's `keys`
 struct z : place<"attn.hook_z", "B T C", true> {};                         ///< merged heads, before the output projection
 struct attn_out : place<"hook_attn_out", "B T C", true> {};                ///< after the output projection
 struct resid_mid : place<"hook_resid_mid", "B T C", true> {};
@@ -43,7 +48,8 @@ struct ln_final : place<"ln_final.hook_normalized", "B T C", false> {};
 struct logits : place<"logits", "B T V", false> {};
 
 /// Every site of a GPT, in order of visit.
-using all = std::tuple<embed, resid_pre, ln1_normalized, q, k, v, pattern, slot, gate, z, attn_out, resid_mid, ln2_normalized,
+using all = std::tuple<embed, resid_pre, ln1_normalized, q, k, v, pattern, slot, gate, pattern_sums, pattern_entropy, largest_score,
+                       pattern_columns, z, attn_out, resid_mid, ln2_normalized,
                        mlp_pre, mlp_post, mlp_out, resid_post, ln_final, logits>;
 
 /// The site's full name, e.g. "blocks.3.attn.hook_pattern".

@@ -67,9 +67,6 @@ namespace site {
 template <fixed_string Name>
 struct weight : place<Name, "O I", true> {};
 
-/// sum_i P[i,j] of each head: what a fused kernel or a file may have where the whole pattern was never kept.
-struct pattern_sums : place<"attn.hook_pattern_sums", "B H T", true> {};
-
 }  // namespace site
 
 /// What kind of tensor stands at a site. A rule says which it reads.
