@@ -66,18 +66,17 @@ def command(run, through):
 
 
 def run_once(words, environment):
-    """(exit status, what it printed, what it complained of, the most memory that it or a child of it had, in MiB)."""
+    """(exit status, what it printed, what it complained of)."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(words, env=environment, stdout=output, stderr=errors, start_new_session=True)
         try:
-            _, status, used = os.wait4(child.pid, 0)
+            status = child.wait()
         except KeyboardInterrupt:
             os.killpg(child.pid, signal.SIGKILL)   # the command may stand behind another, given by --through
             raise
-        child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
-        return child.returncode, output.read(), errors.read(), used.ru_maxrss / 1024
+        return status, output.read(), errors.read()
 
 
 def measure(name, settings, o, log):
@@ -97,14 +96,12 @@ def measure(name, settings, o, log):
                 if made is None or mark in done:
                     continue
                 print(f"{name}, {time.time() - start:.0f} s: {label}", flush=True)
-                status, lines, complaints, mib = run_once(*made)
+                status, lines, complaints = run_once(*made)
                 if status != 0:   # a peer that lacks something is a dash in the table; a fault of ours is none
                     last = (complaints.strip().splitlines() or ["no message"])[-1]
                     if not run.peer:
                         raise ValueError(f"{' '.join(made[0])}: exit {status}: {last}")
                     print(f"  failed, exit {status}: {last}", flush=True)
-                elif run.peak:
-                    lines += f"{'' if lines.endswith(chr(10)) else chr(10)}{run.peak} {mib:.0f} MiB\n"
                 out.write(f"# rename: {' '.join(run.rename)}\n{lines}{mark}")
                 out.flush()
     if skipped:

@@ -8,7 +8,8 @@ WIDTHS = [32, 40, 64, 72, 80, 96, 128, 256]
 HEADS = [1, 2, 3, 5, 12, 16]
 LENGTHS = [128, 256, 512, 1024, 2048, 4096, 8192]
 STEP_THREADS = {"demo": 1}   # the runs of `reproduce` have a core each; the others take what there is
-TORCH_STEPS = {"torch": "torch_step.py", "torch-compile": "torch_compiled_step.py"}   # how PyTorch may run a step: the best counts
+TORCH_STEPS = {"torch": [], "torch-compile": ["--compile"]}   # how PyTorch may run a step: the best counts
+EQUAL_GEMM = {"torch-onednn": ["--equal-gemm"]}               # and with a GEMM as fast as ours: a ratio of its own
 
 
 # ---- the machine ---------------------------------------------------------------------------------------------------------------
@@ -147,9 +148,8 @@ def step_part(size):
         out = [machine(s, [threads(s)])]
         for p in policies(s):
             out.append(Run(["benchmark", "step", "--sizes", size, "--policies", p, "--threads", str(threads(s)), "--seconds", str(s.seconds)]))
-            out += [Run([script, size, p, str(s.seconds)], threads(s), peer=True, needs_reference=True, rename=("step.torch.", f"step.{how}."),
-                        peak=step("torch", size, p, threads(s)) + ".peak_rss")
-                    for how, script in TORCH_STEPS.items()]
+            out += [Run(["torch_step.py", *flags, size, p, str(s.seconds)], threads(s), peer=True, needs_reference=True)
+                    for flags in (TORCH_STEPS | EQUAL_GEMM).values()]
         return out
 
     def tables(f, s):
@@ -162,11 +162,13 @@ def step_part(size):
             flops, median, N = f.get(mine + ".flops"), f.get(mine + ".median"), f.get(mine + ".params")
             # AdamW reads gradient, value and both moments and writes three of them: 28 bytes a parameter.
             floor = flops * median / fma + 28 * N / triad * 1e-6 if flops and fma and triad else None
+            equal = [step(how, size, p, t) for how in EQUAL_GEMM]
             rows.append([p, ms(f, mine), number(f.get(mine + ".rate")), *(ms(f, n) for n in theirs), ahead(f, mine, best[:-4]) if best else None,
-                         percent(flops / fma) if flops and fma else None, percent(floor / median) if floor else None, number(f.get(mine + ".peak_rss")),
+                         *(ms(f, n) for n in equal), *(ahead(f, mine, n) for n in equal), percent(flops / fma) if flops and fma else None, percent(floor / median) if floor else None, number(f.get(mine + ".peak_rss")),
                          number(f.get(lean) if (lean := f.least([n + ".peak_rss" for n in theirs])) else None)])
-        return (f"{size}, {t} thread{'s' * (t > 1)}: least ms of forward, backward, clip, AdamW; ratio and memory are those of the better of the two.\n\n"
-                + table(["policy", "attnlab", "tokens/s", "eager", "torch.compile", "ratio", "of FMA peak", "of roofline", "peak RSS, MiB", "PyTorch's"], rows))
+        return (f"{size}, {t} thread{'s' * (t > 1)}: least ms of forward, backward, clip, AdamW; ratio and memory are those of the better of the two.\n"
+                + "Then eager with the products of its Linears by oneDNN, as fast as attnlab's.\n\n"
+                + table(["policy", "attnlab", "tokens/s", "eager", "torch.compile", "ratio", "equal GEMM", "ratio", "of FMA peak", "of roofline", "peak RSS, MiB", "PyTorch's"], rows))
 
     return runs, tables
 

@@ -14,7 +14,6 @@ class Run:
     peer: bool = False                # words[0] is a script beside this one
     rename: tuple = ("", "")          # another beginning for its names
     needs_reference: bool = False     # the paper's code
-    peak: str = ""                    # name to give the process's peak RSS, where it does not tell itself
 
 
 @dataclass

@@ -152,12 +152,15 @@ class Whole(unittest.TestCase):
         self.assertIn("round 1 of 2, 8 of 9", resumed.stdout)
         self.assertIn("| B 1, T 1024, forward + backward | 10.0 |", self.page())
 
-    def test_a_peer_s_memory_is_taken_from_its_process(self):
+    def test_an_equal_gemm_has_a_column_of_its_own(self):
         self.write("page.md", "")
-        peer = self.write("python", "#!/bin/sh\nprintf 'step.torch.demo.softmax.t1.min 5 ms'\n")
+        peer = self.write("python", """#!/bin/sh
+case "$*" in *--equal-gemm*) how=torch-onednn ms=3 ;; *--compile*) how=torch-compile ms=4 ;; *) how=torch ms=5 ;; esac
+printf "step.$how.demo.softmax.t1.min $ms ms\\nstep.$how.demo.softmax.t1.peak_rss 700 MiB\\n"
+""")
         done = self.run_compare("step.demo", "--policies", "softmax", "--rounds", "1", ATTNLAB=self.write("attnlab", PROGRAM), PEER_PYTHON=peer, REF_HOME="/nowhere")
         self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertRegex(self.page(), r"\| softmax \| – \| – \| 5.00 \| 5.00 \|.*\| [0-9.]+ \|\n")
+        self.assertRegex(self.page(), r"\| softmax \| – \| – \| 5.00 \| 4.00 \| – \| 3.00 \| – \|.*\| 700 \|\n")
         self.assertNotIn("| sigmoid", self.page())
 
     def test_without_torch_ours_is_measured_alone(self):
