@@ -1,7 +1,10 @@
-"""A training step (forward + backward + AdamW) of the paper's own code in PyTorch, on the same sizes as `attnlab benchmark step`.
-usage: REF_HOME=FOLDER torch_step.py SIZE POLICY [SECONDS]     prints: name value unit
+"""A training step (forward + backward + clip + AdamW) of the paper's own code in PyTorch, on the same sizes as `attnlab benchmark step`.
+usage: REF_HOME=FOLDER torch_step.py [--compile] [--equal-gemm] SIZE POLICY [SECONDS]     prints: name value unit
+--compile     torch.compile in place of eager
+--equal-gemm  products of Linears by PyTorch's own oneDNN (torch.ops.mkldnn._linear_pointwise), forward and backward, where eager takes MKL,
+              which on AMD processors runs at half the rate of oneDNN: what is left of a ratio is then no accident of that choice
 FOLDER holds a checkout of an-yongqi/systematic-outliers as an-yongqi+systematic-outliers; OMP_NUM_THREADS sets the threads."""
-import contextlib, importlib, io, os, sys, time
+import argparse, contextlib, importlib, io, os, resource, sys, time
 import torch
 
 SIZES = {   # B, configuration
@@ -23,25 +26,56 @@ def repair(module):
     module.CausalSelfAttention.__init__ = fixed
 
 
-size, policy = sys.argv[1:3]
-budget = float(sys.argv[3]) if len(sys.argv) > 3 else 3.0
+def product(a, b):
+    """a b^T by oneDNN."""
+    return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+
+
+class OnednnLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight):
+        ctx.save_for_backward(x, weight)
+        return product(x, weight)
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, weight = ctx.saved_tensors
+        rows = dy.flatten(0, -2)
+        return product(dy, weight.t()), product(rows.t(), x.flatten(0, -2).t())
+
+
+def onednn_linear(module, x):
+    y = OnednnLinear.apply(x, module.weight)
+    return y if module.bias is None else y + module.bias
+
+
+parser = argparse.ArgumentParser(usage=__doc__)
+parser.add_argument("--compile", action="store_true")
+parser.add_argument("--equal-gemm", action="store_true")
+parser.add_argument("size", choices=SIZES)
+parser.add_argument("policy", choices=MODULES)
+parser.add_argument("seconds", type=float, nargs="?", default=3.0)
+args = parser.parse_args()
 threads = torch.get_num_threads()
 sys.path.insert(0, os.path.join(os.environ["REF_HOME"], "an-yongqi+systematic-outliers/gpt-2"))
-B, config = SIZES[size]
+B, config = SIZES[args.size]
 T, V = config["block_size"], config["vocab_size"]
 torch.manual_seed(0)
 with contextlib.redirect_stdout(io.StringIO()):
-    module = importlib.import_module("model_" + MODULES[policy])
-    if policy == "value_bias":
+    module = importlib.import_module("model_" + MODULES[args.policy])
+    if args.policy == "value_bias":
         repair(module)
     model = module.GPT(module.GPTConfig(dropout=0.0, **config))
+if args.equal_gemm:
+    torch.nn.Linear.forward = onednn_linear
 optimizer = torch.optim.AdamW(model.parameters(), lr=6e-4, betas=(0.9, 0.95), fused=True)
+run = torch.compile(model, dynamic=False) if args.compile else model
 data = torch.randint(V, (B, T + 1))
 x, y = data[:, :-1].contiguous(), data[:, 1:].contiguous()
 
 
 def step():
-    _, loss = model(x, y)
+    _, loss = run(x, y)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
@@ -51,11 +85,12 @@ def step():
 for _ in range(3):
     step()
 times, begin = [], time.perf_counter()
-while len(times) < 5 or time.perf_counter() - begin < budget:
+while len(times) < 5 or time.perf_counter() - begin < args.seconds:
     start = time.perf_counter()
     step()
     times.append(time.perf_counter() - start)
 times.sort()
-name = f"step.torch.{size}.{policy}.t{threads}"
+name = f"step.torch{'-compile' * args.compile}{'-onednn' * args.equal_gemm}.{args.size}.{args.policy}.t{threads}"
 median = times[len(times) // 2]
-print(f"{name}.min {times[0] * 1e3:.3f} ms\n{name}.median {median * 1e3:.3f} ms\n{name}.rate {B * T / median:.0f} tokens/s", flush=True)
+print(f"{name}.min {times[0] * 1e3:.3f} ms\n{name}.median {median * 1e3:.3f} ms\n{name}.rate {B * T / median:.0f} tokens/s\n"
+      f"{name}.peak_rss {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB", flush=True)

@@ -1,3 +1,5 @@
+#include <bit>
+#include <cmath>
 #include <limits>
 
 #include <boost/test/unit_test.hpp>
@@ -61,6 +63,73 @@ BOOST_AUTO_TEST_CASE(backward_cpu_against_ref) {
             check_close(dwf, dw);
             check_close(dbias_f, dbias);
         }
+}
+
+auto const with_bfloat16 = boost::unit_test::precondition([](auto) { return has_bfloat16(cpu{}); });
+
+/// x rounded to bfloat16, and what that is in double.
+template <std::size_t N>
+struct rounded {
+    tensor<attnlab::bfloat16, N> bits;
+    tensor<double, N> value;
+    explicit rounded(tensor<double, N> const& x) : bits(x.shape()), value(x.shape()) {
+        for (attnlab::index_t i = 0; i < x.size(); ++i) {
+            bits.data()[i] = attnlab::bfloat16(static_cast<float>(x.data()[i]));
+            value.data()[i] = static_cast<float>(bits.data()[i]);
+        }
+    }
+};
+
+BOOST_AUTO_TEST_CASE(bfloat16_multiplies_rounded_factors_with_sums_in_float, *with_bfloat16) {
+    for (auto [n, in, out] : {size{1, 1, 1}, size{9, 4, 1}, size{37, 19, 23}, size{200, 64, 33}, size{700, 300, 500}}) {
+        auto const x = random<2>({n, in}, 1), dy = random<2>({n, out}, 2);
+        rounded const w(random<2>({out, in}, 3)), near_x(x), near_dy(dy);
+        auto const bias = random<1>({out}, 4);
+        auto dw = random<2>({out, in}, 5);
+        auto dbias = random<1>({out}, 6);
+        auto const bias_f = narrow(bias);
+        auto dwf = narrow(dw);
+        auto dbias_f = narrow(dbias);
+        for (bool with_bias : {true, false}) {
+            tensor<double, 2> y({n, out});
+            tensor<float, 2> yf({n, out}, std::numeric_limits<float>::quiet_NaN());
+            linear_forward(ref{}, near_x.value, w.value, with_bias ? bias.data() : nullptr, y);
+            linear_forward(cpu{}, narrow(x), w.bits, with_bias ? bias_f.data() : nullptr, yf);
+            check_close(yf, y);
+        }
+        tensor<double, 2> dx({n, in}), unused({out, in}, 0.0);
+        tensor<float, 2> dxf({n, in}, std::numeric_limits<float>::quiet_NaN());
+        linear_backward(ref{}, near_dy.value, near_x.value, w.value, dx.data(), dw, nullptr);
+        linear_backward(ref{}, dy, x, w.value, nullptr, unused, dbias.data());   // the bias's gradient is a sum, not a product
+        linear_backward(cpu{}, narrow(dy), narrow(x), w.bits, dxf.data(), dwf, dbias_f.data());
+        check_close(dxf, dx);
+        check_close(dwf, dw);
+        check_close(dbias_f, dbias);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_has_the_same_bits_on_any_threads, *with_bfloat16) {
+    auto const dy = narrow(random<2>({8192, 128}, 1)), x = narrow(random<2>({8192, 128}, 2));
+    rounded const w(random<2>({128, 128}, 3));
+    auto const run = [&](int threads) {
+        return with_threads(threads, [&] {
+            tensor<float, 2> dw({128, 128}, 0.0f);
+            linear_backward(cpu{}, dy, x, w.bits, nullptr, dw, nullptr);
+            return dw;
+        });
+    };
+    auto const one = run(1);
+    for (int threads : {1, 2, 3, 8, 16}) BOOST_TEST(same_bits(one, run(threads)));
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_rounds_to_nearest) {
+    auto const near = [](float x) { return static_cast<float>(attnlab::bfloat16(x)); };
+    BOOST_TEST((near(1) == 1 && near(-0.0f) == 0 && near(1 + 0x1p-9f) == 1 && near(1 + 0x1.1p-8f) == 1 + 0x1p-7f));
+    BOOST_TEST((near(1 + 0x1p-8f) == 1 && near(1 + 0x3p-8f) == 1 + 0x1p-6f));   // ties to even
+    auto const infinity = std::numeric_limits<float>::infinity();
+    BOOST_TEST((near(infinity) == infinity && near(-infinity) == -infinity && near(std::numeric_limits<float>::max()) == infinity));
+    BOOST_TEST(std::isnan(near(std::numeric_limits<float>::quiet_NaN())));
+    BOOST_TEST(std::isnan(near(std::bit_cast<float>(0x7f800001u))));   // whose upper half alone would be infinity
 }
 
 BOOST_AUTO_TEST_CASE(ref_backward_against_differences) {

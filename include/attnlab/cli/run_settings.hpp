@@ -17,7 +17,7 @@ namespace attnlab {
 struct run_settings {
     std::string preset = "default", policy = "softmax";
     gpt_config model;
-    std::string gelu = "exact", length = "sequence";
+    std::string gelu = "exact", dtype = "float32", length = "sequence";
     double dropout = 0;
     train_settings train;
     std::vector<std::string> rate_factors;     ///< "k_bias:10"
@@ -129,6 +129,7 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("init_std", m.init_std, "deviation of first weights (projections: / sqrt(2 n_layer))", at_least{0});
     o.add("embedding_std", m.embedding_std, "deviation of first embeddings; 0: as init_std", at_least{0});
     o.add("gelu", s.gelu, "form of GELU", one_of{{"exact", "tanh"}});
+    o.add("dtype", s.dtype, "what Linears and the head multiply; sums and what is learned stay float32", one_of{{"float32", "bfloat16"}});
     o.add("recompute", m.recompute, "keep one block's activations, compute the others again");
     o.add("length", s.length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
 
@@ -163,6 +164,7 @@ inline void declare(option_table& o, run_settings& s) {
 /// Draws the consequences: fields that depend on others. \throws usage_error
 inline void settle(run_settings& s) {
     s.model.gelu = s.gelu == "tanh" ? gelu_form::tanh : gelu_form::exact;
+    s.model.products = s.dtype == "bfloat16" ? precision::bfloat16 : precision::float32;
     s.model.length = s.length == "trained" ? length_rule::trained : s.length == "visible" ? length_rule::visible : length_rule::sequence;
     s.train.block_size = s.model.block_size;
     s.train.checkpoint = s.out_dir / "ckpt.safetensors";

@@ -33,10 +33,10 @@ public:
 
     /// \throws usage_error where the policy cannot have grouped queries
     attention_layer(parameter_list<S>& all, std::string const& name, index_t width, index_t heads, index_t kv_heads, bool bias,
-                    double deviation, double projection_deviation)
+                    double deviation, double projection_deviation, precision products)
         : width_(width), heads_(heads), kv_heads_(kv_heads),
-          project_(all, name + ".c_attn", width, width + 2 * kv_heads * (width / heads), bias, deviation),
-          merge_(all, name + ".c_proj", width, width, bias, projection_deviation) {
+          project_(all, name + ".c_attn", width, width + 2 * kv_heads * (width / heads), bias, deviation, products),
+          merge_(all, name + ".c_proj", width, width, bias, projection_deviation, products) {
         if (Policy::keys_have_heads && kv_heads != heads)
             fail<usage_error>("n_kv_head: expected n_head (", heads, "), got ", kv_heads, ": this policy changes keys or values by numbers of each query head");
         std::apply([&](auto const&... p) { (declare(all, name, p, deviation), ...); }, Policy::parameters);
@@ -44,7 +44,7 @@ public:
 
     /// x (B, T, C) -> y (N, C).
     template <observer Observer>
-    void forward(view<S const, 3> x, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) const {
+    void forward(view<S const, 3> x, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         index_t const B = x.shape(0), T = x.shape(1), n = B * T;
         s.qkv.resize({B, T, all_width()});
         s.z.resize({B, T, width_});

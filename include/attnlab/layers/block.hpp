@@ -19,6 +19,7 @@ public:
         bool bias;
         gelu_form gelu;
         double norm_eps, deviation, projection_deviation;
+        precision products;
     };
     /// What one block keeps for the way back, its input apart.
     struct saved {
@@ -35,13 +36,13 @@ public:
 
     block(parameter_list<S>& all, std::string const& name, settings const& c)
         : norm1_(all, name + ".ln_1", c.width, c.bias, c.norm_eps),
-          attention_(all, name + ".attn", c.width, c.heads, c.kv_heads, c.bias, c.deviation, c.projection_deviation),
+          attention_(all, name + ".attn", c.width, c.heads, c.kv_heads, c.bias, c.deviation, c.projection_deviation, c.products),
           norm2_(all, name + ".ln_2", c.width, c.bias, c.norm_eps),
-          mlp_(all, name + ".mlp", c.width, c.bias, c.gelu, c.deviation, c.projection_deviation) {}
+          mlp_(all, name + ".mlp", c.width, c.bias, c.gelu, c.deviation, c.projection_deviation, c.products) {}
 
     /// x -> y, both (B, T, C).
     template <observer Observer>
-    void forward(view<S const, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) const {
+    void forward(view<S const, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         s.normed1.resize(x.shape());
         s.normed2.resize(x.shape());
         s.mid.resize(x.shape());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <attnlab/core/parameter.hpp>
+#include <attnlab/layers/weight.hpp>
 
 namespace attnlab {
 
@@ -14,11 +15,12 @@ class loss_head {
 
 public:
     /// `table` (V, C) is the token table where the head is tied, else a parameter of its own.
-    explicit loss_head(parameter<S>* table) : table_(table) {}
+    loss_head(parameter<S>* table, precision products) : vocabulary_(table->shape[0]), table_(table, products) {}
 
     /// logits (N, V) = h W^T
-    void logits(view<S const, 2> h, view<S, 2> out) const {
-        linear_forward(Device{}, h, weight(), static_cast<S const*>(nullptr), out);
+    void logits(view<S const, 2> h, view<S, 2> out) {
+        table_.update();
+        multiply(h, out);
     }
 
     /// Mean loss over targets that are not -1, in nats; NaN when there are none.
@@ -29,29 +31,35 @@ public:
 
 private:
     double run(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) {
-        index_t const n = h.shape(0), C = h.shape(1), V = table_->shape[0];
+        index_t const n = h.shape(0), C = h.shape(1), V = vocabulary_;
         auto const counted = std::count_if(targets, targets + n, [](std::int32_t t) { return t != -1; });
-        index_t const slab = std::clamp<index_t>((1 << 20) / V, 1, n);   // 4 MiB of floats
+        // At least 256 rows, or the products wait for the table, which each slab reads three times: with V 50304 that is 49 MiB.
+        index_t const slab = std::min(n, std::max<index_t>(256, (1 << 20) / V));
+        table_.update();
         slab_.resize({slab, V});
         losses_.resize(static_cast<std::size_t>(n));
         for (index_t first = 0; first < n; first += slab) {
             index_t const rows = std::min(slab, n - first);
             view<S const, 2> const x{h.data() + first * C, {rows, C}};
             view<S, 2> const y{slab_.data(), {rows, V}};
-            logits(x, y);
+            multiply(x, y);
             cross_entropy(Device{}, y, targets + first, static_cast<S>(scale / static_cast<double>(counted)), dh != nullptr,
                           losses_.data() + first);
             if (dh)
-                linear_backward(Device{}, view<S const, 2>(y), x, weight(), dh + first * C, view<S, 2>(table_->gradient.data(), {V, C}),
-                                static_cast<S*>(nullptr));
+                table_.multiply([&](auto w) {
+                    linear_backward(Device{}, view<S const, 2>(y), x, w, dh + first * C, table_.gradient(), static_cast<S*>(nullptr));
+                });
         }
         double sum = 0;
         for (double l : losses_) sum += l;
         return sum / static_cast<double>(counted);
     }
-    view<S const, 2> weight() const { return {table_->value.data(), {table_->shape[0], table_->shape[1]}}; }
+    void multiply(view<S const, 2> h, view<S, 2> out) const {
+        table_.multiply([&](auto w) { linear_forward(Device{}, h, w, static_cast<S const*>(nullptr), out); });
+    }
 
-    parameter<S>* table_;
+    index_t vocabulary_;
+    weight<Device> table_;
     tensor<S, 2> slab_;
     std::vector<double> losses_;
 };

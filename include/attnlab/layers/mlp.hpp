@@ -15,31 +15,31 @@ class mlp {
 
 public:
     struct saved {
-        tensor<S, 2> pre, post;   ///< (N, 4C): before and after GELU
+        tensor<S, 2> post, slope;   ///< (N, 4C): after GELU, and its derivative
     };
 
-    mlp(parameter_list<S>& all, std::string const& name, index_t width, bool bias, gelu_form form, double deviation, double projection_deviation)
-        : width_(width), form_(form), up_(all, name + ".c_fc", width, 4 * width, bias, deviation),
-          down_(all, name + ".c_proj", 4 * width, width, bias, projection_deviation) {}
+    mlp(parameter_list<S>& all, std::string const& name, index_t width, bool bias, gelu_form form, double deviation, double projection_deviation,
+        precision products)
+        : width_(width), form_(form), up_(all, name + ".c_fc", width, 4 * width, bias, deviation, products),
+          down_(all, name + ".c_proj", 4 * width, width, bias, projection_deviation, products) {}
 
     template <observer Observer>
-    void forward(view<S const, 2> x, view<S, 2> y, saved& s, Observer& o, index_t layer, std::array<index_t, 2> batch) const {
+    void forward(view<S const, 2> x, view<S, 2> y, saved& s, Observer& o, index_t layer, std::array<index_t, 2> batch) {
         index_t const n = x.shape(0), wide = 4 * width_;
-        s.pre.resize({n, wide});
         s.post.resize({n, wide});
-        up_.forward(x, s.pre);
-        watch(o, site::mlp_pre{}, layer, (*s.pre).reshaped(std::array{batch[0], batch[1], wide}));
-        gelu_forward(Device{}, form_, flat(s.pre), (*s.post).reshaped(std::array{n * wide}));
+        s.slope.resize({n, wide});
+        up_.forward(x, s.slope);   // until GELU has read it, what is before GELU
+        watch(o, site::mlp_pre{}, layer, (*s.slope).reshaped(std::array{batch[0], batch[1], wide}));
+        gelu_forward(Device{}, form_, flat(s.slope), (*s.post).reshaped(std::array{n * wide}), s.slope.data());
         watch(o, site::mlp_post{}, layer, (*s.post).reshaped(std::array{batch[0], batch[1], wide}));
         down_.forward(s.post, y);
     }
 
     /// dx (N, C) is assigned; `wide` (N, 4C) is room to work in.
     void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, S* dx, tensor<S, 2>& wide) const {
-        wide.resize(s.pre.shape());
+        wide.resize(s.slope.shape());
         down_.backward(dy, s.post, wide.data());
-        view<S, 1> const d = (*wide).reshaped(std::array{wide.size()});
-        gelu_backward(Device{}, form_, view<S const, 1>(d), flat(s.pre), d);
+        multiply_by(Device{}, flat(s.slope), (*wide).reshaped(std::array{wide.size()}));
         up_.backward(wide, x, dx);
     }
 

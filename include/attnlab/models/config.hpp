@@ -4,6 +4,7 @@
 #include <attnlab/attention/symbols.hpp>
 #include <attnlab/core/error.hpp>
 #include <attnlab/kernels/gelu_form.hpp>
+#include <attnlab/kernels/precision.hpp>
 
 namespace attnlab {
 
@@ -18,6 +19,7 @@ struct gpt_config {
     double embedding_std = 0;                        ///< embeddings; 0: as init_std
     double layer_norm_eps = 1e-5;
     gelu_form gelu = gelu_form::exact;
+    precision products = precision::float32;         ///< what Linears and the head multiply (`--dtype`)
     bool recompute = false;                          ///< keep one block's activations, compute the others again on the way back
     length_rule length = length_rule::sequence;      ///< which T a formula means
     std::int32_t separator = -1;                     ///< the token that begins a document, for masks by document; -1: all is one

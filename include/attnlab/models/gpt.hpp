@@ -22,9 +22,9 @@ public:
 
     /// \throws usage_error for sizes that do not fit
     explicit gpt(gpt_config const& c)
-        : config_((c.check(), c)), embedding_(parameters_, "transformer.", c.vocab_size, c.block_size, c.n_embd, embedding_std(c)),
+        : config_(checked(c)), embedding_(parameters_, "transformer.", c.vocab_size, c.block_size, c.n_embd, embedding_std(c)),
           norm_(declare_blocks(c), "transformer.ln_f", c.n_embd, c.bias, c.layer_norm_eps),
-          head_(c.tied ? embedding_.table() : parameters_.add("lm_head.weight", {c.vocab_size, c.n_embd}, normal(c.init_std))) {
+          head_(c.tied ? embedding_.table() : parameters_.add("lm_head.weight", {c.vocab_size, c.n_embd}, normal(c.init_std)), c.products) {
         parameters_.allocate();
     }
     gpt(gpt const&) = delete;
@@ -85,11 +85,17 @@ public:
     }
 
 private:
+    static gpt_config const& checked(gpt_config const& c) {
+        c.check();
+        if (c.products == precision::bfloat16 && !has_bfloat16(Device{}))
+            fail<usage_error>("dtype: 'bfloat16': expected float32: ", Device::name, " has no fast products of bfloat16 on this machine or in this build");
+        return c;
+    }
     static double embedding_std(gpt_config const& c) { return c.embedding_std > 0 ? c.embedding_std : c.init_std; }
 
     parameter_list<scalar>& declare_blocks(gpt_config const& c) {
         typename block<Policy, Device>::settings const s{c.n_embd, c.n_head, c.kv_heads(), c.bias, c.gelu, c.layer_norm_eps, c.init_std,
-                                                         c.init_std / std::sqrt(2.0 * static_cast<double>(c.n_layer))};
+                                                         c.init_std / std::sqrt(2.0 * static_cast<double>(c.n_layer)), c.products};
         for (index_t l = 0; l < c.n_layer; ++l) blocks_.emplace_back(parameters_, "transformer.h." + std::to_string(l), s);
         return parameters_;
     }

@@ -53,35 +53,30 @@ distribution at(lanes x) {
 }
 
 template <gelu_form Form>
-void forward(view<float const, 1> x, view<float, 1> y) {
-    each_element(x.size(), [=](index_t i, auto part) {
-        lanes const value = load(x.data() + i, part);
-        store(y.data() + i, value * at<Form>(value).cdf, part);
-    });
-}
-
-template <gelu_form Form>
-void backward(view<float const, 1> dy, view<float const, 1> x, view<float, 1> dx) {
+void forward(view<float const, 1> x, view<float, 1> y, float* slope) {
     each_element(x.size(), [=](index_t i, auto part) {
         lanes const value = load(x.data() + i, part);
         auto const [cdf, pdf] = at<Form>(value);
-        store(dx.data() + i, load(dy.data() + i, part) * fma(value, pdf, cdf), part);
+        store(y.data() + i, value * cdf, part);
+        if (slope) store(slope + i, fma(value, pdf, cdf), part);
     });
 }
 
 }  // namespace gelu_detail
 
-/// y = gelu(x), element by element. y may be x.
-inline void gelu_forward(cpu, gelu_form form, view<float const, 1> x, view<float, 1> y) {
+/// y = gelu(x), element by element, and slope = gelu'(x) unless null: both have the same exponential, so that the way back is a
+/// product (`multiply_by`). y or slope may be x.
+inline void gelu_forward(cpu, gelu_form form, view<float const, 1> x, view<float, 1> y, float* slope) {
     assert(x.size() == y.size());
-    form == gelu_form::exact ? gelu_detail::forward<gelu_form::exact>(x, y) : gelu_detail::forward<gelu_form::tanh>(x, y);
+    form == gelu_form::exact ? gelu_detail::forward<gelu_form::exact>(x, y, slope)
+                             : gelu_detail::forward<gelu_form::tanh>(x, y, slope);
 }
 
-/// dx = dy gelu'(x). dx may be dy.
-inline void gelu_backward(cpu, gelu_form form, view<float const, 1> dy, view<float const, 1> x, view<float, 1> dx) {
-    assert(x.size() == dy.size() && x.size() == dx.size());
-    form == gelu_form::exact ? gelu_detail::backward<gelu_form::exact>(dy, x, dx)
-                             : gelu_detail::backward<gelu_form::tanh>(dy, x, dx);
+/// y *= x: a gradient through an element-by-element function whose slope is x.
+inline void multiply_by(cpu, view<float const, 1> x, view<float, 1> y) {
+    assert(x.size() == y.size());
+    each_element(x.size(),
+                 [=](index_t i, auto part) { store(y.data() + i, load(y.data() + i, part) * load(x.data() + i, part), part); });
 }
 
 /// y += x: how a residual stream takes a layer's output, and its gradient.

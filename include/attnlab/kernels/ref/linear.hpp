@@ -5,6 +5,9 @@
 
 namespace attnlab {
 
+/// The reference multiplies doubles.
+inline bool has_bfloat16(ref) { return false; }
+
 /// y = x w^T + bias: x (N,I), w (O,I), bias (O) or null, y (N,O).
 inline void linear_forward(ref, view<double const, 2> x, view<double const, 2> w, double const* bias, view<double, 2> y) {
     auto Y = as_xt(y);
