@@ -10,11 +10,7 @@ struct elu_attention {
     static constexpr auto weight(auto s, auto z) { return phi(s) / (z + 1e-15); }
 
 private:
-    // exp(s) in the language is relative to the row's largest score; below 0 the quotient of two sigmoids is the same number as it is.
-    static constexpr auto phi(auto s) {
-        auto const below = minimum(s, 0);
-        return relu(s) + sigmoid(below) / sigmoid(-below);
-    }
+    static constexpr auto phi(auto s) { return relu(s) + exp_below(s); }
 };
 
 }  // namespace attnlab

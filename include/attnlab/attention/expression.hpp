@@ -79,6 +79,7 @@ struct divide_op;
 struct maximum_op;
 struct minimum_op;
 struct exp_op;
+struct exp_below_op;
 struct log_op;
 struct sqrt_op;
 struct tanh_op;
@@ -136,6 +137,9 @@ constexpr auto operator-(A const& a) { return 0 - a; }
 
 template <expression A>
 constexpr auto exp(A const& a) { return unary<exp_op, A>{a}; }
+/// exp(min(a, 0)): at most 1, so that it needs no reference; `exp` of a score is relative to the row's largest.
+template <expression A>
+constexpr auto exp_below(A const& a) { return unary<exp_below_op, A>{a}; }
 template <expression A>
 constexpr auto log(A const& a) { return unary<log_op, A>{a}; }
 template <expression A>

@@ -86,9 +86,24 @@ struct softplus_op {
         using f = lane_functions<L>;
         return f::where_positive(x, x, x * L(0)) + f::log(L(1) + f::exp(-f::abs(x)));
     }
+    // sigmoid(x), of the same exponential.
     template <class L>
     static L derivative(L x, L) {
-        return sigmoid_op::value(x);
+        using f = lane_functions<L>;
+        L const e = f::exp(-f::abs(x));
+        return f::where_positive(x, L(1), e) / (L(1) + e);
+    }
+};
+/// e^min(x, 0), as it is: `exp` of a score rides with the row's largest.
+struct exp_below_op {
+    static constexpr bool costly = true;
+    template <class L>
+    static L value(L x) {
+        return lane_functions<L>::exp(lane_functions<L>::where_positive(x, L(0), x));
+    }
+    template <class L>
+    static L derivative(L x, L y) {
+        return lane_functions<L>::where_positive(x, L(0), y);
     }
 };
 struct relu_op {

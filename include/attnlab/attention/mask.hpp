@@ -89,9 +89,9 @@ inline constexpr bool reads_documents = requires(index_t i) { Mask::keys(i, i, i
 /// What query i sees under `Mask`.
 template <class Mask>
 class visible_keys {
-    static constexpr bool has_holes = requires(index_t i) { Mask::sees(i, i); };
-
 public:
+    /// Whether keys inside a range may be unseen.
+    static constexpr bool has_holes = requires(index_t i) { Mask::sees(i, i); };
     static constexpr std::size_t range_count = std::tuple_size_v<decltype(detail::ranges_of<Mask>(0, 1, 0))>;
 
     /// \param document where the document of i begins

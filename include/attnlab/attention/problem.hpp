@@ -39,6 +39,11 @@ struct attention_problem : attention_context {
     /// The head of k and v that head h reads.
     index_t kv_head(index_t h) const { return h / (H / kv_heads()); }
     head_sizes sizes() const { return {H, D, width}; }
+    /// By what kernels multiply q before the scores: a score joint scales by itself.
+    template <class Policy>
+    S score_scale() const {
+        return Policy::has_score ? S(1) : scale;
+    }
 
     /// What query i of sequence b sees.
     template <class Policy>

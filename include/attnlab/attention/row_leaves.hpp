@@ -168,63 +168,33 @@ struct evaluator<Lanes, Policy, token_number<A, Scan, side::key>>
     static S* gradient(row_point<S>& r) { return r.d_tokens + r.first_key; }
 };
 
-/// An entry of a table for each key. Entries and their gradients are laid out by distance once a head, so that keys side by side are
-/// read and written at once; the gradients go to the table when the evaluator goes.
+/// An entry of a table for each key, one by one (kernels do it once a distance: attention/by_distance.hpp).
 template <class Lanes, class Policy, class Table, class Bucket>
 struct evaluator<Lanes, Policy, looked_up<Table, Bucket>> {
     using S = typename Lanes::scalar;
-    using formula = looked_up<Table, Bucket>;
     static constexpr std::size_t position = Policy::position_of(Table::name);
-    explicit evaluator(formula) {}
-    evaluator(evaluator const&) = delete;
-    evaluator& operator=(evaluator const&) = delete;
-    ~evaluator() { pass_on(); }
-
-    void forward(row_point<S> const& r) {
-        index_t const nearest = r.position - (r.first_key + r.keys - 1), farthest = r.position - r.first_key;
-        if (S* const to = r.gradients ? r.gradients[position] : nullptr; to != to_) {
-            pass_on();
-            to_ = to;
-        }
-        if (of_ != r.values[position] || nearest < nearest_ || farthest > farthest_) lay_out(r, nearest, farthest);
-        offset_ = farthest_ - farthest;
-    }
+    explicit evaluator(looked_up<Table, Bucket>) {}
+    void forward(row_point<S> const&) const {}
     template <class V, bool = false>
-    V at(row_point<S> const&, index_t i) const {
-        return load<Lanes, V>(by_distance_.data() + offset_ + i);
+    V at(row_point<S> const& r, index_t i) const {
+        return each_entry<V>(r, i, [&](index_t bucket, S& x) { x = r.values[position][bucket]; });
     }
     template <class V>
-    void back(row_point<S>&, index_t i, V adjoint) {
-        add_to<Lanes>(d_by_distance_.data() + offset_ + i, adjoint);
+    void back(row_point<S>& r, index_t i, V adjoint) const {
+        each_entry<V>(r, i, [&](index_t bucket, S const& x) { r.gradients[position][bucket] += x; }, adjoint);
     }
     void finish(row_point<S>&) const {}
 
 private:
-    // From the farthest distance to the nearest, as keys follow one another.
-    void lay_out(row_point<S> const& r, index_t nearest, index_t farthest) {
-        pass_on();
-        bool const same = of_ == r.values[position];
-        nearest_ = same ? std::min(nearest, nearest_) : nearest;
-        farthest_ = (same ? std::max(farthest, farthest_) : farthest) + 256;
-        of_ = r.values[position];
-        bucket_.clear(), by_distance_.clear();
-        for (index_t d = farthest_; d >= nearest_; --d) {
-            bucket_.push_back(formula::bucket(d));
-            by_distance_.push_back(of_[bucket_.back()]);
-        }
-        d_by_distance_.assign(by_distance_.size(), S(0));
+    /// `body(bucket, lane)` for the keys from i on.
+    template <class V, class Body>
+    static V each_entry(row_point<S> const& r, index_t i, Body body, V x = V(S(0))) {
+        constexpr index_t n = std::is_same_v<V, S> ? 1 : Lanes::width;
+        S lane[n];
+        store<Lanes, V>(lane, x);
+        for (index_t l = 0; l < n; ++l) body(looked_up<Table, Bucket>::bucket(r.position - r.first_key - i - l), lane[l]);
+        return load<Lanes, V>(lane);
     }
-    void pass_on() {
-        if (to_)
-            for (std::size_t i = 0; i < bucket_.size(); ++i) to_[bucket_[i]] += d_by_distance_[i];
-        std::fill(d_by_distance_.begin(), d_by_distance_.end(), S(0));
-    }
-
-    S const* of_ = nullptr;
-    S* to_ = nullptr;
-    index_t nearest_ = 0, farthest_ = -1, offset_ = 0;
-    std::vector<index_t> bucket_;
-    std::vector<S> by_distance_, d_by_distance_;
 };
 
 /// A row turned by its position: made in memory, since a pair lies in two chunks.

@@ -19,6 +19,8 @@ template <class E>
 struct passes_gradient : std::bool_constant<requires { typename E::learned_tag; } || is_token_number<E>::value> {};
 template <>
 struct passes_gradient<symbol<log_normalizer_tag>> : std::true_type {};
+template <class Table, class Bucket>
+struct passes_gradient<looked_up<Table, Bucket>> : std::true_type {};
 template <class A, class B>
 struct passes_gradient<inner<A, B>> : std::true_type {};
 template <class E>
@@ -197,26 +199,44 @@ class row_program {
 public:
     explicit row_program(Formula const& f) : root_(f) {}
 
-    /// y of the row: D numbers, or one for each key.
+    /// y of the row: D numbers, or one for each key. Of keys, y must not overlap what is read.
     void forward(row_point<S> const& r, S* y) {
         root_.forward(r);
-        expr::each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) { expr::store<Lanes, V>(y + i, root_.template at<V>(r, i)); });
+        each_chunk(r, [&]<class V>(index_t i, V, index_t) { expr::store<Lanes, V>(y + i, root_.template at<V>(r, i)); });
     }
     /// Adds d(y . dy) to every gradient of the row.
     void backward(row_point<S>& r, S const* dy) {
         root_.forward(r);
-        if constexpr (Formula::size == expr::length::keys)   // what is kept for the way back is kept now
-            expr::each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) { root_.template at<V>(r, i); });
+        if constexpr (of_keys)   // what is kept for the way back is kept now
+            each_chunk(r, [&]<class V>(index_t i, V, index_t) { root_.template at<V>(r, i); });
         backward_after_forward(r, dy);
     }
     /// The same, right after `forward` on that row.
     void backward_after_forward(row_point<S>& r, S const* dy) {
-        expr::each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) { root_.template back<V>(r, i, expr::load<Lanes, V>(dy + i)); });
+        each_chunk(r, [&]<class V>(index_t i, V, index_t done) {
+            V adjoint = expr::load<Lanes, V>(dy + i);
+            if constexpr (!std::is_same_v<V, S>)
+                if (done > 0) adjoint = Lanes::from(done, adjoint);
+            root_.template back<V>(r, i, adjoint);
+        });
         root_.finish(r);
     }
 
 private:
-    static index_t count(row_point<S> const& r) { return Formula::size == expr::length::keys ? r.keys : r.head_size; }
+    static constexpr bool of_keys = Formula::size == expr::length::keys;
+
+    /// `body(i, V{}, done)` along the row. The last keys are walked in a pack that begins before them, `done` keys a second time:
+    /// one by one they would cost more than all others of a tile on the diagonal.
+    template <class Body>
+    static void each_chunk(row_point<S> const& r, Body body) {
+        index_t const n = of_keys ? r.keys : r.head_size, rest = n % Lanes::width;
+        if (of_keys && rest > 0 && n > Lanes::width) {
+            expr::each_chunk<Lanes>(n - rest, [&]<class V>(index_t i, V v) { body(i, v, 0); });
+            body(n - Lanes::width, typename Lanes::pack{}, Lanes::width - rest);
+        } else {
+            expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V v) { body(i, v, 0); });
+        }
+    }
 
     expr::as_row<Lanes, Policy, Formula> root_;
 };

@@ -25,7 +25,7 @@ void attention_pattern(attention_problem<S> const& given, attention_saved<S> con
         index_t const b = bh / p.H, h = bh % p.H;
         auto const values = detail::of_head<Policy>(p.parameters, p.sizes(), h);
         auto scores = program_of<one_lane<S>, Policy>(Policy::score);
-        std::vector<S> products(static_cast<std::size_t>(p.T)), row_scores(products.size());
+        std::vector<S> products(static_cast<std::size_t>(p.T)), row_scores(products.size()), query(static_cast<std::size_t>(p.D));
         for (index_t i = 0; i < p.T; ++i) {
             S* const row = pattern.data() + (bh * p.T + i) * p.T;
             std::fill_n(row, p.T, S(0));
@@ -35,15 +35,19 @@ void attention_pattern(attention_problem<S> const& given, attention_saved<S> con
             expr::scalar_point<double> at{0, static_cast<double>(saved.sum(b, h, i)), m, std::exp(-m), n.length, n.visible};
             auto r = p.template row<Policy>(b, h, i, values.data());
             r.source = products.data();
+            // Rounded as the kernel does it, or weights near scores of 10^4 would not sum to 1: q scaled, then products in order.
+            S const scale = p.template score_scale<Policy>();
+            std::transform(p.q.row(b, h, i), p.q.row(b, h, i) + p.D, query.begin(), [=](S x) { return x * scale; });
+            r.scale /= scale;
             if constexpr (Policy::has_tokens) r.tokens = &saved.tokens(b, h, 0);
             for (key_range const range : keys.ranges()) {
                 r.first_key = range.begin, r.keys = range.end - range.begin;
                 if (r.keys == 0) continue;
                 for (index_t j = range.begin; j < range.end; ++j) {
-                    double product = 0;
+                    S product = 0;
                     for (index_t c = 0; c < p.D; ++c)
-                        product += static_cast<double>(p.q.row(b, h, i)[c]) * static_cast<double>(p.k.row(b, p.kv_head(h), j)[c]);
-                    products[static_cast<std::size_t>(j - range.begin)] = static_cast<S>(product);
+                        product = std::fma(query[static_cast<std::size_t>(c)], p.k.row(b, p.kv_head(h), j)[c], product);
+                    products[static_cast<std::size_t>(j - range.begin)] = product;
                 }
                 scores.forward(r, row_scores.data());
                 for (index_t j = range.begin; j < range.end; ++j) {

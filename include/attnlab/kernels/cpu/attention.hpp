@@ -11,9 +11,35 @@
 
 /// \file
 /// Attention in tiles, forward and backward in one sweep each, for any policy: never a T x T array, O(T) numbers kept a head.
-/// Threads share (batch, head of k and v) pairs; what is done token by token is a pass of its own (kernels/cpu/tokens.hpp).
+/// Threads share (batch, head of k and v) pairs, in parts where these are few; what is done token by token is a pass of its own (kernels/cpu/tokens.hpp).
 
 namespace attnlab {
+
+namespace detail {
+/// How many parts the rows of a pair (sequence, head of k and v) are dealt to: enough that threads find work where there are few
+/// heads. By sizes alone, so that the number of threads does not show in any bit.
+inline index_t parts_of_heads(attention_problem<float> const& p) {
+    constexpr index_t tasks = 12;
+    index_t const blocks = (p.T + tile_rows - 1) / tile_rows, pairs = p.B * p.kv_heads();
+    return std::clamp<index_t>((tasks + pairs - 1) / pairs, 1, std::max<index_t>(1, blocks / 2));
+}
+/// Gradients by k and v of all parts, the first one first.
+inline void add_parts(attention_problem<float> const& p, view<float const, 3> d_kv, index_t parts, attention_gradients<float> const& to) {
+    index_t const width = d_kv.shape(2);
+    each_row(p.B * p.T, parts * width, [&](index_t bt) {
+        index_t const b = bt / p.T, t = bt % p.T;
+        for (index_t h = 0; h < 2 * p.kv_heads(); ++h) {
+            bool const key = h < p.kv_heads();
+            float* const sum = key ? to.k.row(b, h, t) : to.v.row(b, h - p.kv_heads(), t);
+            each_lanes(p.D, [&](index_t c, auto part) {
+                lanes all(0.0f);
+                for (index_t i = 0; i < parts; ++i) all += load(d_kv.data() + ((i * p.B + b) * p.T + t) * width + h * p.D + c, part);
+                store(sum + c, all, part);
+            });
+        }
+    });
+}
+}  // namespace detail
 
 /// y (B, H, T, D) by the policy; keeps in `saved` what backward needs.
 template <class Policy>
@@ -23,9 +49,10 @@ void attention_forward(cpu, attention_problem<float> const& given, attention_sav
     auto const p = saved.template after_prologue<Policy>(given);
     if constexpr (Policy::has_tokens) detail::forward_tokens<Policy>(p, saved.tokens);
     if constexpr (Policy::has_projections) detail::forward_projections<Policy>(p, saved);
-    index_t const pairs = p.B * p.kv_heads();
-#pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T * p.D > (1 << 20))
-    for (index_t i = 0; i < pairs; ++i) detail::forward_heads<Policy>(p, saved, y, i / p.kv_heads(), i % p.kv_heads()).run();
+    index_t const pairs = p.B * p.kv_heads(), parts = detail::parts_of_heads(p);
+#pragma omp parallel for schedule(dynamic) if (pairs * parts > 1 && pairs * p.T * p.T * p.D > (1 << 20))
+    for (index_t i = 0; i < pairs * parts; ++i)
+        detail::forward_heads<Policy>(p, saved, y, i / parts / p.kv_heads(), i / parts % p.kv_heads()).run(i % parts, parts);
 }
 
 /// Gradients from dy; y is what forward returned.
@@ -33,7 +60,7 @@ template <class Policy>
 void attention_backward(cpu, attention_problem<float> const& given, attention_saved<float> const& saved, heads<float const> y,
                         heads<float const> dy, attention_gradients<float> const& gradients) {
     auto const p = saved.template after_prologue<Policy>(given);
-    tensor<float, 3> d_core, d_log_normalizer, d_tokens;
+    tensor<float, 3> d_core, d_log_normalizer, d_tokens, d_kv;
     heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) {
         d_core.resize({p.B, p.T, p.H * p.D});
@@ -41,20 +68,32 @@ void attention_backward(cpu, attention_problem<float> const& given, attention_sa
         detail::backward_output<Policy>(p, saved, dy, gradients, d_core, d_log_normalizer);
         d_weighted = merged_heads(view<float const, 3>(d_core), p.D);
     }
-    if constexpr (Policy::has_tokens) d_tokens = tensor<float, 3>({p.B, p.H, p.T}, 0.0f);
-    auto const weighted = saved.template weighted_values<Policy>(p, y);
-    // What the score joint learns gets a gradient of its own from each sequence: threads share none.
-    detail::gradient_copies<Policy> copies(p.sizes(), Policy::has_score ? p.B : 0);
-    index_t const pairs = p.B * p.kv_heads();
-#pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T * p.D > (1 << 19))
-    for (index_t i = 0; i < pairs; ++i) {
-        index_t const b = i / p.kv_heads();
-        detail::weighted_gradients const back{weighted, d_weighted, d_log_normalizer,
-                                              Policy::has_score ? copies.copy(b) : std::vector<float*>{}, d_tokens};
-        detail::backward_heads<Policy>(p, saved, back, gradients, b, i % p.kv_heads()).run();
+    index_t const pairs = p.B * p.kv_heads(), parts = detail::parts_of_heads(p);
+    detail::weighted_gradients back{saved.template weighted_values<Policy>(p, y), d_weighted, d_log_normalizer, gradients.k, gradients.v, {}, {}};
+    // What several parts add to, each adds to a copy of its own; threads share none.
+    if (parts > 1) {
+        d_kv.resize({parts * p.B, p.T, 2 * p.kv_heads() * p.D});
+        back.k = merged_heads(*d_kv, p.D, 0), back.v = merged_heads(*d_kv, p.D, p.kv_heads() * p.D);
     }
+    if constexpr (Policy::has_tokens) {
+        d_tokens = tensor<float, 3>({parts * p.B, p.H, p.T}, 0.0f);
+        back.tokens = d_tokens;
+    }
+    detail::gradient_copies<Policy> copies(p.sizes(), Policy::has_score ? parts * p.B : 0);
+#pragma omp parallel for schedule(dynamic) if (pairs * parts > 1 && pairs * p.T * p.T * p.D > (1 << 19))
+    for (index_t i = 0; i < pairs * parts; ++i) {
+        index_t const b = i / parts / p.kv_heads(), part = i % parts;
+        auto own = back;
+        if constexpr (Policy::has_score) own.score_parameters = copies.copy(part * p.B + b);
+        detail::backward_heads<Policy>(p, saved, own, gradients.q, b, i / parts % p.kv_heads()).run(part, parts);
+    }
+    if (parts > 1) detail::add_parts(p, d_kv, parts, gradients);
     copies.add_to(gradients.parameters);
-    if constexpr (Policy::has_tokens) detail::backward_tokens<Policy>(p, d_tokens, gradients);
+    if constexpr (Policy::has_tokens) {
+        index_t const n = p.B * p.H * p.T;
+        for (index_t i = n; i < parts * n; ++i) d_tokens.data()[i % n] += d_tokens.data()[i];
+        detail::backward_tokens<Policy>(p, view<float, 3>(d_tokens.data(), {p.B, p.H, p.T}), gradients);
+    }
     detail::backward_prologue<Policy>(given, gradients);
 }
 

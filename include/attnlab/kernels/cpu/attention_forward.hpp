@@ -5,9 +5,10 @@
 
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/kernels/cpu/output.hpp>
-#include <attnlab/kernels/cpu/score_tiles.hpp>
+#include <attnlab/kernels/cpu/score_joint.hpp>
 #include <attnlab/kernels/cpu/scratch.hpp>
 #include <attnlab/kernels/cpu/threshold.hpp>
+#include <attnlab/kernels/cpu/weigh_rows.hpp>
 
 /// \file
 /// Forward, the tiles of one head of k and v for all query heads that read it. The scheme is FlashAttention's (2205.14135).
@@ -22,34 +23,33 @@ public:
         : p_(p), saved_(saved), y_(y), b_(b), kv_(kv), weigh_(p), output_(Policy::output) {
         index_t const T = p.T, D = p.D;
         index_t const kept_tiles = Policy::one_pass ? 1 : (T + tile_columns - 1) / tile_columns;
-        scratch room(D * ldt_ + T * ldd_ + tile_rows * ((kept_tiles + 1) * tile_columns + 2 * ldd_) + 64);
-        kt_ = room.take(D, T);
+        scratch room(panels_size(T, D) + T * ldd_ + tile_rows * ((kept_tiles + 2) * tile_columns + 3 * ldd_));
+        kt_ = room.take(1, panels_size(T, D));
         v_ = room.take(T, D);
         scores_ = room.take(kept_tiles * tile_rows, tile_columns);
-        by_sum_ = room.take(tile_rows, tile_columns);
-        o_ = room.take(tile_rows, D);
-        o_by_sum_ = room.take(tile_rows, D);
-        pack_transposed(T, D, p.k.row(b, kv, 0), p.k.position, kt_);
+        for (float** x : {&by_sum_, &raw_}) *x = room.take(tile_rows, tile_columns);
+        for (float** x : {&q_, &o_, &o_by_sum_}) *x = room.take(tile_rows, D);
+        pack_panels(T, D, p.k.row(b, kv, 0), p.k.position, kt_);
         pack_rows(T, D, p.v.row(b, kv, 0), p.v.position, v_);
         finite_ = all_finite(v_, T * ldd_);
     }
 
-    void run() {
+    /// Every `parts`-th block of rows from `part` on.
+    void run(index_t part, index_t parts) {
         index_t const group = p_.H / p_.kv_heads();
         for (index_t h = kv_ * group; h < (kv_ + 1) * group; ++h) {
             score_joint_rows<Policy> joint(p_, saved_, b_, h);
-            for (index_t i0 = 0; i0 < p_.T; i0 += tile_rows) {
+            for (index_t i0 = part * tile_rows; i0 < p_.T; i0 += parts * tile_rows) {
                 index_t const rows = std::min(tile_rows, p_.T - i0);
-                m_ = &saved_.reference(b_, h, i0);
-                z_ = &saved_.sum(b_, h, i0);
-                std::fill(m_, m_ + rows, weigher<Policy>::first_reference);
-                std::fill(z_, z_ + rows, 0.0f);
+                pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.position, q_, p_.template score_scale<Policy>());
                 std::fill(o_, o_ + rows * ldd_, 0.0f);
                 weigh_.start(b_, i0, rows);
                 if constexpr (Policy::one_pass)
-                    one_pass(joint, h, i0, rows);
+                    one_pass(joint, i0, rows);
                 else
                     two_passes(joint, h, i0, rows);
+                std::copy_n(&weigh_.m[0], rows, &saved_.reference(b_, h, i0));
+                std::copy_n(&weigh_.z[0], rows, &saved_.sum(b_, h, i0));
                 finish(h, i0, rows);
             }
         }
@@ -57,28 +57,27 @@ public:
 
 private:
     /// Scores of a tile, after the score joint.
-    void score(score_joint_rows<Policy>& joint, tile_keys const& tile, index_t h, index_t i0, index_t rows, float* to) {
-        multiply(rows, tile.padded(), p_.D, p_.q.row(b_, h, i0), p_.q.position, 1, kt_ + tile.first, ldt_, to, tile_columns,
-                 false);
+    void score(score_joint_rows<Policy>& joint, tile_keys const& tile, index_t i0, index_t rows, float* to) {
+        for (band const& b : tile.bands())
+            multiply(b.rows, b.columns, p_.D, q_ + b.row * ldd_, ldd_, 1, kt_ + tile.first * p_.D + b.column, tile_columns,
+                     (Policy::has_score ? raw_ : to) + b.row * tile_columns + b.column, tile_columns, false);
         if constexpr (Policy::has_score)
             for (index_t r = 0; r < rows; ++r)
-                joint.forward(to + r * tile_columns, to + r * tile_columns, tile, tile.seen_by(r), i0 + r);
+                joint.forward(raw_ + r * tile_columns, to + r * tile_columns, tile, tile.seen_by(r), i0 + r);
     }
 
-    void one_pass(score_joint_rows<Policy>& joint, index_t h, index_t i0, index_t rows) {
+    void one_pass(score_joint_rows<Policy>& joint, index_t i0, index_t rows) {
         each_tile<Policy>(p_, b_, i0, rows, [&](tile_keys const& tile) {
-            score(joint, tile, h, i0, rows, scores_);
-            for (index_t r = 0; r < rows; ++r) {
-                float const rescale =
-                    weigh_.of_row(r).forward(scores_ + r * tile_columns, tile.seen_by(r), tile.padded(), m_[r], z_[r]);
-                if (rescale != 1) scale_row(o_ + r * ldd_, rescale);
-            }
+            score(joint, tile, i0, rows, scores_);
+            weigh_.forward(scores_, tile);
+            for (index_t r = 0; r < rows; ++r)
+                if (weigh_.rescale[r] != 1) scale_row(o_ + r * ldd_, weigh_.rescale[r]);
             add_values(scores_, tile, rows, o_);
         });
         for (index_t r = 0; r < rows; ++r) {
             // A row that sees no key has no Z to divide by.
             bool const none = p_.template visible<Policy>(b_, i0 + r).none();
-            scale_row(o_ + r * ldd_, none ? 0 : weigher<Policy>::row_factor(m_[r], z_[r]));
+            scale_row(o_ + r * ldd_, none ? 0 : weigher<Policy>::row_factor(weigh_.m[r], weigh_.z[r]));
         }
     }
 
@@ -88,20 +87,21 @@ private:
         each_tile<Policy>(p_, b_, i0, rows, [&](tile_keys const& tile) {
             float* const to = scores_ + static_cast<index_t>(tiles.size()) * tile_rows * tile_columns;
             tiles.push_back(tile);
-            score(joint, tile, h, i0, rows, to);
-            for (index_t r = 0; r < rows; ++r)
-                weigh_.of_row(r).gather(to + r * tile_columns, tile.seen_by(r), tile.padded(), m_[r], z_[r]);
+            score(joint, tile, i0, rows, to);
+            weigh_.gather(to, tile);
         });
         if constexpr (Policy::has_threshold)
-            for (index_t r = 0; r < rows; ++r) z_[r] = solve_threshold(weigh_.of_row(r), scores_, tiles, r, m_[r]);
+            for (index_t r = 0; r < rows; ++r)
+                weigh_.z[r] = solve_threshold(weigh_.of_row(r), scores_, tiles, r, weigh_.m[r]);
 
         std::fill(o_by_sum_, o_by_sum_ + rows * ldd_, 0.0f);
         std::array<float, tile_rows> slope{};  // sum_j dw_ij/dt_i
         float* w = scores_;
         for (tile_keys const& tile : tiles) {
             for (index_t r = 0; r < rows; ++r)
-                slope[static_cast<std::size_t>(r)] += weigh_.of_row(r).weigh(w + r * tile_columns, by_sum_ + r * tile_columns,
-                                                                             tile.seen_by(r), tile.padded(), m_[r], z_[r]);
+                slope[static_cast<std::size_t>(r)] +=
+                    weigh_.of_row(r).weigh(w + r * tile_columns, by_sum_ + r * tile_columns, tile.seen_by(r), tile.padded(),
+                                           weigh_.m[r], weigh_.z[r], weigh_.lift[r]);
             add_values(w, tile, rows, o_);
             add_values(by_sum_, tile, rows, o_by_sum_);
             w += tile_rows * tile_columns;
@@ -137,7 +137,12 @@ private:
     /// o += w v for a tile. Where v holds a NaN or an infinity, over the keys that each row sees: 0 times those would be a NaN.
     void add_values(float const* w, tile_keys const& tile, index_t rows, float* o) const {
         float const* const values = v_ + tile.first * ldd_;
-        if (finite_) return multiply(rows, ldd_, tile.count, w, tile_columns, 1, values, ldd_, o, ldd_, true);
+        if (finite_) {
+            for (band const& b : tile.bands())
+                multiply(b.rows, ldd_, tile.keys(b), w + b.row * tile_columns + b.column, tile_columns, 1, values + b.column * ldd_,
+                         ldd_, o + b.row * ldd_, ldd_, true);
+            return;
+        }
         for (index_t r = 0; r < rows; ++r)
             for (index_t c = 0; c < tile.count; ++c)
                 if (tile.seen_by(r) >> c & 1)
@@ -157,14 +162,14 @@ private:
     attention_problem<float> const& p_;
     attention_saved<float>& saved_;
     heads<float> y_;
-    index_t b_, kv_, ldt_ = rounded_up(p_.T), ldd_ = rounded_up(p_.D);
-    weighers<Policy> weigh_;
+    index_t b_, kv_, ldd_ = rounded_up(p_.D);
+    row_weigher<Policy> weigh_;
     row_program<simd_lanes, Policy, std::remove_const_t<decltype(Policy::output)>> output_;
     bool finite_;
-    float *kt_, *v_;           // (D, T) K transposed, (T, D)
+    float *kt_, *v_;           // K in panels, (T, D)
     float *scores_, *by_sum_;  // (rows, columns): scores, then f(s) or w; dw/dZ
-    float *o_, *o_by_sum_;     // (rows, D)
-    float *m_, *z_;            // of the rows at hand
+    float* raw_;               // (rows, columns): before the score joint
+    float *q_, *o_, *o_by_sum_;  // (rows, D)
 };
 
 }  // namespace attnlab::detail

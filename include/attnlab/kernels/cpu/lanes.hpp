@@ -29,6 +29,8 @@ struct simd_lanes {
     static void store(float* p, lanes x) { attnlab::store(p, x); }
     static float sum(lanes x) { return hsum(x); }
     static lanes counting() { return attnlab::counting(); }
+    /// x from lane `first` on, 0 before it.
+    static lanes from(index_t first, lanes x) { return select(mask_of(~0u << first), x, lanes(0.0f)); }
 };
 
 }  // namespace attnlab

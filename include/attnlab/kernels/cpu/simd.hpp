@@ -37,10 +37,15 @@ using reg = lanes::register_type;
 
 /// a * b + c, rounded once where the target can: compilers fuse one expression.
 inline lanes fma(lanes a, lanes b, lanes c) { return reg(a.data * b.data + c.data); }
+#ifdef __SSE2__  // one instruction; of the expressions below g++ makes a comparison and a masked move
 /// The larger; b where one is NaN.
-inline lanes max(lanes a, lanes b) { return reg(a.data > b.data ? a.data : b.data); }
+inline lanes max(lanes a, lanes b) { return xsimd::max(a, b); }
 /// The smaller; b where one is NaN.
+inline lanes min(lanes a, lanes b) { return xsimd::min(a, b); }
+#else
+inline lanes max(lanes a, lanes b) { return reg(a.data > b.data ? a.data : b.data); }
 inline lanes min(lanes a, lanes b) { return reg(a.data < b.data ? a.data : b.data); }
+#endif
 
 /// Which lanes are meant: all bits of an integer, or none.
 using lane_mask = decltype(reg{} > reg{});
@@ -86,16 +91,18 @@ inline float hmax(lanes x) {
 }
 
 /// e^x to one unit in the last place; 0 below -87.7, infinity above 88.37, NaN from NaN. e^x = 2^k e^r with r = x - k ln 2,
-/// |r| <= ln 2 / 2; the polynomial is Cephes' expf.
+/// |r| <= ln 2 / 2; the polynomial's coefficients are the minimax ones for the relative error (3e-9).
 inline lanes exp(lanes x) {
     x = min(lanes(88.8f), max(lanes(-88.0f), x));
-    // k + 127 is positive, so that truncating rounds to nearest, and is the exponent field of 2^k: 0 for 0, 255 for infinity.
-    auto const biased = __builtin_convertvector(fma(x, 1.44269504f, 127.5f).data, decltype(x.data > x.data));
-    lanes const k = lanes(reg(__builtin_convertvector(biased, reg))) - 127.0f;
+    // Floats near 1.5 2^23 are whole numbers: adding one rounds, and leaves k + 127, the exponent field of 2^k, in the low bits: 0
+    // for 0, 255 for infinity.
+    constexpr float whole = 12582912.0f + 127.0f;
+    lanes const biased = fma(x, 1.44269504f, whole), k = biased - whole;
     lanes const r = fma(k, 2.12194440e-4f, fma(k, -0.693359375f, x));
-    lanes p = 1.9875691500e-4f;
-    for (float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f}) p = fma(p, r, c);
-    return (fma(p, r * r, r) + 1.0f) * lanes(reg(biased << 23));
+    lanes p = 1.3814320554956794e-3f;
+    for (float c : {8.368851616978645e-3f, 4.1668400168418884e-2f, 1.666651964187622e-1f, 4.999999403953552e-1f, 1.0f, 1.0f})
+        p = fma(p, r, c);
+    return p * lanes(reg(lane_mask(biased.data) << 23));
 }
 
 /// log x to one unit in the last place; -infinity at 0, NaN below. x = 2^k (1 + m) with 1 + m in [sqrt(1/2), sqrt(2)); the polynomial

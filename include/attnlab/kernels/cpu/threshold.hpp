@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include <attnlab/kernels/cpu/score_tiles.hpp>
+#include <attnlab/kernels/cpu/weigh_rows.hpp>
 
 namespace attnlab::detail {
 

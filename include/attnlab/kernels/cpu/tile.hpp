@@ -1,4 +1,5 @@
 #pragma once
+#include <attnlab/kernels/cpu/lane_square.hpp>
 #include <attnlab/kernels/cpu/simd.hpp>
 
 /// \file
@@ -77,24 +78,50 @@ template <class S>
     if (left == 1) detail::multiply_columns<1>(m, k, a, a_row, a_column, b + j, ldb, c + j, ldc, add);
 }
 
-/// Copies rows of n numbers to rows of `ldc` = rounded_up(n), the rest zero.
-inline void pack_rows(index_t rows, index_t n, float const* from, index_t stride, float* to) {
+namespace detail {
+/// Rows of a packed projection lie pages apart, where processors do not look ahead by themselves.
+inline void look_ahead(float const* row, index_t n) {
+    for (index_t c = 0; c < n; c += 16) __builtin_prefetch(row + c);
+}
+inline constexpr index_t rows_ahead = 16;
+}  // namespace detail
+
+/// Copies rows of n numbers, times `scale`, to rows of rounded_up(n), the rest zero.
+inline void pack_rows(index_t rows, index_t n, float const* from, index_t stride, float* to, float scale = 1) {
     for (index_t r = 0; r < rows; ++r) {
-        std::copy_n(from + r * stride, n, to + r * rounded_up(n));
-        std::fill(to + r * rounded_up(n) + n, to + (r + 1) * rounded_up(n), 0.0f);
+        if (r + detail::rows_ahead < rows) detail::look_ahead(from + (r + detail::rows_ahead) * stride, n);
+        each_lanes(n, [&](index_t c, auto part) { store_aligned(to + r * rounded_up(n) + c, load(from + r * stride + c, part) * scale); });
     }
 }
 
-/// Copies (rows, n) transposed to (n, rounded_up(rows)), the rest zero.
-inline void pack_transposed(index_t rows, index_t n, float const* from, index_t stride, float* to) {
-    index_t const ld = rounded_up(rows);
-    constexpr index_t edge = 16;   // a block of 16 x 16 stays in the nearest cache both ways
-    for (index_t r = 0; r < rows; r += edge)
-        for (index_t c = 0; c < n; ++c) {
-            index_t const last = std::min(rows, r + edge);
-            for (index_t i = r; i < last; ++i) to[c * ld + i] = from[i * stride + c];
+/// Keys of a tile, and columns of a panel.
+inline constexpr index_t tile_columns = 64;
+/// Floats that `pack_panels` writes.
+constexpr index_t panels_size(index_t rows, index_t n) { return (rows + tile_columns - 1) / tile_columns * tile_columns * n; }
+
+/// Copies (rows, n) transposed, in panels of 64 rows: row r, column c goes to panel r / 64, an array (n, 64), as (c, r % 64); the
+/// last panel is filled up with zeros. A panel is contiguous: one (n, rows) array would put the rows of a tile 4 T bytes apart,
+/// for T = 1024 all into the same few sets of the nearest cache.
+inline void pack_panels(index_t rows, index_t n, float const* from, index_t stride, float* to) {
+    for (index_t r = 0; r < rows; r += register_width) {
+        float* const panel = to + r / tile_columns * tile_columns * n + r % tile_columns;
+        index_t const here = std::min(rows - r, register_width);
+        for (index_t i = r + detail::rows_ahead; i < std::min(rows, r + detail::rows_ahead + register_width); ++i)
+            detail::look_ahead(from + i * stride, n);
+        index_t c = 0;
+        for (; here == register_width && c + register_width <= n; c += register_width) {
+            lane_square x;
+            for (index_t i = 0; i < register_width; ++i) x[static_cast<std::size_t>(i)] = load(from + (r + i) * stride + c);
+            transpose(x);
+            for (index_t i = 0; i < register_width; ++i) store_aligned(panel + (c + i) * tile_columns, x[static_cast<std::size_t>(i)]);
         }
-    for (index_t c = 0; c < n; ++c) std::fill(to + c * ld + rows, to + (c + 1) * ld, 0.0f);
+        for (; c < n; ++c)
+            for (index_t i = 0; i < register_width; ++i) panel[c * tile_columns + i] = i < here ? from[(r + i) * stride + c] : 0.0f;
+    }
+    index_t const filled = rounded_up(rows) % tile_columns;
+    if (filled == 0) return;
+    float* const last = to + rows / tile_columns * tile_columns * n;
+    for (index_t c = 0; c < n; ++c) std::fill(last + c * tile_columns + filled, last + (c + 1) * tile_columns, 0.0f);
 }
 
 }  // namespace attnlab

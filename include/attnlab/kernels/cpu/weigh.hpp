@@ -7,6 +7,7 @@
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/kernels/cpu/lanes.hpp>
+#include <attnlab/kernels/cpu/tile_keys.hpp>
 
 /// \file
 /// A policy's weighting on one row of a tile of scores: forward online or with the row's numbers known, backward from its saved
@@ -14,16 +15,15 @@
 
 namespace attnlab {
 
-/// Which columns of a tile (at most 64) a row sees.
-using columns_seen = std::uint64_t;
-
 namespace detail {
 /// x^n
 template <int N>
-float power(float x) {
+lanes power(lanes x) {
     static_assert(N >= 0);
     if constexpr (N == 0)
-        return 1;
+        return lanes(1.0f);
+    else if constexpr (N == 1)
+        return x;
     else
         return x * power<N - 1>(x);
 }
@@ -31,6 +31,11 @@ float power(float x) {
 /// those seen in part, `unseen(c)` for the others.
 template <class Seen, class Unseen>
 [[gnu::always_inline]] inline void each_register(columns_seen bits, index_t padded, Seen seen, Unseen unseen) {
+    if (bits == ~columns_seen{0}) {
+#pragma GCC unroll 16
+        for (index_t c = 0; c < tile_columns; c += register_width) seen(c, every_lane{});
+        return;
+    }
     constexpr unsigned whole = register_width == 32 ? ~0u : (1u << register_width) - 1;
     for (index_t c = 0; c < padded; c += register_width) {
         unsigned const here = static_cast<unsigned>(bits >> c) & whole;
@@ -47,18 +52,28 @@ inline lanes seen_or(every_lane, lanes x, lanes) { return x; }
 inline lanes seen_or(lane_mask m, lanes x, lanes other) { return select(m, x, other); }
 }  // namespace detail
 
+/// What a row knows of itself once forward is done.
+struct row_numbers {
+    float m, z;      ///< the reference; Z e^-m, or the threshold less m
+    float lift;      ///< e^-m, where the formula mixes degrees
+    float factor;    ///< g(Z) of a weight f(s) g(Z)
+    float adjoint;   ///< R: what Z, or the threshold, passes on to each score
+};
+
 /// The weighting of rows whose formula reads the same lengths.
 template <class Policy>
 class weigher {
+    using columns_seen = detail::columns_seen;
     static constexpr bool has_sum = Policy::has_sum;
     using weight_formula = std::remove_const_t<decltype(Policy::weight)>;
     using score_formula = std::remove_const_t<decltype(Policy::factors.of_score)>;
     using summand_formula = std::remove_const_t<decltype(Policy::summand)>;
     /// f(s) is the very summand (softmax): computed once.
     static constexpr bool same = std::is_same_v<score_formula, summand_formula>;
-    static constexpr int degree = expr::degree_of<score_formula>;
 
 public:
+    /// Of f(s): what was summed relative to m shrinks by e^(degree (m - m')) when m rises to m'.
+    static constexpr int degree = expr::degree_of<score_formula>;
     /// Scores are exponentiated relative to a row's running maximum m; a threshold is solved for relative to it.
     static constexpr bool has_reference =
         expr::has_degree<weight_formula> || expr::has_degree<summand_formula> || Policy::has_threshold;
@@ -66,22 +81,26 @@ public:
     static constexpr bool mixes = expr::mixes_degrees<weight_formula> || expr::mixes_degrees<summand_formula>;
     static constexpr float first_reference = has_reference && !mixes ? -std::numeric_limits<float>::infinity() : 0.0f;
 
-    /// \param scale  of the scores that it will be given: 1 after a score joint
-    weigher(float scale, expr::row_lengths n)
-        : scale_(scale),
-          of_score_(expr::settle<lanes>(Policy::factors.of_score, n)),
-          weight_(expr::settle<lanes>(Policy::weight, n)) {}
+    explicit weigher(expr::row_lengths n)
+        : of_score_(expr::settle<lanes>(Policy::factors.of_score, n)), weight_(expr::settle<lanes>(Policy::weight, n)) {}
 
-    /// One pass: scores become f(s); z gathers the summands and m follows the maximum. Returns the factor by which what was
-    /// summed before must be multiplied.
-    float forward(float* scores, columns_seen bits, index_t padded, float& m, float& z) const {
-        float const rescale = raise_reference(scores, bits, padded, m, z);
-        auto at = point(m, 0);
+    /// The largest score of a row, lane by lane.
+    lanes largest(float const* scores, columns_seen bits, index_t padded) const {
+        lanes top(-std::numeric_limits<float>::infinity());
+        detail::each_register(
+            bits, padded,
+            [&](index_t c, auto in) { top = max(detail::seen_or(in, load_aligned(scores + c), top), top); },
+            [](index_t) {});
+        return top;
+    }
+    /// One pass: scores become f(s). Returns the sum of the summands, lane by lane.
+    lanes forward(float* scores, columns_seen bits, index_t padded, float m, float lift) const {
+        auto at = point(m, 0, lift);
         lanes sum(0.0f);
         detail::each_register(
             bits, padded,
             [&](index_t c, auto in) {
-                at.score = load_aligned(scores + c) * scale_;
+                at.score = load_aligned(scores + c);
                 lanes const f = detail::seen_or(in, expr::evaluate<void>(of_score_, at).value, 0.0f);
                 store_aligned(scores + c, f);
                 if constexpr (same)
@@ -90,37 +109,34 @@ public:
                     sum += detail::seen_or(in, expr::evaluate<void>(Policy::summand, at).value, 0.0f);
             },
             [&](index_t c) { store_aligned(scores + c, lanes(0.0f)); });
-        if constexpr (has_sum) z += hsum(sum);
-        return rescale;
+        return sum;
     }
-
-    /// Two passes, the first: m and z follow, the scores stay.
-    void gather(float const* scores, columns_seen bits, index_t padded, float& m, float& z) const {
-        raise_reference(scores, bits, padded, m, z);
-        if constexpr (has_sum) {
-            auto at = point(m, 0);
-            lanes sum(0.0f);
+    /// Two passes, the first: the scores stay. Returns the sum of the summands, lane by lane.
+    lanes gather([[maybe_unused]] float const* scores, [[maybe_unused]] columns_seen bits, [[maybe_unused]] index_t padded, float m,
+                 float lift) const {
+        auto at = point(m, 0, lift);
+        lanes sum(0.0f);
+        if constexpr (has_sum)
             detail::each_register(
                 bits, padded,
                 [&](index_t c, auto in) {
-                    at.score = load_aligned(scores + c) * scale_;
+                    at.score = load_aligned(scores + c);
                     sum += detail::seen_or(in, expr::evaluate<void>(Policy::summand, at).value, 0.0f);
                 },
                 [](index_t) {});
-            z += hsum(sum);
-        }
+        return sum;
     }
     /// Two passes, the second: scores become w, `by_sum` dw/dz (z or the threshold). Returns the row's sum of the latter.
-    float weigh(float* scores, float* by_sum, columns_seen bits, index_t padded, float m, float z) const {
+    float weigh(float* scores, float* by_sum, columns_seen bits, index_t padded, float m, float z, float lift) const {
         auto const store = [&](index_t c, lanes w, lanes slope) {
             store_aligned(scores + c, w);
             store_aligned(by_sum + c, slope);
         };
-        return each_weight(scores, bits, padded, m, z, store).second;
+        return each_weight(scores, bits, padded, m, z, lift, store).second;
     }
     /// The sum of a row's weights at threshold m + t, and its derivative by t; the scores stay.
     std::pair<float, float> sum_of_weights(float const* scores, columns_seen bits, index_t padded, float m, float t) const {
-        return each_weight(scores, bits, padded, m, t, [](index_t, lanes, lanes) {});
+        return each_weight(scores, bits, padded, m, t, mixes ? std::exp(-m) : 1.0f, [](index_t, lanes, lanes) {});
     }
 
     /// g(Z), by which the row's weighted values are multiplied at the end.
@@ -137,15 +153,14 @@ public:
         }
     }
 
-    /// Scores become weights w, and `d_weights` (do . v) becomes the gradient by the scores it was given (before `scale`).
-    /// \param r  R of the row: see `row_adjoint`
-    void backward(float* scores, float* d_weights, columns_seen bits, index_t padded, float m, float z, float r) const {
-        auto at = point(m, z);
-        float const g = Policy::one_pass ? row_factor(m, z) : 1;
+    /// Scores become weights w, and `d_weights` (do . v) becomes the gradient by the scores.
+    void backward(float* scores, float* d_weights, columns_seen bits, index_t padded, row_numbers const& row) const {
+        auto at = point(row.m, row.z, row.lift);
+        float const m = row.m, g = row.factor, r = row.adjoint;
         detail::each_register(
             bits, padded,
             [&](index_t c, auto in) {
-                at.score = relative_score(load_aligned(scores + c) * scale_, m);
+                at.score = relative_score(load_aligned(scores + c), m);
                 lanes const d_w = load_aligned(d_weights + c);
                 lanes w, ds(0.0f);
                 if constexpr (Policy::one_pass) {
@@ -165,7 +180,7 @@ public:
                         ds = fma(expr::evaluate<expr::score_tag>(Policy::summand, at).derivative, lanes(r), d_w * f.derivative);
                 }
                 store_aligned(scores + c, detail::seen_or(in, w, 0.0f));
-                store_aligned(d_weights + c, detail::seen_or(in, ds * scale_, 0.0f));
+                store_aligned(d_weights + c, detail::seen_or(in, ds, 0.0f));
             },
             [&](index_t c) {
                 store_aligned(scores + c, lanes(0.0f));
@@ -176,14 +191,14 @@ public:
 private:
     /// `body(c, w, dw/dz)` for each register of a row, zeros where it is not seen. Returns the sums of both.
     template <class Body>
-    std::pair<float, float> each_weight(float const* scores, columns_seen bits, index_t padded, float m, float z,
+    std::pair<float, float> each_weight(float const* scores, columns_seen bits, index_t padded, float m, float z, float lift,
                                         Body body) const {
-        auto at = point(m, z);
+        auto at = point(m, z, lift);
         lanes total(0.0f), slopes(0.0f);
         detail::each_register(
             bits, padded,
             [&](index_t c, auto in) {
-                at.score = relative_score(load_aligned(scores + c) * scale_, m);
+                at.score = relative_score(load_aligned(scores + c), m);
                 auto const w = expr::evaluate<expr::sum_tag>(weight_, at);
                 lanes const value = detail::seen_or(in, w.value, 0.0f), slope = detail::seen_or(in, w.derivative, 0.0f);
                 body(c, value, slope);
@@ -193,36 +208,17 @@ private:
             [&](index_t c) { body(c, lanes(0.0f), lanes(0.0f)); });
         return {hsum(total), hsum(slopes)};
     }
-    /// m becomes the largest score so far. Returns by what factor earlier products shrink.
-    float raise_reference([[maybe_unused]] float const* scores, [[maybe_unused]] columns_seen bits,
-                          [[maybe_unused]] index_t padded, float& m, [[maybe_unused]] float& z) const {
-        if constexpr (has_reference) {
-            lanes top(m);
-            detail::each_register(
-                bits, padded,
-                [&](index_t c, auto in) { top = max(detail::seen_or(in, load_aligned(scores + c) * scale_, top), top); },
-                [](index_t) {});
-            if (float const higher = hmax(top); higher > m) {
-                float const drop = std::exp(m - higher);
-                z *= drop;
-                m = higher;
-                return detail::power<degree>(drop);
-            }
-        }
-        return 1;
-    }
     static lanes relative_score(lanes s, [[maybe_unused]] float m) {
         if constexpr (Policy::has_threshold)
             return s - lanes(m);
         else
             return s;
     }
-    static expr::scalar_point<lanes> point(float m, float z) {
-        return {lanes(0.0f), lanes(z), lanes(m), lanes(mixes ? std::exp(-m) : 1.0f), lanes(0.0f), lanes(0.0f)};
+    static expr::scalar_point<lanes> point(float m, float z, float lift) {
+        return {lanes(0.0f), lanes(z), lanes(m), lanes(lift), lanes(0.0f), lanes(0.0f)};
     }
     static expr::scalar_point<float> row_values(float m, float z) { return {0, z, m, mixes ? std::exp(-m) : 1.0f, 0, 0}; }
 
-    lanes scale_;
     decltype(expr::settle<lanes>(Policy::factors.of_score, expr::row_lengths{})) of_score_;
     decltype(expr::settle<lanes>(Policy::weight, expr::row_lengths{})) weight_;
 };
