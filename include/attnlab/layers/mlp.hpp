@@ -36,10 +36,15 @@ public:
     }
 
     /// dx (N, C) is assigned; `wide` (N, 4C) is room to work in.
-    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, S* dx, tensor<S, 2>& wide) const {
+    template <observer Observer>
+    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, S* dx, tensor<S, 2>& wide, Observer& o, index_t layer,
+                  std::array<index_t, 2> batch) const {
         wide.resize(s.slope.shape());
+        view<S const, 3> const shown(wide.data(), {batch[0], batch[1], 4 * width_});
         down_.backward(dy, s.post, wide.data());
+        watch(o, site::gradient<site::mlp_post>{}, layer, shown);
         multiply_by(Device{}, flat(s.slope), (*wide).reshaped(std::array{wide.size()}));
+        watch(o, site::gradient<site::mlp_pre>{}, layer, shown);
         up_.backward(wide, x, dx);
     }
 

@@ -63,10 +63,6 @@ struct axis_list {
 
 namespace site {
 
-/// Weights are looked at under their names in a block: `weight<"mlp.down_proj">`, always (output, input), whatever a file stores.
-template <fixed_string Name>
-struct weight : place<Name, "O I", true> {};
-
 /// sum_i P[i,j] of each head: what a fused kernel or a file may have where the whole pattern was never kept.
 struct pattern_sums : place<"attn.hook_pattern_sums", "B H T", true> {};
 
