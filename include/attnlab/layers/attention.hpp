@@ -50,10 +50,10 @@ public:
         s.z.resize({B, T, width_});
         project_.forward(x.reshaped(std::array{n, width_}), (*s.qkv).reshaped(std::array{n, all_width()}));
         auto const p = problem(x, s, context);
-        watch_before_attention<Policy>(o, layer, p, *s.qkv);
+        watch_before_attention<Policy>(o, layer, p, s.qkv);
         attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()));
-        watch_after_attention<Policy>(o, layer, p, s.rows, *std::as_const(s.z));
-        watch(o, site::z{}, layer, *s.z);
+        watch_after_attention<Policy>(o, layer, p, s.rows, s.z);
+        watch(o, site::z{}, layer, s.z);
         merge_.forward(view<S const, 3>(s.z).reshaped(std::array{n, width_}), y);
     }
 
@@ -65,7 +65,7 @@ public:
         w.dz.resize({B, T, width_});
         w.dqkv.resize({B, T, all_width()});
         merge_.backward(dy, view<S const, 3>(s.z).reshaped(std::array{n, width_}), w.dz.data());
-        watch(o, site::gradient<site::z>{}, layer, *std::as_const(w.dz));
+        watch(o, site::gradient<site::z>{}, layer, std::as_const(w.dz));
 
         attention_gradients<S> g;
         g.q = merged_heads(*w.dqkv, head_size(), 0);

@@ -28,10 +28,10 @@ void with_copy(attention_problem<S> const& p, heads<S const> x, index_t count, U
 /// \param qkv  (B, T, (H + 2 H_kv) D), where they lie
 template <class Policy, observer Observer, class S>
 void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_t layer, [[maybe_unused]] attention_problem<S> const& p,
-                            [[maybe_unused]] view<S, 3> qkv) {
+                            [[maybe_unused]] tensor<S, 3>& qkv) {
     [[maybe_unused]] auto const change = [&](auto at, heads<S> x, index_t count) {
         detail::with_copy<S>(p, x, count, [&](tensor<S, 4>& copy) {
-            watch(o, at, layer, *copy);
+            watch(o, at, layer, copy);
             for (index_t b = 0; b < p.B; ++b)
                 for (index_t h = 0; h < count; ++h)
                     for (index_t t = 0; t < p.T; ++t) std::copy_n(&copy(b, h, t, 0), p.D, x.row(b, h, t));
@@ -41,35 +41,35 @@ void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index
                       !(alters<Observer, site::v> && Policy::has_value),
                   "an observer alters q, k or v that this policy's prologue makes inside the kernel (rope, qk_norm, ...): expected site::z or a "
                   "site before it");
-    if constexpr (alters<Observer, site::q>) change(site::q{}, merged_heads(qkv, p.D, 0), p.H);
-    if constexpr (alters<Observer, site::k>) change(site::k{}, merged_heads(qkv, p.D, p.H * p.D), p.kv_heads());
-    if constexpr (alters<Observer, site::v>) change(site::v{}, merged_heads(qkv, p.D, (p.H + p.kv_heads()) * p.D), p.kv_heads());
+    if constexpr (alters<Observer, site::q>) change(site::q{}, merged_heads(*qkv, p.D, 0), p.H);
+    if constexpr (alters<Observer, site::k>) change(site::k{}, merged_heads(*qkv, p.D, p.H * p.D), p.kv_heads());
+    if constexpr (alters<Observer, site::v>) change(site::v{}, merged_heads(*qkv, p.D, (p.H + p.kv_heads()) * p.D), p.kv_heads());
 }
 
 /// Shows q, k, v as the scores saw them, scores, pattern, slot and gate, of a forward pass that is done. \param z  (B, T, C)
 template <class Policy, observer Observer, class S>
 void watch_after_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_t layer, [[maybe_unused]] attention_problem<S> const& p,
-                           [[maybe_unused]] attention_saved<S> const& s, [[maybe_unused]] view<S const, 3> z) {
+                           [[maybe_unused]] attention_saved<S> const& s, [[maybe_unused]] tensor<S, 3> const& z) {
     // What an observer could alter it has seen.
     [[maybe_unused]] auto const separate = [&]<class Site>(Site at, [[maybe_unused]] auto rows, [[maybe_unused]] index_t count) {
         if constexpr (wants<Observer, Site> && !alters<Observer, Site>)
-            detail::with_copy<S>(p, rows(s.template after_prologue<Policy>(p)), count, [&](tensor<S, 4> const& copy) { watch(o, at, layer, *copy); });
+            detail::with_copy<S>(p, rows(s.template after_prologue<Policy>(p)), count, [&](tensor<S, 4> const& copy) { watch(o, at, layer, copy); });
     };
     separate(site::q{}, [](auto const& after) { return after.q; }, p.H);
     separate(site::k{}, [](auto const& after) { return after.k; }, p.kv_heads());
     separate(site::v{}, [](auto const& after) { return after.v; }, p.kv_heads());
     if constexpr (wants<Observer, site::attn_scores> || wants<Observer, site::pattern> || wants<Observer, site::slot> || wants<Observer, site::gate>) {
         tensor<S, 3> slot({p.B, p.H, p.T}), gate({p.B, p.H, p.T});
-        attention_gates<Policy, S>(p, s, s.template weighted_values<Policy>(p, merged_heads(z, p.D)), slot, gate);
+        attention_gates<Policy, S>(p, s, s.template weighted_values<Policy>(p, merged_heads(*z, p.D)), slot, gate);
         if constexpr (wants<Observer, site::attn_scores> || wants<Observer, site::pattern>) {
             tensor<S, 4> pattern({p.B, p.H, p.T, p.T}), scores;
             if constexpr (wants<Observer, site::attn_scores>) scores.resize(pattern.shape());
             attention_pattern<Policy, S>(p, s, slot, pattern, scores);
-            watch(o, site::attn_scores{}, layer, *std::as_const(scores));
-            watch(o, site::pattern{}, layer, *std::as_const(pattern));
+            watch(o, site::attn_scores{}, layer, std::as_const(scores));
+            watch(o, site::pattern{}, layer, std::as_const(pattern));
         }
-        watch(o, site::slot{}, layer, *std::as_const(slot));
-        watch(o, site::gate{}, layer, *std::as_const(gate));
+        watch(o, site::slot{}, layer, std::as_const(slot));
+        watch(o, site::gate{}, layer, std::as_const(gate));
     }
 }
 

@@ -44,7 +44,7 @@ public:
         run(ids, o, false);
         logits_.resize({ids.shape(0), ids.shape(1), config_.vocab_size});
         head_.logits(rows(view<scalar const, 3>(normed_)), rows(*logits_));
-        watch(o, site::logits{}, 0, *logits_);
+        watch(o, site::logits{}, 0, logits_);
         return logits_;
     }
     view<scalar const, 3> logits(view<std::int32_t const, 2> ids) {
@@ -82,7 +82,7 @@ public:
         stream_gradient_.fill(0);
         normed_gradient_.resize(normed_.shape());
         double const value = head_.loss_and_gradient(rows(view<scalar const, 3>(normed_)), targets.data(), scale, normed_gradient_.data());
-        watch(o, site::gradient<site::ln_final>{}, 0, *std::as_const(normed_gradient_));
+        watch(o, site::gradient<site::ln_final>{}, 0, std::as_const(normed_gradient_));
         norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_,
                        rows(*stream_gradient_));
         for (index_t l = config_.n_layer; l-- > 0;) {
@@ -93,7 +93,7 @@ public:
                 blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), nobody, l);
             blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_, o, l);
         }
-        watch(o, site::gradient<site::embed>{}, 0, *std::as_const(stream_gradient_));
+        watch(o, site::gradient<site::embed>{}, 0, std::as_const(stream_gradient_));
         embedding_.backward(ids, stream_gradient_);
         return value;
     }
@@ -132,11 +132,11 @@ private:
         normed_.resize(shape);
         find_documents(ids);
         embedding_.forward(ids, stream_[0]);
-        watch(o, site::embed{}, 0, *stream_[0]);
+        watch(o, site::embed{}, 0, stream_[0]);
         for (std::size_t l = 0; l < L; ++l)
             blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], context(), o, static_cast<index_t>(l));
         norm_.forward(rows(view<scalar const, 3>(stream_.back())), rows(*normed_), norm_saved_);
-        watch(o, site::ln_final{}, 0, *normed_);
+        watch(o, site::ln_final{}, 0, normed_);
     }
 
     attention_context context() const {

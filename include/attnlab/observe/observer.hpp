@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -83,23 +84,33 @@ inline constexpr bool alters = detail::contains<Site, alters_of<Observer>>;
 template <class Observer, class Site>
 inline constexpr bool wants = detail::contains<Site, sites_of<Observer>> || alters<Observer, Site>;
 
+namespace detail {
+/// The view that is meant: a tensor's, what is returned, or the view itself.
+template <class X>
+auto as_view(X& x) {
+    if constexpr (requires { *x; }) return *x;
+    else if constexpr (requires { x(); }) return x();
+    else return x;
+}
+template <class T, std::size_t N>
+std::type_identity<T> element_of(view<T, N>);
+}  // namespace detail
+
 /// Passes `x` to the observer if it wants `Site`: to be looked at, or to be changed in place. Called by layers:
-/// `watch(observer, site::resid_pre{}, layer, x)`.
-template <class Site, observer Observer, class T, std::size_t N>
-void watch([[maybe_unused]] Observer& o, Site, [[maybe_unused]] index_t layer, [[maybe_unused]] view<T, N> x) {
-    if constexpr (alters<Observer, Site>) {
-        static_assert(Site::alterable && !std::is_const_v<T>,
-                      "an observer alters a site whose change can not flow on: it is made for observers beside the fused kernel, which "
-                      "never reads it (q, k and v it reads)");
-        if constexpr (Site::alterable && !std::is_const_v<T>) {
-            static_assert(requires { o(Site{}, layer, x); },
-                          "an observer states that it alters a site but has no operator()(site, index_t layer, view<T, N>) for it");
-            o(Site{}, layer, x);
-        }
-    } else if constexpr (wants<Observer, Site>) {
-        static_assert(requires { o(Site{}, layer, view<T const, N>(x)); },
-                      "an observer states a site but has no operator()(site, index_t layer, view<T const, N>) for it");
-        o(Site{}, layer, view<T const, N>(x));
+/// `watch(observer, site::resid_pre{}, layer, x)`. \param x  a view, a tensor, or what returns a view: untouched when nobody looks
+template <class Site, observer Observer, class X>
+void watch([[maybe_unused]] Observer& o, Site, [[maybe_unused]] index_t layer, [[maybe_unused]] X&& x) {
+    if constexpr (wants<Observer, Site>) {
+        auto const given = detail::as_view(x);
+        using T = typename decltype(detail::element_of(given))::type;
+        using seen = view<std::conditional_t<alters<Observer, Site>, T, T const>, std::tuple_size_v<typename decltype(given)::shape_type>>;
+        constexpr bool flows = !alters<Observer, Site> || (Site::alterable && !std::is_const_v<T>);
+        constexpr bool called = requires(seen y) { o(Site{}, layer, y); };
+        static_assert(flows, "an observer alters a site whose change can not flow on: it is made for observers beside the fused kernel, which "
+                             "never reads it (q, k and v it reads)");
+        static_assert(called, "an observer states a site but has no operator()(site, index_t layer, view<T const, N>) for it; view<T, N> "
+                              "where it alters");
+        if constexpr (flows && called) o(Site{}, layer, seen(given));
     }
 }
 
