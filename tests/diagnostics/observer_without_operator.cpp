@@ -1,5 +1,5 @@
 // expect: an observer states a site but has no operator()
-// lines: 8 6
+// lines: 8 8
 #include <attnlab/observe/observer.hpp>
 using namespace attnlab;
 struct blind {
