@@ -128,8 +128,8 @@ using in_training = decltype(std::tuple_cat(in_loss{}, gradients{}));
 template <class Site>
 std::string full_name(index_t layer) {
     std::string out;
-    if constexpr (Site::per_layer) out = "blocks." + std::to_string(layer) + ".";
-    return out += Site::name;
+    if constexpr (Site::per_layer) out.append("blocks.").append(std::to_string(layer)).append(".");
+    return out.append(Site::name);
 }
 
 }  // namespace attnlab::site

@@ -24,10 +24,10 @@ constexpr std::string_view gpt_weight_name(std::string_view name) {
 /// The weight at `Site` in every block of a GPT, in order. \throws error that names near ones when no block has it
 template <class Weight, class T>
 std::vector<parameter<T>*> weights_at(parameter_list<T> const& parameters) {
-    std::string const ending = "." + std::string(gpt_weight_name(Weight::name)) + ".weight";
+    std::string const ending = text('.', gpt_weight_name(Weight::name), ".weight");
     std::vector<parameter<T>*> out;
     for (auto const& p : parameters)
-        if (p->name.starts_with("transformer.h." + std::to_string(out.size()) + ".") && p->name.ends_with(ending)) out.push_back(p.get());
+        if (p->name.starts_with(text("transformer.h.", out.size(), '.')) && p->name.ends_with(ending)) out.push_back(p.get());
     if (!out.empty()) return out;
     std::vector<std::string> names;
     for (auto const& w : site::weights) names.emplace_back(w.name), names.emplace_back(w.alias);
