@@ -82,10 +82,14 @@ def step():
     optimizer.zero_grad(set_to_none=True)
 
 
-for _ in range(3):
+step()
+begin = time.perf_counter()
+step()
+slow = time.perf_counter() - begin > 1   # a step of seconds needs no more warming, and three repeats tell enough
+if not slow:
     step()
 times, begin = [], time.perf_counter()
-while len(times) < 5 or time.perf_counter() - begin < args.seconds:
+while len(times) < (3 if slow else 5) or time.perf_counter() - begin < args.seconds:
     start = time.perf_counter()
     step()
     times.append(time.perf_counter() - start)

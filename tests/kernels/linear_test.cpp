@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(bfloat16_has_the_same_bits_on_any_threads, *with_bfloat16) 
         });
     };
     auto const one = run(1);
-    for (int threads : {1, 2, 3, 8, 16}) BOOST_TEST(same_bits(one, run(threads)));
+    for (int threads : {2, 8}) BOOST_TEST(same_bits(one, run(threads)));
 }
 
 BOOST_AUTO_TEST_CASE(bfloat16_rounds_to_nearest) {

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <attnlab/kernels/cpu/lane_square.hpp>
 #include <attnlab/kernels/cpu/simd.hpp>
 
 namespace {
@@ -41,6 +42,20 @@ BOOST_AUTO_TEST_CASE(folds) {
     BOOST_TEST(std::isnan(attnlab::hsum(counting(nan))));
 }
 
+BOOST_AUTO_TEST_CASE(a_square_is_transposed_and_each_register_folded) {
+    using attnlab::lanes;
+    constexpr auto n = lanes::size;
+    attnlab::lane_square x;
+    for (std::size_t i = 0; i < n; ++i) x[i] = counting(static_cast<float>(100 * i));
+    auto y = x;
+    attnlab::transpose(y);
+    auto const sums = attnlab::fold_each(x, [](lanes a, lanes b) { return a + b; });
+    for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t j = 0; j < n; ++j) BOOST_TEST(y[i].get(j) == x[j].get(i));
+        BOOST_TEST(sums.get(i) == attnlab::hsum(x[i]));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(max_and_min_take_the_second_beside_nan) {
     BOOST_TEST(attnlab::max(nan, 2.0f).get(0) == 2.0f);
     BOOST_TEST(std::isnan(attnlab::max(2.0f, nan).get(0)));
@@ -53,6 +68,17 @@ BOOST_AUTO_TEST_CASE(exp_to_rounding) {
     for (float x = -87.3f; x < 88.3f; x += 0.0037f)
         worst = std::max(worst, std::abs(attnlab::exp(attnlab::lanes(x)).get(0) / std::exp(static_cast<double>(x)) - 1));
     BOOST_TEST(worst < 1.2e-7);
+}
+
+BOOST_AUTO_TEST_CASE(log1p_to_two_units) {
+    double worst = 0;
+    for (float x = 1e-30f; x <= 1; x = x < 1e-3f ? 1.7f * x : x + 0.0007f) {
+        double const found = attnlab::log1p_of_unit(attnlab::lanes(x)).get(1), expected = std::log1p(static_cast<double>(x));
+        worst = std::max(worst, std::abs(found / expected - 1));
+    }
+    BOOST_TEST(worst < 1.8e-7);
+    BOOST_TEST(attnlab::log1p_of_unit(attnlab::lanes(0.0f)).get(0) == 0);
+    BOOST_TEST(std::isnan(attnlab::log1p_of_unit(attnlab::lanes(nan)).get(0)));
 }
 
 BOOST_AUTO_TEST_CASE(exp_at_the_ends) {

@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(same_bits_on_any_threads, *available) {
 }
 
 BOOST_AUTO_TEST_CASE(the_toy_task_is_learned_as_well, *available) {
-    // Both see the same batches. 400 steps take the excess from 2.2 nats to some hundredths.
+    // Both see the same batches. 400 steps take the excess from 2.24 to 0.23 nats.
     double const begin = trained(precision::float32, 0).excess, floats = trained(precision::float32, 400).excess,
                  rounded = trained(precision::bfloat16, 400).excess;
     BOOST_TEST_MESSAGE("excess: " << begin << " to " << floats << " in float32, " << rounded << " in bfloat16");

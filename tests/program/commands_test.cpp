@@ -38,8 +38,6 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_one_line_and_exit_2) {
     expect_usage_error("train --task text", "--text");
     expect_usage_error("train --preset huge", "smoke");
     expect_usage_error("train --rate_factors k_bias", "name:factor");
-    expect_usage_error("benchmark nothing", "attention or step");
-    expect_usage_error("benchmark attention --T x", "expected lengths");
     expect_usage_error("evaluate", "CHECKPOINT");
     expect_usage_error("reproduce --policies softmax,nonsense", "nonsense");
 }

@@ -15,6 +15,8 @@ template <class L>
 struct lane_functions {
     static L exp(L x) { return std::exp(x); }
     static L log(L x) { return std::log(x); }
+    /// log(1 + x) for 0 <= x <= 1
+    static L log1p_of_unit(L x) { return std::log1p(x); }
     static L sqrt(L x) { return std::sqrt(x); }
     static L tanh(L x) { return std::tanh(x); }
     static L abs(L x) { return std::abs(x); }
@@ -80,11 +82,11 @@ struct sigmoid_op {
 };
 struct softplus_op {
     static constexpr bool costly = true;
-    // max(x, 0) + log(1 + e^-|x|): neither end overflows.
+    // max(x, 0) + log(1 + e^-|x|): neither end overflows, and what is left below is e^x.
     template <class L>
     static L value(L x) {
         using f = lane_functions<L>;
-        return f::where_positive(x, x, x * L(0)) + f::log(L(1) + f::exp(-f::abs(x)));
+        return f::where_positive(x, x, x * L(0)) + f::log1p_of_unit(f::exp(-f::abs(x)));
     }
     // sigmoid(x), of the same exponential.
     template <class L>

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
@@ -41,6 +42,18 @@ private:
     Observer& o_;
 };
 
+/// An observer of attention statistics, the by-products of the kernel's tiles.
+class statistics_watcher {
+public:
+    using sites = site_list<site::pattern_sums, site::pattern_entropy, site::largest_score, site::pattern_columns>;
+    std::vector<index_t> keys = {0};   ///< whose columns are wanted
+    virtual ~statistics_watcher() = default;
+    virtual void operator()(site::pattern_sums, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::pattern_entropy, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::largest_score, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::pattern_columns, index_t layer, view<float const, 4> x) = 0;
+};
+
 /// A GPT under some policy.
 class any_model {
 public:
@@ -51,6 +64,7 @@ public:
     virtual parameter_list<float>& parameters() = 0;
     virtual view<float const, 3> logits(ids x) = 0;
     virtual view<float const, 3> logits(ids x, model_watcher& o) = 0;
+    virtual view<float const, 3> logits(ids x, statistics_watcher& o) = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, model_watcher& o) = 0;
     virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
@@ -64,6 +78,7 @@ public:
     parameter_list<float>& parameters() override { return model_.parameters(); }
     view<float const, 3> logits(ids x) override { return model_.logits(x); }
     view<float const, 3> logits(ids x, model_watcher& o) override { return model_.logits(x, o); }
+    view<float const, 3> logits(ids x, statistics_watcher& o) override { return model_.logits(x, o); }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, model_watcher& o) override { return model_.loss(x, y, o); }
     double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }

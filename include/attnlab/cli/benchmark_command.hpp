@@ -4,60 +4,96 @@
 #include <string>
 #include <vector>
 
+#include <omp.h>
+
+#include <attnlab/cli/benchmark_analysis.hpp>
 #include <attnlab/cli/benchmark_attention.hpp>
+#include <attnlab/cli/benchmark_machine.hpp>
+#include <attnlab/cli/benchmark_step.hpp>
+#include <attnlab/cli/machine.hpp>
 #include <attnlab/cli/options.hpp>
-#include <attnlab/train/optimizer.hpp>
 
 /// \file
-/// `attnlab benchmark attention|step`.
+/// `attnlab benchmark WHAT`: lines `name value unit`. One of these files for each WHAT.
 
 namespace attnlab {
 
 struct benchmark_settings {
-    std::string what;                                   ///< attention or step
-    std::vector<std::string> sizes = {"demo"};          ///< of step
-    std::vector<std::string> lengths = {"1024"};        ///< T of attention
-    attention_sizes attention;
-    double seconds = 1;                                 ///< spent on each figure
+    std::string what;
+    std::vector<std::string> policies;  ///< empty: all
+    std::vector<std::string> sizes = {"demo"};
+    std::vector<index_t> B = {1}, T = {1024}, H = {12}, D = {64};
+    index_t n_kv_head = 0;     ///< 0: H
+    std::vector<int> threads;  ///< empty: as OpenMP is set
+    double seconds = 1;        ///< spent on each figure
 };
 
-/// A training step: forward, backward, clip, AdamW.
-inline void benchmark_step(experiment const& e, benchmark_settings const& s) {
-    for (auto const& size : s.sizes) {
-        gpt_config c;
-        index_t B = 1;
-        if (size == "demo") c = {.n_layer = 3, .n_head = 4, .n_embd = 64, .block_size = 32, .vocab_size = 64, .bias = true}, B = 16;
-        else if (size == "tiny") c = {.n_layer = 3, .n_head = 4, .n_embd = 128, .block_size = 128, .vocab_size = 64}, B = 64;
-        else if (size == "small") c = {.n_layer = 6, .n_head = 6, .n_embd = 384, .block_size = 256, .vocab_size = 65}, B = 12;
-        else if (size != "gpt2-124m") fail<usage_error>("--sizes: '", size, "': expected demo, tiny, small or gpt2-124m");
-        auto const model = e.make_model(c);
-        model->parameters().initialize(1);
-        optimizer<float> adam(model->parameters(), {});
-        tensor<std::int32_t, 2> x({B, c.block_size}), y({B, c.block_size});
-        for (index_t i = 0; i < x.size(); ++i) {
-            auto const n = static_cast<std::uint64_t>(i), V = static_cast<std::uint64_t>(c.vocab_size);
-            x.data()[i] = static_cast<std::int32_t>(rng::bits(1, n) % V);
-            y.data()[i] = static_cast<std::int32_t>(rng::bits(2, n) % V);
-        }
-        auto const t = detail::time_calls(s.seconds, [&] {
-            model->parameters().zero_gradients();
-            model->loss_and_gradient(*x, *y, 1);
-            adam.step(6e-4, clip_factor(gradient_norm(model->parameters()), 1));
-        });
-        auto const name = text("step.attnlab.", size, ".", e.card.name, ".t", omp_get_max_threads());
-        detail::print_times(name, t);
-        std::cout << name << ".rate " << static_cast<double>(x.size()) / t.second << " tokens/s\n"
-                  << name << ".params " << model->parameters().count() << " count" << std::endl;
-    }
+/// What can be timed, and the options that mean something there besides --threads and --seconds.
+struct benchmark_kind {
+    std::string name;
+    std::vector<std::string> options;
+};
+inline std::vector<benchmark_kind> benchmark_kinds() {
+    return {{"attention", {"policies", "B", "T", "H", "D", "n_kv_head"}}, {"step", {"policies", "sizes"}}, {"analysis", {"policies", "T"}}, {"machine", {}}};
 }
 
-/// Times one policy by the settings.
-inline void benchmark_command(experiment const& e, benchmark_settings const& s) {
-    if (s.what == "step") return benchmark_step(e, s);
-    for (auto const& T : s.lengths) {
-        auto sizes = s.attention;
-        sizes.length = *option_type<index_t>::read(T);   // checked where options are read
-        time_attention(e.card.name, e.kernels, sizes, s.seconds);
+inline void declare(option_table& o, benchmark_settings& s) {
+    constexpr double most = 200000;
+    o.positional("WHAT", s.what, "attention, step (of training), analysis (what looking costs) or machine (its limits)");
+    o.add("seconds", s.seconds, "spent on each figure, five repeats at least", at_least{0});
+    o.add("threads", s.threads, "numbers of threads; nothing: as OMP_NUM_THREADS says", each<between>{{1, 1024}});
+    o.add("policies", s.policies, "attention, step, analysis: which ones; nothing: all of them");
+    o.add("sizes", s.sizes, "step: models", one_of{{"demo", "tiny", "small", "gpt2-124m"}});
+    o.add("B", s.B, "attention: sequences", each<between>{{1, most}});
+    o.add("T", s.T, "attention, analysis: lengths", each<between>{{1, most}});
+    o.add("H", s.H, "attention: heads", each<between>{{1, most}});
+    o.add("D", s.D, "attention: sizes of a head", each<between>{{1, most}});
+    o.add("n_kv_head", s.n_kv_head, "attention: heads of k and v; 0: as H", between{0, most});
+}
+
+/// \throws usage_error for an unknown WHAT, and for options that WHAT does not have
+inline void check_benchmark(option_table const& o, benchmark_settings const& s) {
+    auto const kinds = benchmark_kinds();
+    auto const has = [](std::vector<std::string> const& names, std::string const& name) {
+        return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    std::vector<std::string> names;
+    for (auto const& kind : kinds) names.push_back(kind.name);
+    if (!has(names, s.what)) fail<usage_error>("'", s.what, "': expected one of ", joined(names));
+    for (auto const& kind : kinds)
+        for (auto const& name : kind.options)
+            for (auto const& chosen : kinds)
+                if (chosen.name == s.what && o.given(name) && !has(chosen.options, name))
+                    fail<usage_error>("--", name, ": no option of benchmark ", s.what, ", but of benchmark ", kind.name);
+}
+
+/// Times what the settings ask for; `chosen` are the policies.
+inline void benchmark_command(std::vector<experiment const*> const& chosen, benchmark_settings const& s) {
+    // The product of the lists, each size checked before the first is timed.
+    std::vector<attention_sizes> sizes;
+    for (index_t const B : s.B)
+        for (index_t const T : s.T)
+            for (index_t const H : s.H)
+                for (index_t const D : s.D) sizes.push_back({B, H, T, D, s.n_kv_head});
+    if (s.what == "attention")
+        for (auto const* e : chosen)
+            for (auto const& n : sizes) detail::check_attention_sizes(*e, n);
+
+    auto const known = versions();
+    std::cout << "# machine: " << cpu_name() << "\n# versions:";
+    for (auto const& [what, value] : known.items()) std::cout << ' ' << what << ' ' << value.get<std::string>() << ';';
+    std::cout << std::endl;
+    for (int const threads : s.threads.empty() ? std::vector{omp_get_max_threads()} : s.threads) {
+        omp_set_num_threads(threads);
+        if (s.what == "machine") benchmark_machine(s.seconds);
+        for (auto const* e : chosen) {
+            if (s.what == "attention")
+                for (auto const& n : sizes) benchmark_attention(*e, n, s.seconds);
+            if (s.what == "analysis")
+                for (index_t const T : s.T) benchmark_analysis(*e, T, s.seconds);
+            if (s.what == "step")
+                for (auto const& size : s.sizes) benchmark_step(*e, size, s.seconds);
+        }
     }
 }
 

@@ -29,6 +29,7 @@ struct attention_kernels {
     void (*backward)(cpu, attention_problem<float> const&, attention_saved<float> const&, heads<float const> y, heads<float const> dy,
                      attention_gradients<float> const&);
     std::vector<index_t> (*parameter_sizes)(head_sizes);
+    index_t (*pairs)(index_t T);   ///< how many (query, key) pairs the mask shows in a sequence of T, one document
 };
 
 /// A policy compiled: what a program needs of it.
@@ -40,11 +41,19 @@ struct experiment {
     std::optional<checked_policy> checked = {};   ///< for the command `check`; none where a program leaves it to its tests
 };
 
+/// All (query, key) pairs that `Mask` shows in a sequence of T.
+template <class Mask>
+index_t visible_pairs(index_t T) {
+    index_t n = 0;
+    for (index_t i = 0; i < T; ++i) n += visible_keys<Mask>(i, T, 0).count();
+    return n;
+}
+
 /// Compiles `Policy`.
 template <class Policy>
 experiment make_experiment(policy_card card) {
     experiment e{std::move(card), {}, [](gpt_config const& c) -> std::unique_ptr<any_model> { return std::make_unique<compiled_model<Policy>>(c); },
-                 {attention_forward<Policy>, attention_backward<Policy>, parameter_sizes<Policy>}};
+                 {attention_forward<Policy>, attention_backward<Policy>, parameter_sizes<Policy>, visible_pairs<typename Policy::mask>}};
     for (auto name : Policy::parameter_names) e.parameters.emplace_back(name);
     return e;
 }

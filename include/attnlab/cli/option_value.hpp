@@ -120,6 +120,28 @@ struct option_type<std::vector<std::string>> {
     static option_value value(std::vector<std::string> const& x) { return x; }
 };
 
+/// Whole numbers, comma-separated, at least one.
+template <std::integral T>
+struct option_type<std::vector<T>> {
+    static constexpr char const *expected = "whole numbers separated by commas", *placeholder = "N,M,...";
+    static std::optional<std::vector<T>> read(std::string_view s) {
+        auto const words = option_type<std::vector<std::string>>::read(s);
+        if (!words || words->empty()) return std::nullopt;
+        std::vector<T> out;
+        for (auto const& word : *words) {
+            auto const number = option_type<T>::read(word);
+            if (!number) return std::nullopt;
+            out.push_back(*number);
+        }
+        return out;
+    }
+    static option_value value(std::vector<T> const& x) {
+        std::vector<std::string> out;
+        for (T n : x) out.push_back(std::to_string(n));
+        return out;
+    }
+};
+
 /// As an error, the help or a configuration file shows it; numbers shortest, without loss.
 inline std::string to_text(option_value const& value) {
     return std::visit(

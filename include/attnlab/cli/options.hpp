@@ -39,6 +39,14 @@ struct between {
     std::string expected(std::string type) const { return text(type, " from ", low, " to ", high); }
 };
 
+/// Every number of a list.
+template <class Check>
+struct each {
+    Check check;
+    bool operator()(auto const& values) const { return std::all_of(values.begin(), values.end(), std::cref(check)); }
+    std::string expected(std::string type) const { return check.expected(std::move(type)); }
+};
+
 /// A text, or every text of a list, out of the names given.
 struct one_of {
     std::vector<std::string> names;
@@ -81,8 +89,8 @@ public:
         return *this;
     }
 
-    /// Binds `--name` to a field: bool, whole number, floating-point, std::string, std::filesystem::path or
-    /// std::vector<std::string>.
+    /// Binds `--name` to a field: bool, whole number, floating-point, std::string, std::filesystem::path, or a
+    /// std::vector of texts or whole numbers.
     template <class T, class Check = any_value>
     option_table& add(std::string name, T& field, std::string help, Check check = {}) {
         require(find(name) == nullptr && name != "config" && name != "help", "option '", name, "' is declared twice");

@@ -59,7 +59,7 @@ private:
                      "  train      one model (nanoGPT's options)\n"
                      "  evaluate   loss and sinks of a checkpoint\n"
                      "  generate   samples from a checkpoint\n"
-                     "  benchmark  attention or step: lines `name value unit`\n"
+                     "  benchmark  attention, a training step, the machine: lines `name value unit`\n"
                      "  check      a program's own policies against reference, differences, causality\n"
                      "  policies   the attentions there are\n"
                      "  sites      the places an observer can look at\n\n"
@@ -175,27 +175,15 @@ private:
 
     int benchmark(std::vector<std::string> const& arguments) {
         benchmark_settings s;
-        std::vector<std::string> names;
-        int threads = 0;
-        option_table table("attnlab benchmark", "Times attention or a training step.");
-        table.positional("WHAT", s.what, "attention or step");
-        table.add("policies", names, "which attentions; nothing: all of them");
-        table.add("sizes", s.sizes, "step: models out of demo, tiny, small, gpt2-124m");
-        table.add("T", s.lengths, "attention: lengths");
-        table.add("batch", s.attention.batch, "attention: sequences", at_least{1});
-        table.add("heads", s.attention.heads, "attention: heads", at_least{1});
-        table.add("head_size", s.attention.head_size, "attention: size of a head", at_least{1});
-        table.add("threads", threads, "threads; 0: as OMP_NUM_THREADS says", at_least{0});
-        table.add("seconds", s.seconds, "spent on each figure", at_least{0});
+        option_table table("attnlab benchmark", "Times attention, a training step or the machine: lines `name value unit`.");
+        declare(table, s);
         if (!read_options(table, arguments, std::cout)) return 0;
-        if (s.what != "attention" && s.what != "step") fail<usage_error>("'", s.what, "': expected attention or step");
-        for (auto const& T : s.lengths)
-            if (auto const n = option_type<index_t>::read(T); !n || *n < 1) fail<usage_error>("--T: '", T, "': expected lengths, as 256,1024");
-        if (threads > 0) omp_set_num_threads(threads);
-        if (names.empty())
-            for (auto const& e : all_) names.push_back(e.card.name);
-        std::cout << "# " << cpu_name() << ", " << register_width << " floats a register" << std::endl;
-        for (auto const& name : names) benchmark_command(find(name), s);
+        check_benchmark(table, s);
+        if (s.policies.empty())
+            for (auto const& e : all_) s.policies.push_back(e.card.name);
+        std::vector<experiment const*> chosen;
+        for (auto const& name : s.policies) chosen.push_back(&find(name));
+        benchmark_command(chosen, s);
         return 0;
     }
 

@@ -4,6 +4,7 @@
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
+#include <attnlab/kernels/attention_statistics.hpp>
 #include <attnlab/kernels/pattern.hpp>
 #include <attnlab/observe/observer.hpp>
 
@@ -71,6 +72,20 @@ void watch_after_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_
         watch(o, site::slot{}, layer, std::as_const(slot));
         watch(o, site::gate{}, layer, std::as_const(gate));
     }
+}
+
+/// Whether `Observer` looks at what the kernel's tiles tell of the pattern.
+template <class Observer>
+inline constexpr bool wants_statistics = wants<Observer, site::pattern_sums> || wants<Observer, site::pattern_entropy> ||
+                                         wants<Observer, site::largest_score> || wants<Observer, site::pattern_columns>;
+
+/// Shows the statistics of a forward pass.
+template <observer Observer, class S>
+void watch_statistics(Observer& o, index_t layer, attention_statistics<S> const& s) {
+    watch(o, site::pattern_sums{}, layer, s.column_sums);
+    watch(o, site::pattern_entropy{}, layer, s.entropy);
+    watch(o, site::largest_score{}, layer, s.largest_score);
+    watch(o, site::pattern_columns{}, layer, s.columns);
 }
 
 }  // namespace attnlab

@@ -42,6 +42,11 @@ struct attn_scores : by_product<"attn.hook_attn_scores", "B H T T", true, "score
 struct pattern : by_product<"attn.hook_pattern", "B H T T", true, "weights over the real keys; a slot's share is taken off", "attn_probs"> {};
 struct slot : by_product<"attn.hook_slot", "B H T", true, "share of the weights that a learned slot takes; 0 without"> {};
 struct gate : by_product<"attn.hook_gate", "B H T", true, "d(head output)/d(weighted values), mean over D; 1 without a gate"> {};
+// Of the pattern without the pattern: O(T) numbers a head (kernels/attention_statistics.hpp).
+struct pattern_sums : by_product<"attn.hook_pattern_sums", "B H T", true, "sum over queries of the weights of each key"> {};
+struct pattern_entropy : by_product<"attn.hook_pattern_entropy", "B H T", true, "-sum_j w log w of each query, nats"> {};
+struct largest_score : by_product<"attn.hook_largest_score", "B H T", true, "largest score of each query"> {};
+struct pattern_columns : by_product<"attn.hook_pattern_columns", "B H K T", true, "weights of the keys in the observer's `keys`"> {};
 struct z : place<"attn.hook_z", "B T C", true, "merged heads, before the output projection", "attn_head_out"> {};
 struct attn_out : place<"hook_attn_out", "B T C", true, "after the output projection", "mha_out"> {};
 struct resid_mid : place<"hook_resid_mid", "B T C", true, "the stream between attention and MLP", "rms_in"> {};
@@ -54,7 +59,8 @@ struct ln_final : place<"ln_final.hook_normalized", "B T C", false, "output of t
 struct logits : place<"logits", "B T V", false, "made by logits() alone: a loss never has them whole"> {};
 
 /// Every site of a GPT, in order of visit: what `logits` shows. `hidden_states.<i>` is resid_pre of block i, and ln_final for i = L.
-using all = std::tuple<embed, resid_pre, ln1_normalized, q, k, v, attn_scores, pattern, slot, gate, z, attn_out, resid_mid, ln2_normalized,
+using all = std::tuple<embed, resid_pre, ln1_normalized, q, k, v, attn_scores, pattern, slot, gate, pattern_sums, pattern_entropy,
+                       largest_score, pattern_columns, z, attn_out, resid_mid, ln2_normalized,
                        mlp_pre, mlp_post, mlp_out, resid_post, ln_final, logits>;
 
 /// Sites of other families, which a GPT does not have.

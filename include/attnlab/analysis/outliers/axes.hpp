@@ -61,13 +61,6 @@ struct axis_list {
     }();
 };
 
-namespace site {
-
-/// sum_i P[i,j] of each head: what a fused kernel or a file may have where the whole pattern was never kept.
-struct pattern_sums : place<"attn.hook_pattern_sums", "B H T", true> {};
-
-}  // namespace site
-
 /// What kind of tensor stands at a site. A rule says which it reads.
 enum class site_kind {
     rows,          ///< (B,T,C), (B,T,F), (B,T,V): a row of channels for each token

@@ -23,6 +23,23 @@ inline index_t parts_of_heads(attention_problem<float> const& p) {
     index_t const blocks = (p.T + tile_rows - 1) / tile_rows, pairs = p.B * p.kv_heads();
     return std::clamp<index_t>((tasks + pairs - 1) / pairs, 1, std::max<index_t>(1, blocks / 2));
 }
+/// `body(b, kv, part, parts)` for each part of each pair, on several threads where that repays `least` multiplications.
+template <class Body>
+void each_part_of_heads(attention_problem<float> const& p, index_t least, Body body) {
+    index_t const pairs = p.B * p.kv_heads(), parts = parts_of_heads(p);
+#pragma omp parallel for schedule(dynamic) if (pairs * parts > 1 && pairs * p.T * p.T * p.D > least)
+    for (index_t i = 0; i < pairs * parts; ++i) body(i / parts / p.kv_heads(), i / parts % p.kv_heads(), i % parts, parts);
+}
+/// What is done token by token before the tiles. Returns the problem as the scores see it.
+template <class Policy>
+attention_problem<float> before_tiles(attention_problem<float> const& given, attention_saved<float>& saved) {
+    saved.template resize<Policy>(given);
+    forward_prologue<Policy>(given, saved);
+    auto const p = saved.template after_prologue<Policy>(given);
+    if constexpr (Policy::has_tokens) forward_tokens<Policy>(p, saved.tokens);
+    if constexpr (Policy::has_projections) forward_projections<Policy>(p, saved);
+    return p;
+}
 /// Gradients by k and v of all parts, the first one first.
 inline void add_parts(attention_problem<float> const& p, view<float const, 3> d_kv, index_t parts, attention_gradients<float> const& to) {
     index_t const width = d_kv.shape(2);
@@ -44,15 +61,25 @@ inline void add_parts(attention_problem<float> const& p, view<float const, 3> d_
 /// y (B, H, T, D) by the policy; keeps in `saved` what backward needs.
 template <class Policy>
 void attention_forward(cpu, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y) {
-    saved.template resize<Policy>(given);
-    detail::forward_prologue<Policy>(given, saved);
-    auto const p = saved.template after_prologue<Policy>(given);
-    if constexpr (Policy::has_tokens) detail::forward_tokens<Policy>(p, saved.tokens);
-    if constexpr (Policy::has_projections) detail::forward_projections<Policy>(p, saved);
-    index_t const pairs = p.B * p.kv_heads(), parts = detail::parts_of_heads(p);
-#pragma omp parallel for schedule(dynamic) if (pairs * parts > 1 && pairs * p.T * p.T * p.D > (1 << 20))
-    for (index_t i = 0; i < pairs * parts; ++i)
-        detail::forward_heads<Policy>(p, saved, y, i / parts / p.kv_heads(), i / parts % p.kv_heads()).run(i % parts, parts);
+    auto const p = detail::before_tiles<Policy>(given, saved);
+    detail::each_part_of_heads(p, 1 << 20, [&](index_t b, index_t kv, index_t part, index_t parts) {
+        detail::forward_heads<Policy>(p, saved, y, b, kv).run(part, parts);
+    });
+}
+
+/// The same, and statistics of the weights as by-products.
+template <class Policy>
+void attention_forward(cpu, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y,
+                       attention_statistics<float>& statistics) {
+    statistics.resize(given.B, given.H, given.T);
+    auto const p = detail::before_tiles<Policy>(given, saved);
+    index_t const n = p.H * p.T, parts = detail::parts_of_heads(p);
+    tensor<double, 2> sums({parts * p.B, n}, 0.0);  // each part of a sequence its own
+    detail::each_part_of_heads(p, 1 << 20, [&](index_t b, index_t kv, index_t part, index_t) {
+        detail::forward_heads<Policy, detail::tile_watcher<Policy>>(p, saved, y, b, kv, {p, statistics}).run(part, parts, &sums(part * p.B + b, 0));
+    });
+    for (index_t i = p.B * n; i < sums.size(); ++i) sums.data()[i % (p.B * n)] += sums.data()[i];
+    std::transform(sums.data(), sums.data() + p.B * n, statistics.column_sums.data(), [](double x) { return static_cast<float>(x); });
 }
 
 /// Gradients from dy; y is what forward returned.
@@ -68,7 +95,7 @@ void attention_backward(cpu, attention_problem<float> const& given, attention_sa
         detail::backward_output<Policy>(p, saved, dy, gradients, d_core, d_log_normalizer);
         d_weighted = merged_heads(view<float const, 3>(d_core), p.D);
     }
-    index_t const pairs = p.B * p.kv_heads(), parts = detail::parts_of_heads(p);
+    index_t const parts = detail::parts_of_heads(p);
     detail::weighted_gradients back{saved.template weighted_values<Policy>(p, y), d_weighted, d_log_normalizer, gradients.k, gradients.v, {}, {}};
     // What several parts add to, each adds to a copy of its own; threads share none.
     if (parts > 1) {
@@ -80,13 +107,11 @@ void attention_backward(cpu, attention_problem<float> const& given, attention_sa
         back.tokens = d_tokens;
     }
     detail::gradient_copies<Policy> copies(p.sizes(), Policy::has_score ? parts * p.B : 0);
-#pragma omp parallel for schedule(dynamic) if (pairs * parts > 1 && pairs * p.T * p.T * p.D > (1 << 19))
-    for (index_t i = 0; i < pairs * parts; ++i) {
-        index_t const b = i / parts / p.kv_heads(), part = i % parts;
+    detail::each_part_of_heads(p, 1 << 19, [&](index_t b, index_t kv, index_t part, index_t) {
         auto own = back;
         if constexpr (Policy::has_score) own.score_parameters = copies.copy(part * p.B + b);
-        detail::backward_heads<Policy>(p, saved, own, gradients.q, b, i / parts % p.kv_heads()).run(part, parts);
-    }
+        detail::backward_heads<Policy>(p, saved, own, gradients.q, b, kv).run(part, parts);
+    });
     if (parts > 1) detail::add_parts(p, d_kv, parts, gradients);
     copies.add_to(gradients.parameters);
     if constexpr (Policy::has_tokens) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include <attnlab/attention/problem.hpp>
@@ -8,6 +9,7 @@
 #include <attnlab/kernels/cpu/score_joint.hpp>
 #include <attnlab/kernels/cpu/scratch.hpp>
 #include <attnlab/kernels/cpu/threshold.hpp>
+#include <attnlab/kernels/cpu/tile_watcher.hpp>
 #include <attnlab/kernels/cpu/weigh_rows.hpp>
 
 /// \file
@@ -15,14 +17,18 @@
 
 namespace attnlab::detail {
 
-template <class Policy>
+/// \tparam Watch  `unwatched`, or a `tile_watcher`
+template <class Policy, class Watch = unwatched>
 class forward_heads {
+    static constexpr bool watched = Watch::watches;
+    static constexpr bool keeps_tiles = watched || !Policy::one_pass;  ///< all scores of a block of rows, not of one tile
+
 public:
     /// Packs head `kv` of k and v of sequence b.
-    forward_heads(attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, index_t b, index_t kv)
-        : p_(p), saved_(saved), y_(y), b_(b), kv_(kv), weigh_(p), output_(Policy::output) {
+    forward_heads(attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, index_t b, index_t kv, Watch watch = {})
+        : p_(p), saved_(saved), y_(y), b_(b), kv_(kv), weigh_(p), output_(Policy::output), watch_(std::move(watch)) {
         index_t const T = p.T, D = p.D;
-        index_t const kept_tiles = Policy::one_pass ? 1 : (T + tile_columns - 1) / tile_columns;
+        index_t const kept_tiles = keeps_tiles ? (T + tile_columns - 1) / tile_columns : 1;
         scratch room(panels_size(T, D) + T * ldd_ + tile_rows * ((kept_tiles + 2) * tile_columns + 3 * ldd_));
         kt_ = room.take(1, panels_size(T, D));
         v_ = room.take(T, D);
@@ -35,7 +41,8 @@ public:
     }
 
     /// Every `parts`-th block of rows from `part` on.
-    void run(index_t part, index_t parts) {
+    /// \param sums  (H, T): where a watcher adds column sums of these rows
+    void run(index_t part, index_t parts, [[maybe_unused]] double* sums = nullptr) {
         index_t const group = p_.H / p_.kv_heads();
         for (index_t h = kv_ * group; h < (kv_ + 1) * group; ++h) {
             score_joint_rows<Policy> joint(p_, saved_, b_, h);
@@ -44,6 +51,7 @@ public:
                 pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.position, q_, p_.template score_scale<Policy>());
                 std::fill(o_, o_ + rows * ldd_, 0.0f);
                 weigh_.start(b_, i0, rows);
+                if constexpr (watched) watch_.start();
                 if constexpr (Policy::one_pass)
                     one_pass(joint, i0, rows);
                 else
@@ -51,6 +59,7 @@ public:
                 std::copy_n(&weigh_.m[0], rows, &saved_.reference(b_, h, i0));
                 std::copy_n(&weigh_.z[0], rows, &saved_.sum(b_, h, i0));
                 finish(h, i0, rows);
+                if constexpr (watched) watch_.look(weigh_, b_, h, i0, rows, sums + h * p_.T);
             }
         }
     }
@@ -67,12 +76,20 @@ private:
     }
 
     void one_pass(score_joint_rows<Policy>& joint, index_t i0, index_t rows) {
+        float* f = scores_;
         each_tile<Policy>(p_, b_, i0, rows, [&](tile_keys const& tile) {
-            score(joint, tile, i0, rows, scores_);
-            weigh_.forward(scores_, tile);
+            score(joint, tile, i0, rows, f);
+            if constexpr (watched) {
+                watch_.scores(tile, weigh_, rows, f);
+                weigh_.forward_watched(f, tile);
+                watch_.weights(tile, weigh_, f);
+            } else {
+                weigh_.forward(f, tile);
+            }
             for (index_t r = 0; r < rows; ++r)
                 if (weigh_.rescale[r] != 1) scale_row(o_ + r * ldd_, weigh_.rescale[r]);
-            add_values(scores_, tile, rows, o_);
+            add_values(f, tile, rows, o_);
+            if constexpr (keeps_tiles) f += tile_rows * tile_columns;
         });
         for (index_t r = 0; r < rows; ++r) {
             // A row that sees no key has no Z to divide by.
@@ -88,6 +105,7 @@ private:
             float* const to = scores_ + static_cast<index_t>(tiles.size()) * tile_rows * tile_columns;
             tiles.push_back(tile);
             score(joint, tile, i0, rows, to);
+            if constexpr (watched) watch_.scores(tile, weigh_, rows, to);
             weigh_.gather(to, tile);
         });
         if constexpr (Policy::has_threshold)
@@ -102,6 +120,7 @@ private:
                 slope[static_cast<std::size_t>(r)] +=
                     weigh_.of_row(r).weigh(w + r * tile_columns, by_sum_ + r * tile_columns, tile.seen_by(r), tile.padded(),
                                            weigh_.m[r], weigh_.z[r], weigh_.lift[r]);
+            if constexpr (watched) watch_.weights(tile, weigh_, w);
             add_values(w, tile, rows, o_);
             add_values(by_sum_, tile, rows, o_by_sum_);
             w += tile_rows * tile_columns;
@@ -128,6 +147,7 @@ private:
                 auto row = p_.template row<Policy>(b_, h, t, parameters.data());
                 look_at_output<Policy>(row, p_, saved_, b_, h, t, o, projections);
                 output_.forward(row, y_.row(b_, h, t));
+                if constexpr (watched && Policy::has_slot) watch_.slot[r] = slot_share<one_lane<float>, Policy>(row);
             } else {
                 std::copy_n(o, p_.D, y_.row(b_, h, t));
             }
@@ -165,6 +185,7 @@ private:
     index_t b_, kv_, ldd_ = rounded_up(p_.D);
     row_weigher<Policy> weigh_;
     row_program<simd_lanes, Policy, std::remove_const_t<decltype(Policy::output)>> output_;
+    Watch watch_;
     bool finite_;
     float *kt_, *v_;           // K in panels, (T, D)
     float *scores_, *by_sum_;  // (rows, columns): scores, then f(s) or w; dw/dZ

@@ -74,6 +74,8 @@ class weigher {
 public:
     /// Of f(s): what was summed relative to m shrinks by e^(degree (m - m')) when m rises to m'.
     static constexpr int degree = expr::degree_of<score_formula>;
+    /// log w is s less a number of the row: w = exp(s) g(sum of exp(s)).
+    static constexpr bool exponential = same && std::is_same_v<score_formula, expr::unary<expr::exp_op, expr::score_symbol>>;
     /// Scores are exponentiated relative to a row's running maximum m; a threshold is solved for relative to it.
     static constexpr bool has_reference =
         expr::has_degree<weight_formula> || expr::has_degree<summand_formula> || Policy::has_threshold;
@@ -93,8 +95,9 @@ public:
             [](index_t) {});
         return top;
     }
-    /// One pass: scores become f(s). Returns the sum of the summands, lane by lane.
-    lanes forward(float* scores, columns_seen bits, index_t padded, float m, float lift) const {
+    /// One pass: scores become f(s). Returns the sum of the summands, lane by lane. `also(in, s, f)` is shown each register.
+    template <class Also>
+    lanes forward(float* scores, columns_seen bits, index_t padded, float m, float lift, Also also) const {
         auto at = point(m, 0, lift);
         lanes sum(0.0f);
         detail::each_register(
@@ -103,6 +106,7 @@ public:
                 at.score = load_aligned(scores + c);
                 lanes const f = detail::seen_or(in, expr::evaluate<void>(of_score_, at).value, 0.0f);
                 store_aligned(scores + c, f);
+                also(in, at.score, f);
                 if constexpr (same)
                     sum += f;
                 else if constexpr (has_sum)

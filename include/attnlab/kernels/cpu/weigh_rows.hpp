@@ -14,7 +14,7 @@ namespace attnlab::detail {
 /// A number for each row of a block.
 struct alignas(line_bytes) of_rows : std::array<float, tile_rows> {
     float& operator[](index_t r) { return std::array<float, tile_rows>::operator[](static_cast<std::size_t>(r)); }
-    float operator[](index_t r) const { return std::array<float, tile_rows>::operator[](static_cast<std::size_t>(r)); }
+    float const& operator[](index_t r) const { return std::array<float, tile_rows>::operator[](static_cast<std::size_t>(r)); }
 };
 
 template <class Policy>
@@ -31,6 +31,7 @@ public:
     of_rows m, z;      ///< the running maximum, and the sum relative to it (or, later, the threshold)
     of_rows rescale;   ///< by which what was summed before the last tile must be multiplied
     of_rows lift;      ///< e^-m
+    of_rows product;   ///< sum_j f_ij (s_ij - m_i), kept by `forward_watched` of exponential weights
 
     /// Before rows i0, i0 + 1, ... of sequence b.
     void start(index_t b, index_t i0, index_t rows) {
@@ -39,6 +40,7 @@ public:
         z.fill(0);
         lift.fill(1);
         rescale.fill(1);
+        product.fill(0);
         if (!per_row_) return;
         // A formula that reads the row's lengths is settled anew for each row.
         each_.clear();
@@ -49,7 +51,23 @@ public:
 
     /// One pass: the scores of a tile become f(s); z gathers the summands and m follows the maximum.
     void forward(float* scores, tile_keys const& tile) {
-        sum(scores, tile, [&](index_t r, float* row) { return of_row(r).forward(row, tile.seen_by(r), tile.padded(), m[r], lift[r]); });
+        sum(scores, tile, [&](index_t r, float* row) {
+            return of_row(r).forward(row, tile.seen_by(r), tile.padded(), m[r], lift[r], [](auto, lanes, lanes) {});
+        });
+    }
+    /// The same, and `product`, from which the entropy of an exponential weight comes without a logarithm.
+    void forward_watched(float* scores, tile_keys const& tile) {
+        if constexpr (one::exponential)
+            sum(scores, tile, [&](index_t r, float* row) {
+                lanes all(0.0f);
+                lanes const reference(m[r]);
+                auto const gather = [&](auto in, lanes s, lanes f) { all = fma(f, seen_or(in, s - reference, 0.0f), all); };
+                lanes const z_here = of_row(r).forward(row, tile.seen_by(r), tile.padded(), m[r], lift[r], gather);
+                product[r] += hsum(all);
+                return z_here;
+            });
+        else
+            forward(scores, tile);
     }
     /// Two passes, the first: the same, but the scores stay.
     void gather(float* scores, tile_keys const& tile) {
@@ -85,6 +103,11 @@ private:
         lanes const old = load_aligned(&m[r]), now = max(top, old);
         lanes const drop = select(now.data > old.data, attnlab::exp(old - now), lanes(1.0f));
         store_aligned(&m[r], now);
+        if constexpr (one::exponential) {
+            // Of f (s - m) both factors move. Before the first key the reference is -infinity, and nothing is there to move.
+            lanes const by = select((now.data > old.data) & (drop.data > 0.0f), old - now, lanes(0.0f));
+            store_aligned(&product[r], fma(by, load_aligned(&z[r]), load_aligned(&product[r])) * drop);
+        }
         store_aligned(&z[r], load_aligned(&z[r]) * drop);
         store_aligned(&rescale[r], power<one::degree>(drop));
         if constexpr (one::mixes) store_aligned(&lift[r], attnlab::exp(lanes(0.0f) - now));

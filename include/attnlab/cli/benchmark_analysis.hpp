@@ -1,0 +1,56 @@
+#pragma once
+#include <numeric>
+#include <string>
+
+#include <omp.h>
+
+#include <attnlab/cli/benchmark_timing.hpp>
+#include <attnlab/cli/experiment.hpp>
+#include <attnlab/core/rng.hpp>
+
+/// \file
+/// `attnlab benchmark analysis`: a forward pass of 8 layers, 16 heads, width 1024, and the same with every attention statistic. Names:
+/// analysis.plain|statistics[.POLICY].tTHREADS.fwd.TLENGTH, POLICY where it is not softmax, then
+///   .min, .median   milliseconds
+///   .peak_rss       MiB of the whole process meanwhile
+
+namespace attnlab {
+namespace detail {
+
+/// Reads every number it is shown, so that none can be left out.
+class statistics_reader final : public statistics_watcher {
+public:
+    void operator()(site::pattern_sums, index_t, view<float const, 3> x) override { read(x); }
+    void operator()(site::pattern_entropy, index_t, view<float const, 3> x) override { read(x); }
+    void operator()(site::largest_score, index_t, view<float const, 3> x) override { read(x); }
+    void operator()(site::pattern_columns, index_t, view<float const, 4> x) override { read(x); }
+
+private:
+    template <std::size_t N>
+    void read(view<float const, N> x) {
+        sum_ = std::accumulate(x.begin(), x.end(), sum_);
+    }
+    double sum_ = 0;
+};
+
+}  // namespace detail
+
+/// Times one policy at one length, on as many threads as OpenMP has.
+inline void benchmark_analysis(experiment const& e, index_t T, double seconds) {
+    auto const model = e.make_model({.n_layer = 8, .n_head = 16, .n_embd = 1024, .block_size = T, .vocab_size = 32000, .bias = false});
+    model->parameters().initialize(1);
+    tensor<std::int32_t, 2> x({1, T});
+    for (index_t i = 0; i < T; ++i) x(0, i) = static_cast<std::int32_t>(rng::bits(1, static_cast<std::uint64_t>(i)) % 32000);
+    auto const time = [&](char const* what, auto pass) {
+        auto const policy = e.card.name == "softmax" ? std::string() : "." + e.card.name;
+        auto const name = text("analysis.", what, policy, ".t", omp_get_max_threads(), ".fwd.T", T);
+        detail::reset_peak_memory();
+        print_times(name, time_calls(seconds, pass));
+        print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");
+    };
+    detail::statistics_reader reader;
+    time("plain", [&] { model->logits(*x); });
+    time("statistics", [&] { model->logits(*x, reader); });
+}
+
+}  // namespace attnlab
