@@ -1,10 +1,12 @@
-// An observer of one's own: how much attention falls on token 0 in each layer, before and after a short training.
+// Observers of one's own: how much attention falls on token 0 in each layer, before and after a short training; and what the model loses
+// when token 0 has nothing to give.
 #include <algorithm>
 #include <cstdio>
 #include <vector>
 
 #include <attnlab/attnlab.hpp>
 #include <attnlab/data/batches.hpp>
+#include <attnlab/observe/alter.hpp>
 #include <attnlab/train/optimizer.hpp>
 using namespace attnlab;
 
@@ -45,4 +47,11 @@ int main() {
         adam.step(1e-2);
         if (step % 100 == 0) look(step);
     }
+
+    // What an observer alters flows on: here the values (B, H, T, D) before the kernel reads them.
+    auto silent = alter<site::v>([](site::v, index_t, view<float, 4> v) {
+        for (index_t b = 0; b < v.shape(0); ++b)
+            for (index_t h = 0; h < v.shape(1); ++h) std::fill_n(&v(b, h, 0, 0), v.shape(3), 0.0f);
+    });
+    std::printf("loss when token 0 has no values: %.3f\n", model.loss(x, y, silent));
 }

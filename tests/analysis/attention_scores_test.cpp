@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(uniform_attention) {  // .10 at T = 32 and .059 at T = 64, 
 
 BOOST_AUTO_TEST_CASE(column_sums_of_queries_that_come_in_pieces) {
     auto const p = matrix(example, 3);
-    column_sums whole;
+    attention_column_sums whole;
     whole.add(p);
     BOOST_TEST(whole.sum(0) == 1.6, tt::tolerance(1e-12));
     BOOST_TEST(whole.sum(1) == .8, tt::tolerance(1e-12));
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(column_sums_of_queries_that_come_in_pieces) {
     BOOST_TEST(whole.share(2) == .6, tt::tolerance(1e-12));
     BOOST_TEST(whole.values == 6);   // above the diagonal nobody looks
     for (index_t cut = 0; cut <= 3; ++cut) {
-        column_sums a, b;
+        attention_column_sums a, b;
         a.add(view<double const, 2>(p.data(), {cut, 3}));
         b.add(view<double const, 2>(p.data() + 3 * cut, {3 - cut, 3}), false, cut);
         b.merge(a);
@@ -54,14 +54,14 @@ BOOST_AUTO_TEST_CASE(column_sums_of_queries_that_come_in_pieces) {
         for (index_t j = 0; j < 3; ++j) BOOST_TEST(b.sum(j) == whole.sum(j), tt::tolerance(1e-12));
     }
     std::vector<double> const sums = {1.6, .8, nan_value};
-    column_sums const given(view<double const, 1>(sums.data(), {3}));
+    attention_column_sums const given(view<double const, 1>(sums.data(), {3}));
     BOOST_TEST(given.share(0) == whole.share(0), tt::tolerance(1e-12));
     BOOST_TEST(given.not_finite == 1);
 }
 
 BOOST_AUTO_TEST_CASE(shares_of_weights_with_a_sign) {
     std::vector<double> const p = {-2, 0, -1, 3};
-    column_sums s;
+    attention_column_sums s;
     s.add(matrix(p, 2), true);
     BOOST_TEST(s.sum(0) == 1.25);
     BOOST_TEST(s.sum(1) == .75);

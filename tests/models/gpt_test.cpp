@@ -89,7 +89,8 @@ BOOST_AUTO_TEST_CASE(every_site_is_visited_in_order) {
     std::vector<std::string> expected{"hook_embed"};
     for (std::string const block : {"blocks.0.", "blocks.1."})
         for (std::string const name :
-             {"hook_resid_pre", "ln1.hook_normalized", "attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_pattern",
+             {"hook_resid_pre", "ln1.hook_normalized", "attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_attn_scores",
+              "attn.hook_pattern",
               "attn.hook_slot", "attn.hook_gate", "attn.hook_z", "hook_attn_out", "hook_resid_mid", "ln2.hook_normalized",
               "mlp.hook_pre", "mlp.hook_post", "hook_mlp_out", "hook_resid_post"})
             expected.push_back(block + name);
@@ -156,7 +157,8 @@ BOOST_AUTO_TEST_CASE(observers_change_no_bit) {
     double const loss = model.loss(x, y);
     record_all seen;
     BOOST_TEST(same_bits(copy(model.logits(x, seen)), alone));
-    BOOST_TEST(model.loss(x, y, seen) == loss);
+    record_of<site::in_loss>::type seen_in_loss;
+    BOOST_TEST(model.loss(x, y, seen_in_loss) == loss);
     BOOST_TEST(same_bits(copy(model.logits(x)), alone));
 }
 

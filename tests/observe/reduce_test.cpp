@@ -7,7 +7,8 @@
 #include <attnlab/core/rng.hpp>
 #include <attnlab/observe/reduce.hpp>
 
-BOOST_AUTO_TEST_SUITE(reduce)
+// The suite is named apart: attnlab::reduce is a class.
+BOOST_AUTO_TEST_SUITE(reducers)
 
 using namespace attnlab;
 
@@ -97,6 +98,24 @@ BOOST_AUTO_TEST_CASE(a_running_mean_merges) {
     a.merge(b);
     BOOST_TEST(a.mean() == 3);
     BOOST_TEST(a.count() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(an_observer_keeps_one_reducer_a_site_and_layer) {
+    using observed = attnlab::reduce<moments, site::v, site::logits>;
+    std::vector<float> const x{1, -2, std::numeric_limits<float>::quiet_NaN(), 3};
+    auto const half = [&](std::ptrdiff_t first) { return view<float const, 1>(x.data() + first, {2}); };
+    observed whole, first, second;
+    for (std::ptrdiff_t at : {0, 2}) watch(whole, site::v{}, 1, half(at)), watch(at == 0 ? first : second, site::v{}, 1, half(at));
+    watch(second, site::v{}, 0, half(0)), watch(whole, site::v{}, 0, half(0));
+    watch(whole, site::k{}, 0, half(0));   // nobody asked
+    first.merge(second);
+    BOOST_TEST(first.all().size() == 2U);
+    for (auto const& [name, m] : whole.all()) {
+        BOOST_TEST(first.at(name).kurtosis() == m.kurtosis(), near);
+        BOOST_TEST(first.at(name).count() == m.count());
+        BOOST_TEST(first.at(name).not_finite() == (name == "blocks.1.attn.hook_v" ? 1 : 0));
+    }
+    BOOST_CHECK_THROW(whole.at("logits"), error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

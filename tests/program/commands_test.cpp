@@ -31,6 +31,8 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_one_line_and_exit_2) {
     expect_usage_error("train --learnign_rate 1", "nearest: learning_rate");
     expect_usage_error("train --max_iters many", "expected a whole number");
     expect_usage_error("train --policy softmx", "nearest: softmax");
+    expect_usage_error("sites blocks.0.hook_reisd_pre", "nearest: hook_resid_pre");
+    expect_usage_error("sites blocks.4.hook_resid_pre --layers 4", "expected a layer from 0 to 3");
     expect_usage_error("train --dropout 0.1", "dropout");
     expect_usage_error("train --n_embd 10 --n_head 4", "n_embd");
     expect_usage_error("train --task text", "--text");
@@ -62,6 +64,7 @@ BOOST_AUTO_TEST_CASE(help_and_lists) {
         BOOST_TEST(attnlab_run(command).status == 0, command);
     BOOST_TEST(attnlab_run("policies").text.find("context_scale.0.weight") != std::string::npos);
     BOOST_TEST(attnlab_run("sites").text.find("attn.hook_pattern") != std::string::npos);
+    BOOST_TEST(attnlab_run("sites layers.3.down_out").text.find("blocks.3.hook_mlp_out") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(resume_continues_bit_for_bit) {

@@ -47,12 +47,12 @@ inline double uniform_bos_mass(index_t length) {
 }
 
 /// Column sums of one head's weights: all that the rules of attention keep, O(T).
-class column_sums : public tally {
+class attention_column_sums : public tally {
 public:
-    column_sums() = default;
+    attention_column_sums() = default;
     /// From sums over all queries of a sequence, as a fused kernel or a file has them.
     template <class T>
-    explicit column_sums(view<T const, 1> sums) {
+    explicit attention_column_sums(view<T const, 1> sums) {
         for (T s : sums) sums_.push_back(keep(static_cast<double>(s)) ? static_cast<double>(s) : 0);
     }
 
@@ -72,7 +72,7 @@ public:
             }
         }
     }
-    void merge(column_sums const& o) {
+    void merge(attention_column_sums const& o) {
         sums_.resize(std::max(sums_.size(), o.sums_.size()));
         for (std::size_t j = 0; j < o.sums_.size(); ++j) sums_[j] += o.sums_[j];
         tally::merge(o);

@@ -4,7 +4,6 @@
 #include <iomanip>
 #include <iostream>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include <attnlab/cli/generate_command.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
+#include <attnlab/cli/sites_command.hpp>
 #include <attnlab/cli/train_command.hpp>
 #include <attnlab/kernels/check_policy.hpp>
 
@@ -221,15 +221,13 @@ private:
     }
 
     int sites(std::vector<std::string> const& arguments) {
-        option_table table("attnlab sites", "The places an observer can look at, in order of a forward pass.");
+        std::string name;
+        index_t layers = 12;
+        option_table table("attnlab sites", "The places an observer can look at, in order of a forward pass: name, axes, the paper's key, meaning.");
+        table.positional("SITE", name, "one of them, by any of its names", false);
+        table.add("layers", layers, "of the model that SITE is about", at_least{1});
         if (!read_options(table, arguments, std::cout)) return 0;
-        std::apply(
-            []<class... Sites>(Sites...) {
-                ((std::cout << std::left << std::setw(30) << (std::string(Sites::per_layer ? "blocks.{layer}." : "") + std::string(Sites::name))
-                            << '(' << Sites::axes << ")\n"),
-                 ...);
-            },
-            site::all{});
+        sites_command(std::cout, name, layers);
         return 0;
     }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <tuple>
 #include <vector>
 
@@ -15,9 +16,11 @@
 
 namespace attnlab {
 
-/// Fills `pattern` (B, H, T, T): weights over the real keys, what a slot takes left out. \param slot (B, H, T) as from `gates`
+/// Fills `pattern` (B, H, T, T): weights over the real keys, what a slot takes left out; and `scores_seen`, unless it is empty: s_ij after all
+/// score joints, -inf where masked. \param slot (B, H, T) as from `gates`
 template <class Policy, class S>
-void attention_pattern(attention_problem<S> const& given, attention_saved<S> const& saved, view<S const, 3> slot, view<S, 4> pattern) {
+void attention_pattern(attention_problem<S> const& given, attention_saved<S> const& saved, view<S const, 3> slot, view<S, 4> pattern,
+                       view<S, 4> scores_seen = {}) {
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const pairs = p.B * p.H;
 #pragma omp parallel for schedule(dynamic) if (pairs > 1 && pairs * p.T * p.T > (1 << 16))
@@ -28,7 +31,9 @@ void attention_pattern(attention_problem<S> const& given, attention_saved<S> con
         std::vector<S> products(static_cast<std::size_t>(p.T)), row_scores(products.size()), query(static_cast<std::size_t>(p.D));
         for (index_t i = 0; i < p.T; ++i) {
             S* const row = pattern.data() + (bh * p.T + i) * p.T;
+            S* const seen = scores_seen.empty() ? nullptr : scores_seen.data() + (bh * p.T + i) * p.T;
             std::fill_n(row, p.T, S(0));
+            if (seen) std::fill_n(seen, p.T, -std::numeric_limits<S>::infinity());
             auto const keys = p.template visible<Policy>(b, i);
             auto const n = p.lengths(keys.count());
             double const m = static_cast<double>(saved.reference(b, h, i));
@@ -52,7 +57,9 @@ void attention_pattern(attention_problem<S> const& given, attention_saved<S> con
                 scores.forward(r, row_scores.data());
                 for (index_t j = range.begin; j < range.end; ++j) {
                     if (!keys.sees(j)) continue;
-                    at.score = static_cast<double>(row_scores[static_cast<std::size_t>(j - range.begin)]) - (Policy::has_threshold ? m : 0);
+                    S const score = row_scores[static_cast<std::size_t>(j - range.begin)];
+                    if (seen) seen[j] = score;
+                    at.score = static_cast<double>(score) - (Policy::has_threshold ? m : 0);
                     double const w = expr::evaluate<void>(Policy::weight, at).value;
                     row[j] = static_cast<S>(w * (1 - static_cast<double>(slot(b, h, i))));
                 }

@@ -1,15 +1,14 @@
 #pragma once
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
-#include <attnlab/kernels/attention_statistics.hpp>
-#include <attnlab/kernels/pattern.hpp>
+#include <attnlab/layers/attention_sites.hpp>
 #include <attnlab/layers/linear.hpp>
 #include <attnlab/observe/observer.hpp>
 
@@ -51,28 +50,30 @@ public:
         s.z.resize({B, T, width_});
         project_.forward(x.reshaped(std::array{n, width_}), (*s.qkv).reshaped(std::array{n, all_width()}));
         auto const p = problem(x, s, context);
+        watch_before_attention<Policy>(o, layer, p, s.qkv);
         if constexpr (wants_statistics<Observer>) {
             attention_statistics<S> statistics;
             if constexpr (wants<Observer, site::pattern_columns>) statistics.keys = o.keys;
             attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()), statistics);
-            show(p, s, o, layer);
-            watch(o, site::pattern_sums{}, layer, *statistics.column_sums);
-            watch(o, site::pattern_entropy{}, layer, *statistics.entropy);
-            watch(o, site::largest_score{}, layer, *statistics.largest_score);
-            watch(o, site::pattern_columns{}, layer, *statistics.columns);
+            watch_after_attention<Policy>(o, layer, p, s.rows, s.z);
+            watch_statistics(o, layer, statistics);
         } else {
             attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()));
-            show(p, s, o, layer);
+            watch_after_attention<Policy>(o, layer, p, s.rows, s.z);
         }
+        watch(o, site::z{}, layer, s.z);
         merge_.forward(view<S const, 3>(s.z).reshaped(std::array{n, width_}), y);
     }
 
     /// dx (B, T, C) is assigned.
-    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w) const {
+    template <observer Observer>
+    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w, Observer& o,
+                  index_t layer) const {
         index_t const B = x.shape(0), T = x.shape(1), n = B * T;
         w.dz.resize({B, T, width_});
         w.dqkv.resize({B, T, all_width()});
         merge_.backward(dy, view<S const, 3>(s.z).reshaped(std::array{n, width_}), w.dz.data());
+        watch(o, site::gradient<site::z>{}, layer, std::as_const(w.dz));
 
         attention_gradients<S> g;
         g.q = merged_heads(*w.dqkv, head_size(), 0);
@@ -93,9 +94,6 @@ public:
 
 private:
     static constexpr bool reads_input = Policy::reads_input;
-    template <class Observer>
-    static constexpr bool wants_statistics = wants<Observer, site::pattern_sums> || wants<Observer, site::pattern_entropy> ||
-                                             wants<Observer, site::largest_score> || wants<Observer, site::pattern_columns>;
 
     index_t head_size() const { return width_ / heads_; }
     index_t all_width() const { return width_ + 2 * kv_heads_ * head_size(); }
@@ -117,37 +115,6 @@ private:
         p.input = x.data();
         for (auto* a : policy_) p.parameters.push_back(a->value.data());
         return p;
-    }
-
-    /// What observers ask for, made only for them.
-    template <class Observer>
-    void show([[maybe_unused]] attention_problem<S> const& p, saved const& s, Observer& o, index_t layer) const {
-        auto const separate = [&]<class Site>(Site at, [[maybe_unused]] heads<S const> x, [[maybe_unused]] index_t count) {
-            if constexpr (wants<Observer, Site>) {
-                tensor<S, 4> copy({p.B, count, p.T, p.D});
-                for (index_t b = 0; b < p.B; ++b)
-                    for (index_t h = 0; h < count; ++h)
-                        for (index_t t = 0; t < p.T; ++t) std::copy_n(x.row(b, h, t), p.D, &copy(b, h, t, 0));
-                watch(o, at, layer, *copy);
-            }
-        };
-        auto const seen = s.rows.template after_prologue<Policy>(p);
-        separate(site::q{}, seen.q, p.H);
-        separate(site::k{}, seen.k, p.H_kv);
-        separate(site::v{}, seen.v, p.H_kv);
-        if constexpr (wants<Observer, site::pattern> || wants<Observer, site::slot> || wants<Observer, site::gate>) {
-            tensor<S, 3> slot({p.B, p.H, p.T}), gate({p.B, p.H, p.T});
-            auto const z = merged_heads(*s.z, head_size());
-            attention_gates<Policy, S>(p, s.rows, s.rows.template weighted_values<Policy>(p, z), slot, gate);
-            if constexpr (wants<Observer, site::pattern>) {
-                tensor<S, 4> pattern({p.B, p.H, p.T, p.T});
-                attention_pattern<Policy, S>(p, s.rows, slot, pattern);
-                watch(o, site::pattern{}, layer, *pattern);
-            }
-            watch(o, site::slot{}, layer, *slot);
-            watch(o, site::gate{}, layer, *gate);
-        }
-        watch(o, site::z{}, layer, *s.z);
     }
 
     index_t width_, heads_, kv_heads_;

@@ -40,21 +40,21 @@ public:
           norm2_(all, name + ".ln_2", c.width, c.bias, c.norm_eps),
           mlp_(all, name + ".mlp", c.width, c.bias, c.gelu, c.deviation, c.projection_deviation, c.products) {}
 
-    /// x -> y, both (B, T, C).
+    /// x -> y, both (B, T, C). x is changed by observers alone.
     template <observer Observer>
-    void forward(view<S const, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
+    void forward(view<S, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         s.normed1.resize(x.shape());
         s.normed2.resize(x.shape());
         s.mid.resize(x.shape());
         watch(o, site::resid_pre{}, layer, x);
-        norm1_.forward(rows(x), rows(*s.normed1), s.norm1);
-        watch(o, site::ln1_normalized{}, layer, *s.normed1);
+        norm1_.forward(rows(view<S const, 3>(x)), rows(*s.normed1), s.norm1);
+        watch(o, site::ln1_normalized{}, layer, s.normed1);
         attention_.forward(s.normed1, rows(*s.mid), s.attention, context, o, layer);
-        watch(o, site::attn_out{}, layer, *s.mid);
+        watch(o, site::attn_out{}, layer, s.mid);
         add(Device{}, flat(x), view<S, 1>(s.mid.data(), {s.mid.size()}));
-        watch(o, site::resid_mid{}, layer, *s.mid);
+        watch(o, site::resid_mid{}, layer, s.mid);
         norm2_.forward(rows(view<S const, 3>(s.mid)), rows(*s.normed2), s.norm2);
-        watch(o, site::ln2_normalized{}, layer, *s.normed2);
+        watch(o, site::ln2_normalized{}, layer, s.normed2);
         mlp_.forward(rows(view<S const, 3>(s.normed2)), rows(y), s.mlp_rows, o, layer, {x.shape(0), x.shape(1)});
         watch(o, site::mlp_out{}, layer, y);
         add(Device{}, flat(s.mid), view<S, 1>(y.data(), {y.size()}));
@@ -62,13 +62,21 @@ public:
     }
 
     /// d: the gradient by y becomes the gradient by x.
-    void backward(view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> d, workspace& w) const {
+    template <observer Observer>
+    void backward(view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> d, workspace& w, Observer& o, index_t layer) const {
         w.narrow.resize(x.shape());
-        view<S const, 3> const narrow = w.narrow;
-        mlp_.backward(rows(view<S const, 3>(d)), rows(view<S const, 3>(s.normed2)), s.mlp_rows, w.narrow.data(), w.wide);
+        view<S const, 3> const narrow = w.narrow, stream = d;
+        watch(o, site::gradient<site::resid_post>{}, layer, stream);
+        watch(o, site::gradient<site::mlp_out>{}, layer, stream);   // a sum's gradient is that of its summands
+        mlp_.backward(rows(stream), rows(view<S const, 3>(s.normed2)), s.mlp_rows, w.narrow.data(), w.wide, o, layer, {x.shape(0), x.shape(1)});
+        watch(o, site::gradient<site::ln2_normalized>{}, layer, narrow);
         norm2_.backward(rows(narrow), rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
-        attention_.backward(rows(view<S const, 3>(d)), s.normed1, s.attention, context, w.narrow, w.attention);
+        watch(o, site::gradient<site::resid_mid>{}, layer, stream);
+        watch(o, site::gradient<site::attn_out>{}, layer, stream);
+        attention_.backward(rows(stream), s.normed1, s.attention, context, w.narrow, w.attention, o, layer);
+        watch(o, site::gradient<site::ln1_normalized>{}, layer, narrow);
         norm1_.backward(rows(narrow), rows(x), s.norm1, rows(d));
+        watch(o, site::gradient<site::resid_pre>{}, layer, stream);
     }
 
 private:

@@ -28,18 +28,24 @@ public:
         index_t const n = x.shape(0), wide = 4 * width_;
         s.post.resize({n, wide});
         s.slope.resize({n, wide});
+        [[maybe_unused]] auto const in_batch = [&](tensor<S, 2>& t) { return [&] { return (*t).reshaped(std::array{batch[0], batch[1], wide}); }; };
         up_.forward(x, s.slope);   // until GELU has read it, what is before GELU
-        watch(o, site::mlp_pre{}, layer, (*s.slope).reshaped(std::array{batch[0], batch[1], wide}));
+        watch(o, site::mlp_pre{}, layer, in_batch(s.slope));
         gelu_forward(Device{}, form_, flat(s.slope), (*s.post).reshaped(std::array{n * wide}), s.slope.data());
-        watch(o, site::mlp_post{}, layer, (*s.post).reshaped(std::array{batch[0], batch[1], wide}));
+        watch(o, site::mlp_post{}, layer, in_batch(s.post));
         down_.forward(s.post, y);
     }
 
     /// dx (N, C) is assigned; `wide` (N, 4C) is room to work in.
-    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, S* dx, tensor<S, 2>& wide) const {
+    template <observer Observer>
+    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, S* dx, tensor<S, 2>& wide, Observer& o, index_t layer,
+                  std::array<index_t, 2> batch) const {
         wide.resize(s.slope.shape());
+        [[maybe_unused]] auto const in_batch = [&] { return view<S const, 3>(wide.data(), {batch[0], batch[1], 4 * width_}); };
         down_.backward(dy, s.post, wide.data());
+        watch(o, site::gradient<site::mlp_post>{}, layer, in_batch);
         multiply_by(Device{}, flat(s.slope), (*wide).reshaped(std::array{wide.size()}));
+        watch(o, site::gradient<site::mlp_pre>{}, layer, in_batch);
         up_.backward(wide, x, dx);
     }
 

@@ -2,6 +2,8 @@
 #include <cmath>
 #include <deque>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <attnlab/layers/block.hpp>
@@ -38,10 +40,11 @@ public:
     /// Logits (B, T, V); they stay valid until the next call.
     template <observer Observer>
     view<scalar const, 3> logits(view<std::int32_t const, 2> ids, Observer& o) {
+        check_sites<Observer, site::all>();
         run(ids, o, false);
         logits_.resize({ids.shape(0), ids.shape(1), config_.vocab_size});
         head_.logits(rows(view<scalar const, 3>(normed_)), rows(*logits_));
-        watch(o, site::logits{}, 0, *logits_);
+        watch(o, site::logits{}, 0, logits_);
         return logits_;
     }
     view<scalar const, 3> logits(view<std::int32_t const, 2> ids) {
@@ -52,6 +55,7 @@ public:
     /// Mean cross-entropy in nats over targets that are not -1. \throws error when there are none
     template <observer Observer>
     double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, Observer& o) {
+        check_sites<Observer, site::in_loss>();
         check_targets(ids, targets);
         run(ids, o, false);
         return head_.loss(rows(view<scalar const, 3>(normed_)), targets.data());
@@ -63,13 +67,22 @@ public:
 
     /// The same; adds scale * its gradient to the parameters' gradients.
     double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale = 1) {
+        no_observer nobody;
+        return loss_and_gradient(ids, targets, scale, nobody);
+    }
+    /// The observer sees the pass forward and the gradients on the way back; it may change nothing.
+    template <observer Observer>
+    double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale, Observer& o) {
+        check_sites<Observer, site::in_training>();
+        static_assert(std::is_same_v<alters_of<Observer>, site_list<>>, "loss_and_gradient: an observer that alters has no gradient: expected loss()");
         check_targets(ids, targets);
         no_observer nobody;
-        run(ids, nobody, true);
+        run(ids, o, true);
         stream_gradient_.resize(normed_.shape());
         stream_gradient_.fill(0);
         normed_gradient_.resize(normed_.shape());
         double const value = head_.loss_and_gradient(rows(view<scalar const, 3>(normed_)), targets.data(), scale, normed_gradient_.data());
+        watch(o, site::gradient<site::ln_final>{}, 0, std::as_const(normed_gradient_));
         norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_,
                        rows(*stream_gradient_));
         for (index_t l = config_.n_layer; l-- > 0;) {
@@ -78,8 +91,9 @@ public:
             // The last block's activations are still there; the others are made again.
             if (config_.recompute && l + 1 < config_.n_layer)
                 blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), nobody, l);
-            blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_);
+            blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_, o, l);
         }
+        watch(o, site::gradient<site::embed>{}, 0, std::as_const(stream_gradient_));
         embedding_.backward(ids, stream_gradient_);
         return value;
     }
@@ -109,6 +123,7 @@ private:
     /// The stream through all blocks and the last norm. Without `keep` (or when recomputing) all blocks share one set of activations.
     template <observer Observer>
     void run(view<std::int32_t const, 2> ids, Observer& o, bool keep) {
+        check_layers(o, config_.n_layer);
         std::array<index_t, 3> const shape{ids.shape(0), ids.shape(1), config_.n_embd};
         auto const L = static_cast<std::size_t>(config_.n_layer);
         saved_.resize(std::max(saved_.size(), keep && !config_.recompute ? L : 1));
@@ -117,11 +132,11 @@ private:
         normed_.resize(shape);
         find_documents(ids);
         embedding_.forward(ids, stream_[0]);
-        watch(o, site::embed{}, 0, *stream_[0]);
+        watch(o, site::embed{}, 0, stream_[0]);
         for (std::size_t l = 0; l < L; ++l)
             blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], context(), o, static_cast<index_t>(l));
         norm_.forward(rows(view<scalar const, 3>(stream_.back())), rows(*normed_), norm_saved_);
-        watch(o, site::ln_final{}, 0, *normed_);
+        watch(o, site::ln_final{}, 0, normed_);
     }
 
     attention_context context() const {

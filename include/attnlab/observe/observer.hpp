@@ -1,14 +1,26 @@
 #pragma once
-#include <concepts>
+#include <array>
+#include <cstddef>
 #include <tuple>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
+#include <attnlab/core/error.hpp>
 #include <attnlab/observe/site.hpp>
 
 /// \file
-/// Observers: who looks. An observer states its sites and has one call operator for each; a model passes it the tensor there.
-/// What is wanted is known at compile time: what nobody asks for is neither computed nor copied, and an observer that nobody
+/// Observers: who looks, and who changes. An observer states its sites and has one call operator for each; a model passes it the tensor
+/// there. What is wanted is known at compile time: what nobody asks for is neither computed nor copied, and an observer that nobody
 /// passes leaves no code behind.
+///
+///     struct mine {
+///         using sites = site_list<site::resid_pre>;                                    // looked at
+///         using alters = site_list<site::v>;                                           // may be changed; leave out what is empty
+///         void operator()(site::resid_pre, index_t layer, view<float const, 3> x);
+///         void operator()(site::v, index_t layer, view<float, 4> x);                   // what is written here flows on
+///         std::vector<index_t> named_layers() const;                                   // if it names layers: they are checked
+///     };
 
 namespace attnlab {
 
@@ -22,36 +34,127 @@ inline constexpr bool contains = false;
 template <class Site, class... Sites>
 inline constexpr bool contains<Site, std::tuple<Sites...>> = (std::is_same_v<Site, Sites> || ...);
 
-template <class List>
-inline constexpr bool all_known = false;
-template <class... Sites>
-inline constexpr bool all_known<std::tuple<Sites...>> = (contains<Sites, site::all> && ...);
+template <class Inner, class Outer>
+inline constexpr bool within = false;
+template <class... Sites, class Outer>
+inline constexpr bool within<std::tuple<Sites...>, Outer> = (contains<Sites, Outer> && ...);
+
+template <class... Lists>
+using joined_lists = decltype(std::tuple_cat(std::declval<Lists>()...));
+
+template <class O>
+concept states_sites = requires { typename O::sites; };
+template <class O>
+concept states_alters = requires { typename O::alters; };
 }  // namespace detail
 
-/// Something that states the sites it wants.
+/// Something that states the sites it wants, to look at or to change.
 template <class O>
-concept observer = requires { typename O::sites; };
+concept observer = detail::states_sites<O> || detail::states_alters<O>;
+
+namespace detail {
+template <class O>
+struct lists {
+    static auto looked() {
+        if constexpr (states_sites<O>) return std::type_identity<typename O::sites>{};
+        else return std::type_identity<site_list<>>{};
+    }
+    static auto altered() {
+        if constexpr (states_alters<O>) return std::type_identity<typename O::alters>{};
+        else return std::type_identity<site_list<>>{};
+    }
+};
+}  // namespace detail
+
+/// The sites that `Observer` looks at, and those that it may change.
+template <observer Observer>
+using sites_of = typename decltype(detail::lists<Observer>::looked())::type;
+template <observer Observer>
+using alters_of = typename decltype(detail::lists<Observer>::altered())::type;
 
 /// Looks nowhere.
 struct no_observer {
     using sites = site_list<>;
 };
 
-/// Whether `Observer` looks at `Site`.
+/// Whether `Observer` may change what stands at `Site`.
 template <class Observer, class Site>
-inline constexpr bool wants = detail::contains<Site, typename Observer::sites>;
+inline constexpr bool alters = detail::contains<Site, alters_of<Observer>>;
+/// Whether `Observer` looks at `Site`, or changes it.
+template <class Observer, class Site>
+inline constexpr bool wants = detail::contains<Site, sites_of<Observer>> || alters<Observer, Site>;
 
-/// Passes `x` to the observer if it looks at `Site`. Called by layers: `watch(observer, site::resid_pre{}, layer, x)`; an
-/// observer's operator is `void operator()(site::resid_pre, index_t layer, view<T const, 3> x)`.
-template <class Site, observer Observer, class T, std::size_t N>
-void watch(Observer& o, Site, [[maybe_unused]] index_t layer, [[maybe_unused]] view<T, N> x) {
-    static_assert(detail::all_known<typename Observer::sites>, "an observer's list of sites names something that is not a site "
-                                                               "of this model (see attnlab/observe/site.hpp)");
+namespace detail {
+/// The view that is meant: a tensor's, what is returned, or the view itself.
+template <class X>
+auto as_view(X& x) {
+    if constexpr (requires { *x; }) return *x;
+    else if constexpr (requires { x(); }) return x();
+    else return x;
+}
+template <class T, std::size_t N>
+std::type_identity<T> element_of(view<T, N>);
+}  // namespace detail
+
+/// Passes `x` to the observer if it wants `Site`: to be looked at, or to be changed in place. Called by layers:
+/// `watch(observer, site::resid_pre{}, layer, x)`. \param x  a view, a tensor, or what returns a view: untouched when nobody looks
+template <class Site, observer Observer, class X>
+void watch([[maybe_unused]] Observer& o, Site, [[maybe_unused]] index_t layer, [[maybe_unused]] X&& x) {
     if constexpr (wants<Observer, Site>) {
-        static_assert(requires { o(Site{}, layer, view<T const, N>(x)); },
-                      "an observer states a site but has no operator()(site, index_t layer, view<T const, N>) for it");
-        o(Site{}, layer, view<T const, N>(x));
+        auto const given = detail::as_view(x);
+        using T = typename decltype(detail::element_of(given))::type;
+        using seen = view<std::conditional_t<alters<Observer, Site>, T, T const>, std::tuple_size_v<typename decltype(given)::shape_type>>;
+        constexpr bool flows = !alters<Observer, Site> || (Site::alterable && !std::is_const_v<T>);
+        constexpr bool called = requires(seen y) { o(Site{}, layer, y); };
+        static_assert(flows, "an observer alters a site whose change can not flow on: it is made for observers beside the fused kernel, which "
+                             "never reads it (q, k and v it reads)");
+        static_assert(called, "an observer states a site but has no operator()(site, index_t layer, view<T const, N>) for it; view<T, N> "
+                              "where it alters");
+        if constexpr (flows && called) o(Site{}, layer, seen(given));
     }
+}
+
+/// Several observers as one, in this order at each site: who changes before who looks. They must outlive it.
+template <observer... Observers>
+class together {
+public:
+    using sites = detail::joined_lists<sites_of<Observers>...>;
+    using alters = detail::joined_lists<alters_of<Observers>...>;
+
+    explicit together(Observers&... all) : all_(all...) {}
+
+    template <class Site, class T, std::size_t N>
+    void operator()(Site s, index_t layer, view<T, N> x) {
+        std::apply([&](auto&... o) { (watch(o, s, layer, x), ...); }, all_);
+    }
+    std::vector<index_t> named_layers() const {
+        std::vector<index_t> out;
+        [[maybe_unused]] auto const add = [&](auto const& o) {
+            if constexpr (requires { o.named_layers(); })
+                for (index_t l : o.named_layers()) out.push_back(l);
+        };
+        std::apply([&](auto const&... o) { (add(o), ...); }, all_);
+        return out;
+    }
+
+private:
+    std::tuple<Observers&...> all_;
+};
+
+/// What a model asks before a pass: are the layers that the observer names there? \throws usage_error when one is not
+template <observer Observer>
+void check_layers([[maybe_unused]] Observer const& o, [[maybe_unused]] index_t layers) {
+    if constexpr (requires { o.named_layers(); })
+        for (index_t l : o.named_layers())
+            if (l < 0 || l >= layers) fail<usage_error>("observer: layer ", l, ": expected 0 to ", layers - 1, ", the blocks of this model");
+}
+
+/// What a model asks when a pass is compiled: does it visit, of `Visited`, all that the observer wants?
+template <observer Observer, class Visited>
+constexpr void check_sites() {
+    static_assert(detail::within<sites_of<Observer>, Visited> && detail::within<alters_of<Observer>, Visited>,
+                  "an observer states a site that this pass does not visit: logits() visits site::all, loss() the same without site::logits, "
+                  "loss_and_gradient() site::gradients besides (see attnlab/observe/site.hpp)");
 }
 
 }  // namespace attnlab

@@ -2,8 +2,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
 
+#include <attnlab/core/error.hpp>
 #include <attnlab/core/view.hpp>
+#include <attnlab/observe/observer.hpp>
 
 /// \file
 /// Reducers: what is kept of a tensor that is not kept. They accumulate in double, merge (batches, threads), and count what is not
@@ -71,6 +76,34 @@ public:
 private:
     double sum_ = 0;
     std::int64_t count_ = 0;
+};
+
+/// An observer that keeps a `Reducer` of each site and layer, and no tensor: `reduce<moments, site::resid_post> r; model.logits(x, r);
+/// r.at("blocks.0.hook_resid_post").kurtosis()`. A reducer has `add(view)` and `merge(reducer)`; what threads or batches saw merges.
+template <class Reducer, class... Sites>
+class reduce {
+public:
+    using sites = site_list<Sites...>;
+
+    template <class Site, class T, std::size_t N>
+    void operator()(Site, index_t layer, view<T const, N> x) {
+        seen_[site::full_name<Site>(layer)].add(x);
+    }
+    void merge(reduce const& o) {
+        for (auto const& [name, r] : o.seen_) seen_[name].merge(r);
+    }
+    /// \throws error when that site was not seen
+    Reducer const& at(std::string const& name) const {
+        auto const it = seen_.find(name);
+        if (it != seen_.end()) return it->second;
+        std::vector<std::string> names;
+        for (auto const& [seen, r] : seen_) names.push_back(seen);
+        fail("nothing was seen at site '", name, "'; seen: ", joined(names));
+    }
+    std::map<std::string, Reducer> const& all() const { return seen_; }
+
+private:
+    std::map<std::string, Reducer> seen_;
 };
 
 }  // namespace attnlab

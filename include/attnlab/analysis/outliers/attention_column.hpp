@@ -32,11 +32,11 @@ struct basic_attention_column {
     template <class T, std::size_t N>
     reducer reduce(index_t sequence, view<T const, N> p) const {
         reducer r;
-        column_sums all;
+        attention_column_sums all;
         for (index_t h = 0; h < p.shape(0); ++h) {
-            column_sums one;
+            attention_column_sums one;
             if constexpr (N == 3) one.add(p[h]);
-            else one = column_sums(p[h]);
+            else one = attention_column_sums(p[h]);
             r.tally::merge(one);
             if constexpr (Of == heads::mean) all.merge(one);
             else judge(one, 1, [&](index_t j, double a) { r.add({sequence, h, j}, a); });
@@ -47,7 +47,7 @@ struct basic_attention_column {
     }
 
 private:
-    void judge(column_sums const& sums, double number_of_heads, auto&& found) const {
+    void judge(attention_column_sums const& sums, double number_of_heads, auto&& found) const {
         for (index_t j = 0; j < sums.length(); ++j) {
             double const a = sums.sum(j) / number_of_heads,
                          queries = static_cast<double>(normalised ? sums.length() - j : sums.length());

@@ -61,14 +61,6 @@ struct axis_list {
     }();
 };
 
-namespace site {
-
-/// Weights are looked at under their names in a block: `weight<"mlp.down_proj">`, always (output, input), whatever a file stores.
-template <fixed_string Name>
-struct weight : place<Name, "O I", true> {};
-
-}  // namespace site
-
 /// What kind of tensor stands at a site. A rule says which it reads.
 enum class site_kind {
     rows,          ///< (B,T,C), (B,T,F), (B,T,V): a row of channels for each token

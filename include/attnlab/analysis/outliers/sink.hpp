@@ -32,7 +32,7 @@ struct sink_rule {
         reducer r;
         index_t const used = length > 0 ? std::min(length, p.shape(1)) : p.shape(1);
         for (index_t h = 0; h < p.shape(0); ++h) {
-            column_sums sums;
+            attention_column_sums sums;
             sums.add(view<T const, 2>(p[h].data(), {used, p.shape(2)}), absolute);
             judge(sequence, h, sums, r);
         }
@@ -45,12 +45,12 @@ struct sink_rule {
                 " queries are all there is");
         require(!absolute, name, ": absolute: expected whole weights, sums of columns do not tell");
         reducer r;
-        for (index_t h = 0; h < sums.shape(0); ++h) judge(sequence, h, column_sums(sums[h]), r);
+        for (index_t h = 0; h < sums.shape(0); ++h) judge(sequence, h, attention_column_sums(sums[h]), r);
         return r;
     }
 
 private:
-    void judge(index_t sequence, index_t h, column_sums const& sums, reducer& r) const {
+    void judge(index_t sequence, index_t h, attention_column_sums const& sums, reducer& r) const {
         r.tally::merge(sums);
         for (index_t j = 0; j < sums.length(); ++j)
             if (double const alpha = sums.share(j); alpha > eps) r.add({sequence, h, j}, alpha);

@@ -1,0 +1,59 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include <attnlab/core/error.hpp>
+#include <attnlab/core/view.hpp>
+#include <attnlab/observe/observer.hpp>
+#include <attnlab/observe/reduce.hpp>
+
+namespace attnlab {
+
+/// Cross-entropy by position, in nats, over any number of sequences; targets of -1 do not count.
+class position_losses {
+public:
+    /// \param logits  (B, T, V) \param targets  (B, T)
+    template <class T>
+    void add(view<T const, 3> logits, view<std::int32_t const, 2> targets) {
+        require(logits.shape(0) == targets.shape(0) && logits.shape(1) == targets.shape(1), "position losses: expected logits of as many tokens as targets");
+        at_.resize(std::max(at_.size(), static_cast<std::size_t>(targets.shape(1))));
+        for (index_t b = 0; b < targets.shape(0); ++b)
+            for (index_t t = 0; t < targets.shape(1); ++t) {
+                auto const target = targets(b, t);
+                if (target == -1) continue;
+                auto const row = logits[b][t];
+                require(0 <= target && target < row.shape(0), "position losses: target ", target, ": expected 0 to ", row.shape(0) - 1);
+                double const top = static_cast<double>(*std::max_element(row.begin(), row.end()));
+                double sum = 0;
+                for (T x : row) sum += std::exp(static_cast<double>(x) - top);
+                at_[static_cast<std::size_t>(t)].add(top + std::log(sum) - static_cast<double>(row(target)));
+            }
+    }
+    void merge(position_losses const& o) {
+        at_.resize(std::max(at_.size(), o.at_.size()));
+        for (std::size_t t = 0; t < o.at_.size(); ++t) at_[t].merge(o.at_[t]);
+    }
+
+    std::vector<running_mean> const& by_position() const { return at_; }
+    double mean() const {
+        running_mean all;
+        for (auto const& m : at_) all.merge(m);
+        return all.mean();
+    }
+    double perplexity() const { return std::exp(mean()); }
+
+private:
+    std::vector<running_mean> at_;
+};
+
+/// The losses of one batch, with an observer that may change what it likes on the way.
+template <class Model, observer Observer>
+position_losses losses_by_position(Model& model, view<std::int32_t const, 2> x, view<std::int32_t const, 2> y, Observer& o) {
+    position_losses out;
+    out.add(model.logits(x, o), y);
+    return out;
+}
+
+}  // namespace attnlab
