@@ -180,6 +180,47 @@ BOOST_AUTO_TEST_CASE(the_chain_of_a_planted_model_is_found_and_broken) {
     BOOST_TEST(model.loss(model.x, model.y) == loss);
 }
 
+BOOST_AUTO_TEST_CASE(a_sink_as_a_scale) {
+    planted model;
+    sink_heads const heads({{{1, 0}, 1}}, {axis_range{2, 0, 2}, {1, 0, 1}}, {});
+    record<float, site::v, site::pattern, site::z> seen;
+    double const loss = model.loss(model.x, model.y, seen);
+    auto const r = sink_as_scale(model, model.x, model.y, heads);
+    BOOST_TEST(r.loss == loss);
+    BOOST_TEST(r.heads.size() == 1U);
+    auto const& p = seen.at("blocks.1.attn.hook_pattern").values;
+    double mean = 0;
+    for (std::size_t b = 0; b < 2; ++b)
+        for (std::size_t i = 1; i < 16; ++i) mean += (1 - p[(b * 16 + i) * 16]) / 30;
+    BOOST_TEST(r.heads[0].scale.mean() == mean, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(r.heads[0].scale.count() == 30);
+    BOOST_TEST(r.heads[0].sink_part.mean() > 0.9);   // nearly all of the output comes from the sink: this one is planted for its value
+    BOOST_TEST(r.with_constant == loss, boost::test_tools::tolerance(1e-6));   // one token begins all sequences
+    BOOST_TEST(r.without_value != loss);
+
+    // (ii) is z with another scale on what does not come from the sink; the loss of that z is the loss that was told.
+    auto const& v = seen.at("blocks.1.attn.hook_v").values;
+    auto by_hand = alter<site::z>([&](auto, index_t layer, view<float, 3> z) {
+        for (std::size_t b = 0; layer == 1 && b < 2; ++b)
+            for (std::size_t i = 1; i < 16; ++i)
+                for (std::size_t c = 0; c < 8; ++c) {
+                    double rest = 0, weights = 0;
+                    for (std::size_t j = 1; j <= i; ++j) {
+                        rest += p[(b * 16 + i) * 16 + j] * v[(b * 16 + j) * 8 + c];
+                        weights += p[(b * 16 + i) * 16 + j];
+                    }
+                    z.data()[(b * 16 + i) * 8 + c] = static_cast<float>(mean * rest / weights + p[(b * 16 + i) * 16] * v[b * 16 * 8 + c]);
+                }
+    });
+    BOOST_TEST(r.with_mean_scale == model.loss(model.x, model.y, by_hand), boost::test_tools::tolerance(1e-5));
+
+    // At a later position keys differ from sequence to sequence, and a constant one is another model.
+    model.x(1, 3) = model.x(0, 3) % 3 + 1;
+    auto const later = sink_as_scale(model, model.x, model.y, heads, 3);
+    BOOST_TEST(later.with_constant != later.loss);
+    BOOST_CHECK_THROW(sink_as_scale(model, model.x, model.y, heads, 16), error);
+}
+
 BOOST_AUTO_TEST_CASE(losses_by_position_are_those_of_the_model) {
     planted model;
     model.y(0, 3) = -1;

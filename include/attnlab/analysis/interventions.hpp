@@ -7,5 +7,6 @@
 #include <attnlab/analysis/interventions/at_outliers.hpp>
 #include <attnlab/analysis/interventions/causal_chain.hpp>
 #include <attnlab/analysis/interventions/change.hpp>
+#include <attnlab/analysis/interventions/sink_as_scale.hpp>
 #include <attnlab/analysis/interventions/weight_edit.hpp>
 #include <attnlab/analysis/position_losses.hpp>
