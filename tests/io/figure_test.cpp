@@ -55,9 +55,9 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_together_is_named) {
     f.row_titles = {"one", "too many"};
     BOOST_TEST(names(error_for(f), "row_titles", "expected 1"));
     f = two_curves();
-    f.panels[0].y.range = axis_range{2, 1};
+    f.panels[0].y.range = shown_range{2, 1};
     BOOST_TEST(names(error_for(f), "'loss'", "low to high"));
-    f.panels[0].y.range = axis_range{0, 1};
+    f.panels[0].y.range = shown_range{0, 1};
     f.panels[0].y.log = true;
     BOOST_TEST(names(error_for(f), "'loss'", "above 0"));
     f = two_curves();

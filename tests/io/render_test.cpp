@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(a_panel_is_where_the_layout_says, *boost::unit_test::precon
     folder f;
     panel p;
     p.curves = {{.x = {0, 10}, .y = {0, 10}}};
-    p.x.range = p.y.range = axis_range{0, 10};
+    p.x.range = p.y.range = shown_range{0, 10};
     figure const one{.panels = {p}};
     render(one, f / "a");
     auto const l = detail::make_layout(one);

@@ -80,7 +80,7 @@ inline panel training_panel(std::vector<drawn_policy> const& policies, std::stri
 }
 
 /// The decades that hold all curves, so that a log axis has a number at both ends.
-inline std::optional<axis_range> decades(std::vector<panel> const& panels) {
+inline std::optional<shown_range> decades(std::vector<panel> const& panels) {
     double low = std::numeric_limits<double>::infinity(), high = 0;
     for (auto const& p : panels)
         for (auto const& c : p.curves)
@@ -88,7 +88,7 @@ inline std::optional<axis_range> decades(std::vector<panel> const& panels) {
                 if (v > 0 && std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
     if (low > high) return {};
     double const bottom = std::floor(std::log10(low));
-    return axis_range{std::pow(10, bottom), std::pow(10, std::max(bottom + 1, std::ceil(std::log10(high))))};
+    return shown_range{std::pow(10, bottom), std::pow(10, std::max(bottom + 1, std::ceil(std::log10(high))))};
 }
 
 inline std::size_t panel_columns(std::size_t panels) { return panels == 4 ? 2 : std::min<std::size_t>(3, panels); }

@@ -18,6 +18,7 @@ struct one_lane {
     static void store(S* p, S x) { *p = x; }
     static S sum(S x) { return x; }
     static S counting() { return S(0); }
+    static S from(index_t first, S x) { return first > 0 ? S(0) : x; }
 };
 
 /// The row at hand: what its symbols stand for and where their gradients go. Gradients are added to.

@@ -23,15 +23,15 @@ inline std::uint32_t colour_of(std::size_t index) {
     return palette[index % palette.size()];
 }
 
-struct axis_range {
+struct shown_range {
     double low, high;
 };
 
 /// An axis of a panel, or the colours of all heat maps of a figure.
-struct axis {
+struct figure_axis {
     std::string label{};
     bool log = false;                   ///< values that are not positive are left out (of a map: take the lowest colour)
-    std::optional<axis_range> range{};  ///< without one, that of the data
+    std::optional<shown_range> range{};  ///< without one, that of the data
     std::vector<std::string> names{};   ///< names of the positions 0, 1, 2, ... instead of numbers (groups of bars, tokens)
 };
 
@@ -68,7 +68,7 @@ struct reference_line {
 
 struct panel {
     std::string title{};
-    axis x{}, y{};
+    figure_axis x{}, y{};
     std::vector<curve> curves{};
     std::vector<bars> groups{};
     std::optional<heat_map> map{};
@@ -83,7 +83,7 @@ struct figure {
     std::size_t columns = 1;
     std::vector<std::string> row_titles{}, column_titles{};
     bool shared_axes = true;                    ///< one range for all panels, numbers and labels at the outer edges only
-    axis colour{};                              ///< label, scale and range of all heat maps
+    figure_axis colour{};                              ///< label, scale and range of all heat maps
     colours palette = colours::sequential;      ///< diverging: white at zero
     bool legend = true;                         ///< above the panels, one entry a label
     double width = 800;                         ///< of the whole figure, in pixels (96 an inch)
@@ -98,7 +98,7 @@ inline void check(figure const& f) {
     auto const as_long = [&](char const* name, std::size_t size, std::size_t other, bool may_be_empty) {
         expect(size == other || (may_be_empty && size == 0), name, ": expected ", other, " values, found ", size);
     };
-    auto const sound = [&](axis const& a) {
+    auto const sound = [&](figure_axis const& a) {
         if (!a.range) return;
         auto const [low, high] = *a.range;
         expect(std::isfinite(low) && std::isfinite(high) && low < high, "axis '", a.label, "': expected a range from low to high");

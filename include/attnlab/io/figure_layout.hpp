@@ -53,7 +53,7 @@ struct figure_layout {
 };
 
 /// Shown part of the x axis (`of_x`) or y axis of the panels.
-inline axis_range data_range(std::vector<panel const*> const& panels, bool of_x, bool log) {
+inline shown_range data_range(std::vector<panel const*> const& panels, bool of_x, bool log) {
     extent e{log};
     double share = of_x ? 0.02 : 0.05;
     for (auto const* p : panels) {
@@ -81,15 +81,15 @@ inline axis_range data_range(std::vector<panel const*> const& panels, bool of_x,
     }
     auto range = e.padded(share);
     if (!of_x && !log && e.low == 0) range.low = 0;
-    return share == 0 && e.low <= e.high ? axis_range{e.low, e.high} : range;
+    return share == 0 && e.low <= e.high ? shown_range{e.low, e.high} : range;
 }
 
 /// Colours of all maps.
-inline axis_range colour_range(figure const& f) {
+inline shown_range colour_range(figure const& f) {
     extent e{f.colour.log};
     for (auto const& p : f.panels)
         if (p.map) e.add(p.map->values);
-    auto range = e.low < e.high ? axis_range{e.low, e.high} : e.padded(0);
+    auto range = e.low < e.high ? shown_range{e.low, e.high} : e.padded(0);
     if (f.colour.log) range.low = std::max(range.low, range.high * 1e-6);  // a lone tiny weight must not eat the scale
     if (f.palette == colours::diverging) {
         double const reach = std::max(std::abs(range.low), std::abs(range.high));

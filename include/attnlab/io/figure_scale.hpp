@@ -29,8 +29,8 @@ struct extent {
         for (double v : values) add(v);
     }
     /// The range with a margin of that share; something to draw on even where no value can be shown.
-    axis_range padded(double share) const {
-        if (low > high) return log ? axis_range{1, 10} : axis_range{0, 1};
+    shown_range padded(double share) const {
+        if (low > high) return log ? shown_range{1, 10} : shown_range{0, 1};
         if (log) {
             double const by = low == high ? 2 : std::pow(high / low, share);
             return {low / by, high * by};
@@ -56,7 +56,7 @@ inline std::string tick_label(double value, double largest) {
 }
 
 /// Ticks at multiples of 1, 2 or 5 times a power of ten, about `count` of them; `whole`: at whole numbers only.
-inline std::vector<tick> linear_ticks(axis_range range, double count, bool whole) {
+inline std::vector<tick> linear_ticks(shown_range range, double count, bool whole) {
     double const raw = (range.high - range.low) / std::max(count, 1.0), power = std::pow(10, std::floor(std::log10(raw)));
     double step = raw <= power ? power : raw <= 2 * power ? 2 * power : raw <= 5 * power ? 5 * power : 10 * power;
     if (whole) step = std::max(1.0, step);
@@ -68,7 +68,7 @@ inline std::vector<tick> linear_ticks(axis_range range, double count, bool whole
 }
 
 /// Ticks at powers of ten, or 1-2-5 within each where the range has few of them. Far from one they are written 10^{k}.
-inline std::vector<tick> log_ticks(axis_range range, double count) {
+inline std::vector<tick> log_ticks(shown_range range, double count) {
     double const first = std::floor(std::log10(range.low)), last = std::ceil(std::log10(range.high));
     double const decades = std::log10(range.high / range.low);
     std::vector<double> const within = decades < 1.7 ? std::vector<double>{1, 2, 5} : std::vector<double>{1};
@@ -97,7 +97,7 @@ inline std::vector<tick> name_ticks(std::vector<std::string> const& names, doubl
 
 /// An axis as it is drawn.
 struct scale {
-    axis_range range{0, 1};
+    shown_range range{0, 1};
     bool log = false, named = false;
     std::vector<tick> ticks{};
 
@@ -112,7 +112,7 @@ struct scale {
     }
 };
 
-inline scale make_scale(axis const& a, axis_range range, double count, bool whole) {
+inline scale make_scale(figure_axis const& a, shown_range range, double count, bool whole) {
     scale out{a.range.value_or(range), a.log, !a.names.empty(), {}};
     out.ticks = out.named ? name_ticks(a.names, count) : a.log ? log_ticks(out.range, count) : linear_ticks(out.range, count, whole);
     return out;

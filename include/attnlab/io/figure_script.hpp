@@ -60,7 +60,7 @@ public:
                 });
             }
             if (!p.map) continue;
-            axis_range const shades = layout_.colour.range;
+            shown_range const shades = layout_.colour.range;
             block(i, item, [&] {
                 // A lone row or column is written twice: alone it is no picture to gnuplot, which would draw nothing.
                 auto const& m = *p.map;
