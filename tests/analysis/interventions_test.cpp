@@ -87,9 +87,9 @@ BOOST_AUTO_TEST_CASE(changes_are_what_they_say) {
     record<float, site::resid_post> other;
     std::vector<float> const seen(static_cast<std::size_t>(B * T * C), 0.5f);
     watch(other, site::resid_post{}, 0, view<float const, 3>(seen.data(), {B, T, C}));
-    BOOST_TEST((after(change::patch(other)) == std::vector<float>{0.5f, 0.5f, 0.5f}));
+    BOOST_TEST((after(change::patch{other}) == std::vector<float>{0.5f, 0.5f, 0.5f}));
     watch(other, site::resid_post{}, 0, view<float const, 3>(seen.data(), {B, C, T}));
-    BOOST_CHECK_THROW(after(change::patch(other)), error);
+    BOOST_CHECK_THROW(after(change::patch{other}), error);
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_one_line) {
