@@ -1,23 +1,21 @@
-// The causal chain of outliers in a model that learned them: take the weights away that make the large activations, then the activations
-// themselves, then what the attention sinks hand on; see each time what became of activations, sinks and loss.
+// The causal chain of outliers in a model that learned them: take the weights away that make the large activations, then the
+// activations themselves, then what the attention sinks hand on; see each time what became of activations, sinks and loss.
 #include <cstdio>
 
 #include <attnlab/analysis/interventions.hpp>
 #include <attnlab/analysis/outliers/mean_ratio.hpp>
 #include <attnlab/analysis/outliers/super_weight.hpp>
-#include <attnlab/attention/mask.hpp>
-#include <attnlab/attention/softmax.hpp>
+#include <attnlab/attnlab.hpp>
 #include <attnlab/data/batches.hpp>
-#include <attnlab/kernels/cpu/kernels.hpp>
-#include <attnlab/models/gpt.hpp>
 #include <attnlab/train/optimizer.hpp>
 using namespace attnlab;
 
 int main() {
-    gpt<attention<causal, softmax>, cpu> model({.n_layer = 2, .n_head = 4, .n_embd = 64, .block_size = 32, .vocab_size = 64, .bias = true, .init_std = 0.07});
+    gpt<attention<causal, softmax>, cpu> model(
+        {.n_layer = 2, .n_head = 4, .n_embd = 64, .block_size = 32, .vocab_size = 64, .bias = true, .init_std = 0.07});
     model.parameters().initialize(1);
     optimizer<float> adam(model.parameters(), {.weight_decay = 0, .beta2 = 0.99});
-    backcopy_batches const data(backcopy{});   // a made-up language in which sinks form quickly
+    backcopy_batches const data(backcopy{});  // a made-up language in which sinks form quickly
     tensor<token, 2> x({16, 32}), y({16, 32});
     for (std::uint64_t step = 1; step <= 300; ++step) {
         data.batch(step, x, y);
@@ -28,7 +26,7 @@ int main() {
     data.evaluation(0, x, y);
 
     // Nothing is typed in: a large input of the down projection and a large output of it, at one token, point at a weight.
-    mean_ratio const large{.factor = 5};   // times the mean; 1000 in models of billions of weights
+    mean_ratio const large{.factor = 5};  // times the mean; 1000 in models of billions of weights
     outlier_finder<float, mean_ratio, site::mlp_post> inputs(large);
     outlier_finder<float, mean_ratio, site::mlp_out> outputs(large);
     together both(inputs, outputs);
@@ -36,12 +34,13 @@ int main() {
     auto const weights = super_weight{.largest_only = false}.find(inputs.set(), outputs.set());
 
     auto const print = [](chain_link const& l) {
-        std::printf("%-30s %5td changed   activations %4zu, mean |h| %5.1f   sinks %4zu, mean share %.2f   loss %.3f\n", l.what.c_str(), l.changed,
-                    l.activations, l.magnitude, l.sinks, l.sink_share, l.loss);
+        std::printf("%-30s %5td changed   activations %4zu, mean |h| %5.1f   sinks %4zu, mean share %.2f   loss %.3f\n",
+                    l.what.c_str(), l.changed, l.activations, l.magnitude, l.sinks, l.sink_share, l.loss);
     };
-    auto const chain = causal_chain<site::weight<"mlp.down_proj">>(model, x, y, weights, chain_rules<mean_ratio>{.activations = large});
+    auto const chain =
+        causal_chain<site::weight<"mlp.down_proj">>(model, x, y, weights, chain_rules<mean_ratio>{.activations = large});
     print(chain.before);
     print(chain.without_weights);
     print(chain.without_activations);
-    print(chain.without_sink_values.value());   // this policy has them: its values are made outside the kernel
+    print(chain.without_sink_values.value());  // this policy has them: its values are made outside the kernel
 }

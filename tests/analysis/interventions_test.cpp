@@ -24,7 +24,9 @@ namespace {
 constexpr index_t B = 2, T = 3, C = 4;
 
 stream_outliers set_of(std::vector<stream_outliers::element> elements) {
-    return {std::move(elements), {axis_range{9, 0, 9}, {2, 0, 2}, {T, 0, T}, {C, 0, C}}, {.rule = "by hand", .site = "hook_resid_post"}};
+    return {std::move(elements),
+            {axis_range{9, 0, 9}, {2, 0, 2}, {T, 0, T}, {C, 0, C}},
+            {.rule = "by hand", .site = "hook_resid_post"}};
 }
 
 struct numbers {
@@ -50,9 +52,10 @@ using flat = std::vector<std::size_t>;
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(what_is_named_is_changed_and_nothing_else) {
-    auto cut = at_outliers<site::resid_post>(set_of({{{0, 1, 0, 2}, 5}, {{1, 1, 2, 3}, 6}, {{3, 1, 1, 0}, 7}}), change::to_zero{});
+    auto cut =
+        at_outliers<site::resid_post>(set_of({{{0, 1, 0, 2}, 5}, {{1, 1, 2, 3}, 6}, {{3, 1, 1, 0}, 7}}), change::to_zero{});
     BOOST_TEST((changed_by(cut, 1) == flat{2, 23}));
-    BOOST_TEST((changed_by(cut, 1) == flat{(1 * T + 1) * C}));   // the next batch holds sequences 2 and 3
+    BOOST_TEST((changed_by(cut, 1) == flat{(1 * T + 1) * C}));  // the next batch holds sequences 2 and 3
     BOOST_TEST(changed_by(cut, 0).empty());
     BOOST_TEST(cut.changed() == 3);
     cut.restart();
@@ -78,7 +81,8 @@ BOOST_AUTO_TEST_CASE(changes_are_what_they_say) {
         return std::vector<float>{x.all()(0, 0, 2), x.all()(0, 1, 2), x.all()(1, 2, 3)};
     };
     BOOST_TEST((after(change::to_zero{}) == std::vector<float>{0, 0, 0}));
-    BOOST_TEST((after(change::to_mean{}) == std::vector<float>{7, 150, -8}));   // position 0 apart from the others, channel by channel
+    BOOST_TEST(
+        (after(change::to_mean{}) == std::vector<float>{7, 150, -8}));  // position 0 apart from the others, channel by channel
     BOOST_TEST((after(change::to_value{-1}) == std::vector<float>{-1, -1, -1}));
     BOOST_TEST((after(change::scale{-2}) == std::vector<float>{-6, -14, -48}));
     BOOST_TEST((after(change::clamp{5}) == std::vector<float>{3, 5, 5}));
@@ -87,9 +91,9 @@ BOOST_AUTO_TEST_CASE(changes_are_what_they_say) {
     record<float, site::resid_post> other;
     std::vector<float> const seen(static_cast<std::size_t>(B * T * C), 0.5f);
     watch(other, site::resid_post{}, 0, view<float const, 3>(seen.data(), {B, T, C}));
-    BOOST_TEST((after(change::patch(other)) == std::vector<float>{0.5f, 0.5f, 0.5f}));
+    BOOST_TEST((after(change::patch{other}) == std::vector<float>{0.5f, 0.5f, 0.5f}));
     watch(other, site::resid_post{}, 0, view<float const, 3>(seen.data(), {B, C, T}));
-    BOOST_CHECK_THROW(after(change::patch(other)), error);
+    BOOST_CHECK_THROW(after(change::patch{other}), error);
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_one_line) {
@@ -101,24 +105,33 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_one_line) {
     } catch (error const& e) {
         BOOST_TEST(std::string(e.what()) == "intervention at blocks.0.hook_resid_post: token 2: expected 0 to 1");
     }
-    BOOST_CHECK_THROW(at_outliers<site::mlp_out>(set_of({}), change::to_mean{}), error);   // the means are of another site
+    BOOST_CHECK_THROW(at_outliers<site::mlp_out>(set_of({}), change::to_mean{}), error);  // the means are of another site
 }
 
 namespace {
 
-// A model whose outliers are planted: token 0 begins every sequence and is the only one at which neuron 0 of layer 0 fires; one large weight
-// of the down projection makes of it an activation of thousands in channel 2; by that channel the key of layer 1 is large, and every
-// query looks there.
+// A model whose outliers are planted: token 0 begins every sequence and is the only one at which neuron 0 of layer 0 fires; one
+// large weight of the down projection makes of it an activation of thousands in channel 2; by that channel the key of layer 1 is
+// large, and every query looks there.
 struct planted : gpt<attention<causal, softmax>, cpu> {
     tensor<std::int32_t, 2> x{{2, 16}}, y{{2, 16}};
-    planted() : gpt({.n_layer = 2, .n_head = 1, .n_embd = 8, .block_size = 16, .vocab_size = 4, .bias = true, .tied = false, .init_std = 0.02}) {
+    planted()
+        : gpt({.n_layer = 2,
+               .n_head = 1,
+               .n_embd = 8,
+               .block_size = 16,
+               .vocab_size = 4,
+               .bias = true,
+               .tied = false,
+               .init_std = 0.02}) {
         parameters().initialize(1);
         auto const at = [&](std::string const& name) { return parameters().at("transformer." + name).value; };
         for (std::size_t v = 0; v < 4; ++v) at("wte.weight")[v * 8 + 1] = v == 0 ? 3.0f : -1.0f;
-        at("h.0.mlp.c_fc.weight")[1] = 20, at("h.0.mlp.c_fc.bias")[0] = -20;   // 33 at token 0, far below 0 elsewhere
+        at("h.0.mlp.c_fc.weight")[1] = 20, at("h.0.mlp.c_fc.bias")[0] = -20;  // 33 at token 0, far below 0 elsewhere
         at("h.0.mlp.c_proj.weight")[2 * 32] = 100;
         at("h.1.attn.c_attn.weight")[8 * 8 + 2] = 4, at("h.1.attn.c_attn.bias")[0] = 4;
-        for (index_t i = 0; i < x.size(); ++i) x.data()[i] = i % 16 == 0 ? 0 : static_cast<std::int32_t>(1 + i % 3), y.data()[i] = static_cast<std::int32_t>(i % 4);
+        for (index_t i = 0; i < x.size(); ++i)
+            x.data()[i] = i % 16 == 0 ? 0 : static_cast<std::int32_t>(1 + i % 3), y.data()[i] = static_cast<std::int32_t>(i % 4);
     }
     weight_outliers large_weights() {
         outlier_finder<float, weight_ratio, site::weight<"mlp.down_proj">> f({.factor = 6});
@@ -139,19 +152,22 @@ BOOST_AUTO_TEST_CASE(weights_come_back) {
         weight_edit edit(model.parameters());
         BOOST_TEST(edit.apply<site::weight<"mlp.down_proj">>(set, change::scale{0.5}) == 1);
         BOOST_TEST(w[64] == 50);
-        edit.apply<site::weight<"mlp.down_proj">>(set, change::to_zero{});   // twice the same: the first value comes back
+        edit.apply<site::weight<"mlp.down_proj">>(set, change::to_zero{});  // twice the same: the first value comes back
         BOOST_TEST(w[64] == 0);
         BOOST_TEST(std::equal(w.begin(), w.begin() + 64, before.begin()));
     }
     BOOST_TEST(std::equal(w.begin(), w.end(), before.begin()));
     weight_edit edit(model.parameters());
-    BOOST_CHECK_THROW(edit.apply<site::weight<"attn.c_proj">>({{{{0, 2, 31}, 1}}, {axis_range{2, 0, 2}, {8, 0, 8}, {32, 0, 32}}, {}}, change::to_zero{}), error);
+    BOOST_CHECK_THROW(edit.apply<site::weight<"attn.c_proj">>(
+                          {{{{0, 2, 31}, 1}}, {axis_range{2, 0, 2}, {8, 0, 8}, {32, 0, 32}}, {}}, change::to_zero{}),
+                      error);
 }
 
 BOOST_AUTO_TEST_CASE(the_chain_of_a_planted_model_is_found_and_broken) {
     planted model;
     double const loss = model.loss(model.x, model.y);
-    auto const r = causal_chain<site::weight<"mlp.down_proj">>(model, model.x, model.y, model.large_weights(), chain_rules<>{{}, {.length = 0}});
+    auto const r = causal_chain<site::weight<"mlp.down_proj">>(model, model.x, model.y, model.large_weights(),
+                                                               chain_rules<>{{}, {.length = 0}});
     std::vector<stream_outliers::coordinate> activations;
     for (index_t b : {0, 1})
         for (index_t l : {0, 1}) activations.push_back({b, l, 0, 2});
@@ -171,7 +187,7 @@ BOOST_AUTO_TEST_CASE(the_chain_of_a_planted_model_is_found_and_broken) {
     BOOST_TEST(r.without_activations.activations == 0U);
     BOOST_TEST(r.without_activations.sinks == 0U);
 
-    BOOST_TEST(r.without_sink_values.has_value());   // looked at as before, without effect
+    BOOST_TEST(r.without_sink_values.has_value());  // looked at as before, without effect
     BOOST_TEST(r.without_sink_values->changed == 16);
     BOOST_TEST(r.without_sink_values->sinks == 2U);
     BOOST_TEST(r.without_sink_values->sink_share == r.before.sink_share);
@@ -194,8 +210,9 @@ BOOST_AUTO_TEST_CASE(a_sink_as_a_scale) {
         for (std::size_t i = 1; i < 16; ++i) mean += (1 - p[(b * 16 + i) * 16]) / 30;
     BOOST_TEST(r.heads[0].scale.mean() == mean, boost::test_tools::tolerance(1e-6));
     BOOST_TEST(r.heads[0].scale.count() == 30);
-    BOOST_TEST(r.heads[0].sink_part.mean() > 0.9);   // nearly all of the output comes from the sink: this one is planted for its value
-    BOOST_TEST(r.with_constant == loss, boost::test_tools::tolerance(1e-6));   // one token begins all sequences
+    BOOST_TEST(r.heads[0].sink_part.mean() >
+               0.9);  // nearly all of the output comes from the sink: this one is planted for its value
+    BOOST_TEST(r.with_constant == loss, boost::test_tools::tolerance(1e-6));  // one token begins all sequences
     BOOST_TEST(r.without_value != loss);
 
     // (ii) is z with another scale on what does not come from the sink; the loss of that z is the loss that was told.
@@ -209,7 +226,8 @@ BOOST_AUTO_TEST_CASE(a_sink_as_a_scale) {
                         rest += p[(b * 16 + i) * 16 + j] * v[(b * 16 + j) * 8 + c];
                         weights += p[(b * 16 + i) * 16 + j];
                     }
-                    z.data()[(b * 16 + i) * 8 + c] = static_cast<float>(mean * rest / weights + p[(b * 16 + i) * 16] * v[b * 16 * 8 + c]);
+                    z.data()[(b * 16 + i) * 8 + c] =
+                        static_cast<float>(mean * rest / weights + p[(b * 16 + i) * 16] * v[b * 16 * 8 + c]);
                 }
     });
     BOOST_TEST(r.with_mean_scale == model.loss(model.x, model.y, by_hand), boost::test_tools::tolerance(1e-5));
@@ -233,9 +251,11 @@ BOOST_AUTO_TEST_CASE(losses_by_position_are_those_of_the_model) {
     BOOST_TEST(losses.by_position()[4].count() == 2);
 
     // A change at the last position changes the loss there alone: attention is causal.
-    auto last = at_outliers<site::resid_post>(outlier_set<axis::layer, axis::token>({{{0, 15}, 1}}, {axis_range{2, 0, 2}, {16, 0, 16}}, {}), change::to_value{3});
+    auto last = at_outliers<site::resid_post>(
+        outlier_set<axis::layer, axis::token>({{{0, 15}, 1}}, {axis_range{2, 0, 2}, {16, 0, 16}}, {}), change::to_value{3});
     auto const changed = losses_by_position(model, model.x, model.y, last);
-    for (std::size_t t = 0; t < 16; ++t) BOOST_TEST((changed.by_position()[t].mean() == losses.by_position()[t].mean()) == (t < 15));
+    for (std::size_t t = 0; t < 16; ++t)
+        BOOST_TEST((changed.by_position()[t].mean() == losses.by_position()[t].mean()) == (t < 15));
     losses.merge(changed);
     BOOST_TEST(losses.by_position()[4].count() == 4);
 }

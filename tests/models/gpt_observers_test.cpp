@@ -28,9 +28,17 @@ template <class Policy, class Device>
 struct tiny : gpt<Policy, Device> {
     tensor<std::int32_t, 2> x{{2, 6}}, y{{2, 6}};
     explicit tiny(bool recompute = false)
-        : gpt<Policy, Device>({.n_layer = 2, .n_head = 2, .n_embd = 8, .block_size = 6, .vocab_size = 7, .bias = true, .init_std = 0.4, .recompute = recompute}) {
+        : gpt<Policy, Device>({.n_layer = 2,
+                               .n_head = 2,
+                               .n_embd = 8,
+                               .block_size = 6,
+                               .vocab_size = 7,
+                               .bias = true,
+                               .init_std = 0.4,
+                               .recompute = recompute}) {
         this->parameters().initialize(3);
-        for (index_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<std::int32_t>(i * i % 7), y.data()[i] = static_cast<std::int32_t>((3 * i + 1) % 7);
+        for (index_t i = 0; i < x.size(); ++i)
+            x.data()[i] = static_cast<std::int32_t>(i * i % 7), y.data()[i] = static_cast<std::int32_t>((3 * i + 1) % 7);
     }
 };
 
@@ -62,7 +70,8 @@ BOOST_AUTO_TEST_CASE(gradients_are_those_of_the_loss_by_what_stands_there) {
             for (std::size_t at = 0; at < found.size(); at += found.size() / 5) {
                 auto more = nudge<Of>(layer, at, 1e-5), less = nudge<Of>(layer, at, -1e-5);
                 double const expected = scale * (model.loss(model.x, model.y, more) - model.loss(model.x, model.y, less)) / 2e-5;
-                BOOST_TEST_CONTEXT(Of::name << " of layer " << layer << ", element " << at) BOOST_TEST(std::abs(found[at] - expected) < 1e-8 + 1e-5 * std::abs(expected));
+                BOOST_TEST_CONTEXT(Of::name << " of layer " << layer << ", element " << at)
+                BOOST_TEST(std::abs(found[at] - expected) < 1e-8 + 1e-5 * std::abs(expected));
             }
         }
     };
@@ -95,19 +104,23 @@ BOOST_AUTO_TEST_CASE(an_observer_changes_no_gradient) {
     alone.loss_and_gradient(alone.x, alone.y);
     watched.loss_and_gradient(watched.x, watched.y, 1, seen);
     for (auto const& p : alone.parameters())
-        BOOST_TEST_CONTEXT(p->name) BOOST_TEST(std::equal(p->gradient.begin(), p->gradient.end(), watched.parameters().at(p->name).gradient.begin()));
+        BOOST_TEST_CONTEXT(p->name)
+        BOOST_TEST(std::equal(p->gradient.begin(), p->gradient.end(), watched.parameters().at(p->name).gradient.begin()));
 }
 
 BOOST_AUTO_TEST_CASE(scores_are_those_of_the_pattern) {
     auto const check = [](auto model, auto weights_of) {
         record<double, site::attn_scores, site::pattern> seen;
         model->loss(model->x, model->y, seen);
-        auto const &scores = seen.at("blocks.1.attn.hook_attn_scores").values, &pattern = seen.at("blocks.1.attn.hook_pattern").values;
+        auto const &scores = seen.at("blocks.1.attn.hook_attn_scores").values,
+                   &pattern = seen.at("blocks.1.attn.hook_pattern").values;
         for (std::size_t row = 0; row < scores.size() / 6; ++row) {
-            std::vector<double> s(scores.begin() + static_cast<std::ptrdiff_t>(row * 6), scores.begin() + static_cast<std::ptrdiff_t>(row * 6 + 6));
+            std::vector<double> s(scores.begin() + static_cast<std::ptrdiff_t>(row * 6),
+                                  scores.begin() + static_cast<std::ptrdiff_t>(row * 6 + 6));
             for (std::size_t j = row % 6 + 1; j < 6; ++j) BOOST_TEST(s[j] == -std::numeric_limits<double>::infinity());
             auto const w = weights_of(s, row % 6 + 1);
-            for (std::size_t j = 0; j <= row % 6; ++j) BOOST_TEST(pattern[row * 6 + j] == w[j], boost::test_tools::tolerance(1e-10));
+            for (std::size_t j = 0; j <= row % 6; ++j)
+                BOOST_TEST(pattern[row * 6 + j] == w[j], boost::test_tools::tolerance(1e-10));
         }
     };
     auto const softmax_of = [](std::vector<double> s, std::size_t n) {
@@ -145,13 +158,15 @@ BOOST_AUTO_TEST_CASE(values_are_changed_before_the_kernel_reads_them) {
     record<float, site::v, site::pattern, site::z> seen;
     together both(drained, seen);
     model.loss(model.x, model.y, both);
-    auto const &v = seen.at("blocks.0.attn.hook_v").values, &p = seen.at("blocks.0.attn.hook_pattern").values, &z = seen.at("blocks.0.attn.hook_z").values;
+    auto const &v = seen.at("blocks.0.attn.hook_v").values, &p = seen.at("blocks.0.attn.hook_pattern").values,
+               &z = seen.at("blocks.0.attn.hook_z").values;
     for (std::size_t b = 0; b < 2; ++b)
         for (std::size_t h = 0; h < 2; ++h)
             for (std::size_t i = 0; i < 6; ++i)
                 for (std::size_t c = 0; c < 4; ++c) {
                     double sum = 0;
-                    for (std::size_t j = 1; j < 6; ++j) sum += p[((b * 2 + h) * 6 + i) * 6 + j] * v[((b * 2 + h) * 6 + j) * 4 + c];
+                    for (std::size_t j = 1; j < 6; ++j)
+                        sum += p[((b * 2 + h) * 6 + i) * 6 + j] * v[((b * 2 + h) * 6 + j) * 4 + c];
                     BOOST_TEST(v[(b * 2 + h) * 24 + c] == 0);
                     BOOST_TEST(std::abs(z[(b * 6 + i) * 8 + h * 4 + c] - sum) < 1e-5);
                 }
@@ -161,7 +176,7 @@ BOOST_AUTO_TEST_CASE(values_are_changed_before_the_kernel_reads_them) {
 BOOST_AUTO_TEST_CASE(queries_and_keys_too) {
     tiny<plain, cpu> model;
     record<float, site::pattern> seen;
-    auto even = alter<site::q>([](auto, index_t, auto q) { std::fill(q.begin(), q.end(), 0.0f); });   // all scores 0
+    auto even = alter<site::q>([](auto, index_t, auto q) { std::fill(q.begin(), q.end(), 0.0f); });  // all scores 0
     together both(even, seen);
     model.loss(model.x, model.y, both);
     BOOST_TEST(seen.at("blocks.1.attn.hook_pattern").values[6 * 5] == 1.0f / 6, boost::test_tools::tolerance(1e-5f));

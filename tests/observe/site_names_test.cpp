@@ -54,12 +54,14 @@ BOOST_AUTO_TEST_CASE(the_sites_of_a_gpt_are_exactly_these_in_this_order) {
 
 BOOST_AUTO_TEST_CASE(the_keys_of_the_paper_are_aliases) {
     std::map<std::string, std::string> const keys{
-        {"mha_rms_in", "hook_resid_pre"},  {"mha_rms_out", "ln1.hook_normalized"},    {"query", "attn.hook_q"},
-        {"key", "attn.hook_k"},            {"value", "attn.hook_v"},                  {"attn_logits", "attn.hook_attn_scores"},
-        {"attn_head_out", "attn.hook_z"},  {"attn_probs", "attn.hook_pattern"},       {"mha_out", "hook_attn_out"},
-        {"rms_in", "hook_resid_mid"},      {"rms_out", "ln2.hook_normalized"},        {"up_out", "mlp.hook_pre"},
-        {"act_out", "mlp.hook_post"},      {"down_in", "mlp.hook_post"},              {"down_out", "hook_mlp_out"},
-        {"layer_out", "hook_resid_post"},
+        {"mha_rms_in", "hook_resid_pre"},   {"mha_rms_out", "ln1.hook_normalized"},
+        {"query", "attn.hook_q"},           {"key", "attn.hook_k"},
+        {"value", "attn.hook_v"},           {"attn_logits", "attn.hook_attn_scores"},
+        {"attn_head_out", "attn.hook_z"},   {"attn_probs", "attn.hook_pattern"},
+        {"mha_out", "hook_attn_out"},       {"rms_in", "hook_resid_mid"},
+        {"rms_out", "ln2.hook_normalized"}, {"up_out", "mlp.hook_pre"},
+        {"act_out", "mlp.hook_post"},       {"down_in", "mlp.hook_post"},
+        {"down_out", "hook_mlp_out"},       {"layer_out", "hook_resid_post"},
     };
     for (auto const& [key, name] : keys) {
         BOOST_TEST(full("layers.2." + key) == "blocks.2." + name);
@@ -94,7 +96,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_name_is_one_line_with_what_is_near) {
     BOOST_TEST(refusal("layers.0.down_ot").find("down_out") != std::string::npos);
     BOOST_TEST(refusal("nothing of the sort") == "site 'nothing of the sort': unknown; `attnlab sites` lists them all");
     BOOST_TEST(refusal("").find("unknown") != std::string::npos);
-    BOOST_TEST(refusal("blocks.4.hook_resid_pre") == "site 'blocks.4.hook_resid_pre': expected a layer from 0 to 3 after 'blocks.'");
+    BOOST_TEST(refusal("blocks.4.hook_resid_pre") ==
+               "site 'blocks.4.hook_resid_pre': expected a layer from 0 to 3 after 'blocks.'");
     for (std::string const layer : {"-1", "x", "", "1x", "99999999999999999999"})
         BOOST_TEST(refusal("blocks." + layer + ".hook_resid_pre").find("expected a layer from 0 to 3") != std::string::npos);
     BOOST_TEST(refusal("blocks.0.logits") == "site 'blocks.0.logits': stands outside the blocks: expected 'logits'");
@@ -102,7 +105,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_name_is_one_line_with_what_is_near) {
 }
 
 BOOST_AUTO_TEST_CASE(what_other_families_have_is_known_and_not_there) {
-    for (std::string const name : {"gate_out", "router_logits", "router_weights", "router_experts", "post_attn_norm_out", "post_mlp_norm_out"})
+    for (std::string const name :
+         {"gate_out", "router_logits", "router_weights", "router_experts", "post_attn_norm_out", "post_mlp_norm_out"})
         BOOST_TEST(refusal("layers.1." + name).find("this model has none") != std::string::npos);
 }
 

@@ -17,14 +17,16 @@ public:
     /// \param logits  (B, T, V) \param targets  (B, T)
     template <class T>
     void add(view<T const, 3> logits, view<std::int32_t const, 2> targets) {
-        require(logits.shape(0) == targets.shape(0) && logits.shape(1) == targets.shape(1), "position losses: expected logits of as many tokens as targets");
+        require(logits.shape(0) == targets.shape(0) && logits.shape(1) == targets.shape(1),
+                "position losses: expected logits of as many tokens as targets");
         at_.resize(std::max(at_.size(), static_cast<std::size_t>(targets.shape(1))));
         for (index_t b = 0; b < targets.shape(0); ++b)
             for (index_t t = 0; t < targets.shape(1); ++t) {
                 auto const target = targets(b, t);
                 if (target == -1) continue;
                 auto const row = logits[b][t];
-                require(0 <= target && target < row.shape(0), "position losses: target ", target, ": expected 0 to ", row.shape(0) - 1);
+                require(0 <= target && target < row.shape(0), "position losses: target ", target, ": expected 0 to ",
+                        row.shape(0) - 1);
                 double const top = static_cast<double>(*std::max_element(row.begin(), row.end()));
                 double sum = 0;
                 for (T x : row) sum += std::exp(static_cast<double>(x) - top);

@@ -14,8 +14,8 @@ namespace attnlab {
 
 inline void print_site(std::ostream& out, std::string const& name, site_info const& s) {
     std::ostringstream line;
-    line << std::left << std::setw(43) << name << std::setw(10) << text('(', s.axes, ')') << std::setw(24) << joined(s.aliases) << s.meaning
-         << (s.alterable || s.when != shown::forward ? "" : " (to look at only)");
+    line << std::left << std::setw(43) << name << std::setw(10) << text('(', s.axes, ')') << std::setw(24) << joined(s.aliases)
+         << s.meaning << (s.alterable || s.when != shown::forward ? "" : " (to look at only)");
     auto const words = line.str();
     out << words.substr(0, words.find_last_not_of(' ') + 1) << '\n';
 }
@@ -26,8 +26,10 @@ inline void sites_command(std::ostream& out, std::string const& name, index_t la
         auto const found = find_site(name, layers);
         return print_site(out, found.full_name(), *found.site);
     }
-    out << "# Sites in order of a forward pass. Axes: B sequence, T position, C channel, H head, D channel of a head, F neuron, V vocabulary,\n"
-           "# O output, I input. Then the keys of the paper's code; layers.{layer}.KEY and hidden_states.{layer} name sites too.\n";
+    out << "# Sites in order of a forward pass. Axes: B sequence, T position, C channel, H head, D channel of a head, F neuron, "
+           "V vocabulary,\n"
+           "# O output, I input. Then the keys of the paper's code; layers.{layer}.KEY and hidden_states.{layer} name sites "
+           "too.\n";
     auto const list = [&](shown when, char const* title) {
         out << title;
         for (auto const& s : all_sites())

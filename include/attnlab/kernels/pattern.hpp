@@ -16,8 +16,8 @@
 
 namespace attnlab {
 
-/// Fills `pattern` (B, H, T, T): weights over the real keys, what a slot takes left out; and `scores_seen`, unless it is empty: s_ij after all
-/// score joints, -inf where masked. \param slot (B, H, T) as from `gates`
+/// Fills `pattern` (B, H, T, T): weights over the real keys, what a slot takes left out; and `scores_seen`, unless it is empty: s_ij
+/// after all score joints, -inf where masked. \param slot (B, H, T) as from `gates`
 template <class Policy, class S>
 void attention_pattern(attention_problem<S> const& given, attention_saved<S> const& saved, view<S const, 3> slot, view<S, 4> pattern,
                        view<S, 4> scores_seen = {}) {

@@ -67,8 +67,8 @@ public:
 
     /// dx (B, T, C) is assigned.
     template <observer Observer>
-    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w, Observer& o,
-                  index_t layer) const {
+    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w,
+                  Observer& o, index_t layer) const {
         index_t const B = x.shape(0), T = x.shape(1), n = B * T;
         w.dz.resize({B, T, width_});
         w.dqkv.resize({B, T, all_width()});

@@ -28,8 +28,8 @@ void with_copy(attention_problem<S> const& p, heads<S const> x, index_t count, U
 /// Lets observers change q, k and v (B, H, T, D) before the kernel reads them.
 /// \param qkv  (B, T, (H + 2 H_kv) D), where they lie
 template <class Policy, observer Observer, class S>
-void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_t layer, [[maybe_unused]] attention_problem<S> const& p,
-                            [[maybe_unused]] tensor<S, 3>& qkv) {
+void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_t layer,
+                            [[maybe_unused]] attention_problem<S> const& p, [[maybe_unused]] tensor<S, 3>& qkv) {
     [[maybe_unused]] auto const change = [&](auto at, heads<S> x, index_t count) {
         detail::with_copy<S>(p, x, count, [&](tensor<S, 4>& copy) {
             watch(o, at, layer, copy);
@@ -38,10 +38,11 @@ void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index
                     for (index_t t = 0; t < p.T; ++t) std::copy_n(&copy(b, h, t, 0), p.D, x.row(b, h, t));
         });
     };
-    static_assert(!(alters<Observer, site::q> && Policy::has_query) && !(alters<Observer, site::k> && Policy::has_key) &&
-                      !(alters<Observer, site::v> && Policy::has_value),
-                  "an observer alters q, k or v that this policy's prologue makes inside the kernel (rope, qk_norm, ...): expected site::z or a "
-                  "site before it");
+    static_assert(
+        !(alters<Observer, site::q> && Policy::has_query) && !(alters<Observer, site::k> && Policy::has_key) &&
+            !(alters<Observer, site::v> && Policy::has_value),
+        "an observer alters q, k or v that this policy's prologue makes inside the kernel (rope, qk_norm, ...): expected "
+        "site::z or a site before it");
     if constexpr (alters<Observer, site::q>) change(site::q{}, merged_heads(*qkv, p.D, 0), p.H);
     if constexpr (alters<Observer, site::k>) change(site::k{}, merged_heads(*qkv, p.D, p.H * p.D), p.kv_heads());
     if constexpr (alters<Observer, site::v>) change(site::v{}, merged_heads(*qkv, p.D, (p.H + p.kv_heads()) * p.D), p.kv_heads());
@@ -49,17 +50,20 @@ void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index
 
 /// Shows q, k, v as the scores saw them, scores, pattern, slot and gate, of a forward pass that is done. \param z  (B, T, C)
 template <class Policy, observer Observer, class S>
-void watch_after_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_t layer, [[maybe_unused]] attention_problem<S> const& p,
-                           [[maybe_unused]] attention_saved<S> const& s, [[maybe_unused]] tensor<S, 3> const& z) {
+void watch_after_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_t layer,
+                           [[maybe_unused]] attention_problem<S> const& p, [[maybe_unused]] attention_saved<S> const& s,
+                           [[maybe_unused]] tensor<S, 3> const& z) {
     // What an observer could alter it has seen.
     [[maybe_unused]] auto const separate = [&]<class Site>(Site at, [[maybe_unused]] auto rows, [[maybe_unused]] index_t count) {
         if constexpr (wants<Observer, Site> && !alters<Observer, Site>)
-            detail::with_copy<S>(p, rows(s.template after_prologue<Policy>(p)), count, [&](tensor<S, 4> const& copy) { watch(o, at, layer, copy); });
+            detail::with_copy<S>(p, rows(s.template after_prologue<Policy>(p)), count,
+                                 [&](tensor<S, 4> const& copy) { watch(o, at, layer, copy); });
     };
     separate(site::q{}, [](auto const& after) { return after.q; }, p.H);
     separate(site::k{}, [](auto const& after) { return after.k; }, p.kv_heads());
     separate(site::v{}, [](auto const& after) { return after.v; }, p.kv_heads());
-    if constexpr (wants<Observer, site::attn_scores> || wants<Observer, site::pattern> || wants<Observer, site::slot> || wants<Observer, site::gate>) {
+    if constexpr (wants<Observer, site::attn_scores> || wants<Observer, site::pattern> || wants<Observer, site::slot> ||
+                  wants<Observer, site::gate>) {
         tensor<S, 3> slot({p.B, p.H, p.T}), gate({p.B, p.H, p.T});
         attention_gates<Policy, S>(p, s, s.template weighted_values<Policy>(p, merged_heads(*z, p.D)), slot, gate);
         if constexpr (wants<Observer, site::attn_scores> || wants<Observer, site::pattern>) {

@@ -63,12 +63,14 @@ public:
 
     /// d: the gradient by y becomes the gradient by x.
     template <observer Observer>
-    void backward(view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> d, workspace& w, Observer& o, index_t layer) const {
+    void backward(view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> d, workspace& w, Observer& o,
+                  index_t layer) const {
         w.narrow.resize(x.shape());
         view<S const, 3> const narrow = w.narrow, stream = d;
         watch(o, site::gradient<site::resid_post>{}, layer, stream);
         watch(o, site::gradient<site::mlp_out>{}, layer, stream);   // a sum's gradient is that of its summands
-        mlp_.backward(rows(stream), rows(view<S const, 3>(s.normed2)), s.mlp_rows, w.narrow.data(), w.wide, o, layer, {x.shape(0), x.shape(1)});
+        mlp_.backward(rows(stream), rows(view<S const, 3>(s.normed2)), s.mlp_rows, w.narrow.data(), w.wide, o, layer,
+                      {x.shape(0), x.shape(1)});
         watch(o, site::gradient<site::ln2_normalized>{}, layer, narrow);
         norm2_.backward(rows(narrow), rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
         watch(o, site::gradient<site::resid_mid>{}, layer, stream);

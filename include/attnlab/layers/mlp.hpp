@@ -28,7 +28,9 @@ public:
         index_t const n = x.shape(0), wide = 4 * width_;
         s.post.resize({n, wide});
         s.slope.resize({n, wide});
-        [[maybe_unused]] auto const in_batch = [&](tensor<S, 2>& t) { return [&] { return (*t).reshaped(std::array{batch[0], batch[1], wide}); }; };
+        [[maybe_unused]] auto const in_batch = [&](tensor<S, 2>& t) {
+            return [&] { return (*t).reshaped(std::array{batch[0], batch[1], wide}); };
+        };
         up_.forward(x, s.slope);   // until GELU has read it, what is before GELU
         watch(o, site::mlp_pre{}, layer, in_batch(s.slope));
         gelu_forward(Device{}, form_, flat(s.slope), (*s.post).reshaped(std::array{n * wide}), s.slope.data());

@@ -74,7 +74,8 @@ public:
     template <observer Observer>
     double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale, Observer& o) {
         check_sites<Observer, site::in_training>();
-        static_assert(std::is_same_v<alters_of<Observer>, site_list<>>, "loss_and_gradient: an observer that alters has no gradient: expected loss()");
+        static_assert(std::is_same_v<alters_of<Observer>, site_list<>>,
+                      "loss_and_gradient: an observer that alters has no gradient: expected loss()");
         check_targets(ids, targets);
         no_observer nobody;
         run(ids, o, true);

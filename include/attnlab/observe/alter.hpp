@@ -6,8 +6,8 @@
 #include <attnlab/observe/observer.hpp>
 
 /// \file
-/// Interventions: an observer that may change the tensors that pass. What it writes flows on into the rest of the pass; a site whose
-/// change could not flow on does not compile. Only forward passes take one: a change has no gradient.
+/// Interventions: an observer that may change the tensors that pass. What it writes flows on into the rest of the pass; a site
+/// whose change could not flow on does not compile. Only forward passes take one: a change has no gradient.
 
 namespace attnlab {
 

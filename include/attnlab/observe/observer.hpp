@@ -10,16 +10,16 @@
 #include <attnlab/observe/site.hpp>
 
 /// \file
-/// Observers: who looks, and who changes. An observer states its sites and has one call operator for each; a model passes it the tensor
-/// there. What is wanted is known at compile time: what nobody asks for is neither computed nor copied, and an observer that nobody
-/// passes leaves no code behind.
+/// Observers: who looks, and who changes. An observer states its sites and has one call operator for each; a model passes it the
+/// tensor there. What is wanted is known at compile time: what nobody asks for is neither computed nor copied, and an observer
+/// that nobody passes leaves no code behind.
 ///
 ///     struct mine {
-///         using sites = site_list<site::resid_pre>;                                    // looked at
-///         using alters = site_list<site::v>;                                           // may be changed; leave out what is empty
+///         using sites = site_list<site::resid_pre>;   // looked at
+///         using alters = site_list<site::v>;          // may be changed; a list that is empty may be left out
 ///         void operator()(site::resid_pre, index_t layer, view<float const, 3> x);
-///         void operator()(site::v, index_t layer, view<float, 4> x);                   // what is written here flows on
-///         std::vector<index_t> named_layers() const;                                   // if it names layers: they are checked
+///         void operator()(site::v, index_t layer, view<float, 4> x);   // what is written here flows on
+///         std::vector<index_t> named_layers() const;                   // for an observer that names layers: they are checked
 ///     };
 
 namespace attnlab {
@@ -56,12 +56,16 @@ namespace detail {
 template <class O>
 struct lists {
     static auto looked() {
-        if constexpr (states_sites<O>) return std::type_identity<typename O::sites>{};
-        else return std::type_identity<site_list<>>{};
+        if constexpr (states_sites<O>)
+            return std::type_identity<typename O::sites>{};
+        else
+            return std::type_identity<site_list<>>{};
     }
     static auto altered() {
-        if constexpr (states_alters<O>) return std::type_identity<typename O::alters>{};
-        else return std::type_identity<site_list<>>{};
+        if constexpr (states_alters<O>)
+            return std::type_identity<typename O::alters>{};
+        else
+            return std::type_identity<site_list<>>{};
     }
 };
 }  // namespace detail
@@ -88,28 +92,35 @@ namespace detail {
 /// The view that is meant: a tensor's, what is returned, or the view itself.
 template <class X>
 auto as_view(X& x) {
-    if constexpr (requires { *x; }) return *x;
-    else if constexpr (requires { x(); }) return x();
-    else return x;
+    if constexpr (requires { *x; })
+        return *x;
+    else if constexpr (requires { x(); })
+        return x();
+    else
+        return x;
 }
 template <class T, std::size_t N>
 std::type_identity<T> element_of(view<T, N>);
 }  // namespace detail
 
 /// Passes `x` to the observer if it wants `Site`: to be looked at, or to be changed in place. Called by layers:
-/// `watch(observer, site::resid_pre{}, layer, x)`. \param x  a view, a tensor, or what returns a view: untouched when nobody looks
+/// `watch(observer, site::resid_pre{}, layer, x)`. \param x  a view, a tensor, or what returns a view; untouched for nobody
 template <class Site, observer Observer, class X>
 void watch([[maybe_unused]] Observer& o, Site, [[maybe_unused]] index_t layer, [[maybe_unused]] X&& x) {
     if constexpr (wants<Observer, Site>) {
         auto const given = detail::as_view(x);
         using T = typename decltype(detail::element_of(given))::type;
-        using seen = view<std::conditional_t<alters<Observer, Site>, T, T const>, std::tuple_size_v<typename decltype(given)::shape_type>>;
+        using seen =
+            view<std::conditional_t<alters<Observer, Site>, T, T const>, std::tuple_size_v<typename decltype(given)::shape_type>>;
         constexpr bool flows = !alters<Observer, Site> || (Site::alterable && !std::is_const_v<T>);
         constexpr bool called = requires(seen y) { o(Site{}, layer, y); };
-        static_assert(flows, "an observer alters a site whose change can not flow on: it is made for observers beside the fused kernel, which "
-                             "never reads it (q, k and v it reads)");
-        static_assert(called, "an observer states a site but has no operator()(site, index_t layer, view<T const, N>) for it; view<T, N> "
-                              "where it alters");
+        static_assert(
+            flows,
+            "an observer alters a site whose change can not flow on: it is made for observers beside the fused kernel, which "
+            "never reads it (q, k and v it reads)");
+        static_assert(called,
+                      "an observer states a site but has no operator()(site, index_t layer, view<T const, N>) for it; view<T, N> "
+                      "where it alters");
         if constexpr (flows && called) o(Site{}, layer, seen(given));
     }
 }
@@ -146,15 +157,16 @@ template <observer Observer>
 void check_layers([[maybe_unused]] Observer const& o, [[maybe_unused]] index_t layers) {
     if constexpr (requires { o.named_layers(); })
         for (index_t l : o.named_layers())
-            if (l < 0 || l >= layers) fail<usage_error>("observer: layer ", l, ": expected 0 to ", layers - 1, ", the blocks of this model");
+            if (l < 0 || l >= layers)
+                fail<usage_error>("observer: layer ", l, ": expected 0 to ", layers - 1, ", the blocks of this model");
 }
 
 /// What a model asks when a pass is compiled: does it visit, of `Visited`, all that the observer wants?
 template <observer Observer, class Visited>
 constexpr void check_sites() {
     static_assert(detail::within<sites_of<Observer>, Visited> && detail::within<alters_of<Observer>, Visited>,
-                  "an observer states a site that this pass does not visit: logits() visits site::all, loss() the same without site::logits, "
-                  "loss_and_gradient() site::gradients besides (see attnlab/observe/site.hpp)");
+                  "an observer states a site that this pass does not visit: logits() visits site::all, loss() the same without "
+                  "site::logits, loss_and_gradient() site::gradients besides (see attnlab/observe/site.hpp)");
 }
 
 }  // namespace attnlab

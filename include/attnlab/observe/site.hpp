@@ -20,7 +20,8 @@ namespace attnlab::site {
 /// apart by blanks.
 template <fixed_string Name, fixed_string Axes, bool PerLayer, fixed_string Meaning = "", fixed_string Aliases = "">
 struct place {
-    static constexpr std::string_view name = Name.view(), axes = Axes.view(), meaning = Meaning.view(), aliases = Aliases.view();
+    static constexpr std::string_view name = Name.view(), axes = Axes.view(), meaning = Meaning.view(),
+                                      aliases = Aliases.view();
     static constexpr bool per_layer = PerLayer;
     /// Whether the rest of a pass reads what stands here, so that a change flows on.
     static constexpr bool alterable = true;
@@ -38,8 +39,10 @@ struct ln1_normalized : place<"ln1.hook_normalized", "B T C", true, "output of t
 struct q : place<"attn.hook_q", "B H T D", true, "queries, after the policy's prologue", "query"> {};
 struct k : place<"attn.hook_k", "B H T D", true, "keys, after the policy's prologue", "key"> {};
 struct v : place<"attn.hook_v", "B H T D", true, "values, after the policy's prologue", "value"> {};
-struct attn_scores : by_product<"attn.hook_attn_scores", "B H T T", true, "scores after scale, cap and bias; masked: -inf", "attn_logits"> {};
-struct pattern : by_product<"attn.hook_pattern", "B H T T", true, "weights over the real keys; a slot's share is taken off", "attn_probs"> {};
+struct attn_scores
+    : by_product<"attn.hook_attn_scores", "B H T T", true, "scores after scale, cap and bias; masked: -inf", "attn_logits"> {};
+struct pattern
+    : by_product<"attn.hook_pattern", "B H T T", true, "weights over the real keys; a slot's share is taken off", "attn_probs"> {};
 struct slot : by_product<"attn.hook_slot", "B H T", true, "share of the weights that a learned slot takes; 0 without"> {};
 struct gate : by_product<"attn.hook_gate", "B H T", true, "d(head output)/d(weighted values), mean over D; 1 without a gate"> {};
 // Of the pattern without the pattern: O(T) numbers a head (kernels/attention_statistics.hpp).
@@ -58,18 +61,21 @@ struct resid_post : place<"hook_resid_post", "B T C", true, "the stream that lea
 struct ln_final : place<"ln_final.hook_normalized", "B T C", false, "output of the last norm"> {};
 struct logits : place<"logits", "B T V", false, "made by logits() alone: a loss never has them whole"> {};
 
-/// Every site of a GPT, in order of visit: what `logits` shows. `hidden_states.<i>` is resid_pre of block i, and ln_final for i = L.
+/// Every site of a GPT, in order of visit: what `logits` shows. `hidden_states.<i>` is resid_pre of block i, and ln_final for
+/// i = L.
 using all = std::tuple<embed, resid_pre, ln1_normalized, q, k, v, attn_scores, pattern, slot, gate, pattern_sums, pattern_entropy,
-                       largest_score, pattern_columns, z, attn_out, resid_mid, ln2_normalized,
-                       mlp_pre, mlp_post, mlp_out, resid_post, ln_final, logits>;
+                       largest_score, pattern_columns, z, attn_out, resid_mid, ln2_normalized, mlp_pre, mlp_post, mlp_out, resid_post,
+                       ln_final, logits>;
 
 /// Sites of other families, which a GPT does not have.
 struct gate_out : place<"mlp.hook_gate", "B T F", true, "gate projection of a gated MLP", "gate_out"> {};
 struct router_logits : place<"mlp.hook_router_logits", "B T E", true, "a mixture's router", "router_logits"> {};
 struct router_weights : place<"mlp.hook_expert_weights", "B T E", true, "a mixture's weights of experts", "router_weights"> {};
 struct router_experts : place<"mlp.hook_expert_indices", "B T E", true, "a mixture's chosen experts", "router_experts"> {};
-struct post_attn_norm_out : place<"ln1_post.hook_normalized", "B T C", true, "output of a norm after attention", "post_attn_norm_out"> {};
-struct post_mlp_norm_out : place<"ln2_post.hook_normalized", "B T C", true, "output of a norm after the MLP", "post_mlp_norm_out"> {};
+struct post_attn_norm_out
+    : place<"ln1_post.hook_normalized", "B T C", true, "output of a norm after attention", "post_attn_norm_out"> {};
+struct post_mlp_norm_out
+    : place<"ln2_post.hook_normalized", "B T C", true, "output of a norm after the MLP", "post_mlp_norm_out"> {};
 using others = std::tuple<gate_out, router_logits, router_weights, router_experts, post_attn_norm_out, post_mlp_norm_out>;
 
 /// Weights are looked at under their names in a block: `weight<"mlp.down_proj">`, always (output, input), whatever a file stores.
@@ -106,7 +112,8 @@ struct extended {
 };
 }  // namespace detail
 
-/// d(scale * loss) by what stands at `Of`, an activation (seen by `loss_and_gradient`) or a weight (by `watch_weights`, summed over passes).
+/// d(scale * loss) by what stands at `Of`: an activation, seen by `loss_and_gradient`, or a weight, by `watch_weights`, summed over
+/// passes.
 template <class Of>
 struct gradient : detail::extended<Of, ".grad"> {
     using of = Of;

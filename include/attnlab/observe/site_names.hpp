@@ -14,12 +14,12 @@
 #include <attnlab/observe/site.hpp>
 
 /// \file
-/// Sites by text, for command lines and files: "blocks.3.hook_mlp_out", "layers.3.down_out" (the paper's key), "down_out" (of every
-/// layer), "hidden_states.4", "blocks.3.mlp.down_proj.grad".
+/// Sites by text, for command lines and files: "blocks.3.hook_mlp_out", "layers.3.down_out" (the paper's key), "down_out" (of
+/// every layer), "hidden_states.4", "blocks.3.mlp.down_proj.grad".
 
 namespace attnlab {
 
-/// When a site is shown: by a forward pass, on the way back, by `watch_weights` and `watch_moments`, or never, since a GPT has none.
+/// When a site is shown: by a forward pass, on the way back, by `watch_weights` and `watch_moments`, or never by a GPT.
 enum class shown { forward, backward, of_weights, never };
 
 /// A site as data.
@@ -33,7 +33,9 @@ struct site_info {
     std::string full_name(std::optional<index_t> layer = {}) const {
         return (per_layer ? text("blocks.", layer ? std::to_string(*layer) : "{layer}", ".") : "") + name;
     }
-    bool is_called(std::string_view by) const { return name == by || std::find(aliases.begin(), aliases.end(), by) != aliases.end(); }
+    bool is_called(std::string_view by) const {
+        return name == by || std::find(aliases.begin(), aliases.end(), by) != aliases.end();
+    }
 };
 
 /// One site of a model, or of every layer where none is named.
@@ -57,8 +59,8 @@ inline std::vector<std::string> words_of(std::string_view line) {
 
 template <class... Sites>
 void add_sites(std::vector<site_info>& to, shown when, std::tuple<Sites...>) {
-    (to.push_back({std::string(Sites::name), std::string(Sites::axes), std::string(Sites::meaning), words_of(Sites::aliases), Sites::per_layer,
-                   Sites::alterable, when}),
+    (to.push_back({std::string(Sites::name), std::string(Sites::axes), std::string(Sites::meaning), words_of(Sites::aliases),
+                   Sites::per_layer, Sites::alterable, when}),
      ...);
 }
 template <class... Sites>
@@ -73,8 +75,10 @@ void add_gradients(std::vector<site_info>& to, std::tuple<site::gradient<Sites>.
 }
 inline void add_weights(std::vector<site_info>& to) {
     for (auto const& w : site::weights)
-        for (auto const& [ending, meaning] : {std::pair<std::string, std::string>{"", w.meaning}, {".grad", "its gradient"},
-                                              {".m", "first moment of an optimizer"}, {".v", "second moment of adam"}}) {
+        for (auto const& [ending, meaning] : {std::pair<std::string, std::string>{"", w.meaning},
+                                              {".grad", "its gradient"},
+                                              {".m", "first moment of an optimizer"},
+                                              {".v", "second moment of adam"}}) {
             to.push_back({std::string(w.name) + ending, "O I", meaning, {}, true, ending.empty(), shown::of_weights});
             if (!w.alias.empty()) to.back().aliases.push_back(std::string(w.alias) + ending);
         }
@@ -104,8 +108,8 @@ inline std::vector<site_info> const& all_sites() {
     return all;
 }
 
-/// The site of a GPT with so many layers that `given` names. \throws usage_error, one line, for a name that is none (with those that are
-/// near), for a site that only other families have, for a layer that is not there
+/// The site of a GPT with so many layers that `given` names. \throws usage_error, one line, for a name that is none (with those
+/// that are near), for a site that only other families have, for a layer that is not there
 inline named_site find_site(std::string_view given, index_t layers) {
     std::string_view rest = given;
     std::optional<index_t> layer;
@@ -113,7 +117,8 @@ inline named_site find_site(std::string_view given, index_t layers) {
     auto const wrong = [&](auto const&... why) { fail<usage_error>("site '", given, "': ", why...); };
     auto const numbered = [&](index_t most) {
         layer = detail::take_layer(rest);
-        if (!layer || *layer < 0 || *layer > most) wrong("expected a layer from 0 to ", most, " after '", given.substr(0, given.find('.')), ".'");
+        if (!layer || *layer < 0 || *layer > most)
+            wrong("expected a layer from 0 to ", most, " after '", given.substr(0, given.find('.')), ".'");
     };
     auto const& all = all_sites();
     auto const named = [&](std::string_view name) {
@@ -121,7 +126,7 @@ inline named_site find_site(std::string_view given, index_t layers) {
     };
     for (std::string_view const front : {"blocks.", "layers."})
         if (rest.starts_with(front)) rest.remove_prefix(front.size()), numbered(layers - 1), in_block = true;
-    if (rest.starts_with("hidden_states.") && !in_block) {   // 0: into layer 0; the last: after the last norm
+    if (rest.starts_with("hidden_states.") && !in_block) {  // 0: into layer 0; the last: after the last norm
         rest.remove_prefix(std::string_view("hidden_states.").size());
         numbered(layers);
         if (!rest.empty()) wrong("expected nothing after the number");
@@ -142,9 +147,11 @@ inline named_site find_site(std::string_view given, index_t layers) {
     // "pattern" lies nearer to "attn.hook_pattern" than its letters say.
     auto near = nearest_names(rest, names);
     for (auto const& s : all)
-        if (near.size() < 3 && std::find(near.begin(), near.end(), s.name) == near.end() && s.name.ends_with("hook_" + std::string(rest)))
+        if (near.size() < 3 && std::find(near.begin(), near.end(), s.name) == near.end() &&
+            s.name.ends_with("hook_" + std::string(rest)))
             near.insert(near.begin(), s.name);
-    fail<usage_error>("site '", given, "': unknown; ", near.empty() ? "" : "nearest: " + joined(near) + "; ", "`attnlab sites` lists them all");
+    fail<usage_error>("site '", given, "': unknown; ", near.empty() ? "" : "nearest: " + joined(near) + "; ",
+                      "`attnlab sites` lists them all");
 }
 
 }  // namespace attnlab

@@ -33,7 +33,8 @@ std::vector<parameter<T>*> weights_at(parameter_list<T> const& parameters) {
     for (auto const& w : site::weights) names.emplace_back(w.name), names.emplace_back(w.alias);
     std::erase(names, "");
     auto const near = nearest_names(Weight::name, names);
-    fail("weight '", Weight::name, "': no block of this model has it; ", near.empty() ? "there are: " : "nearest: ", joined(near.empty() ? names : near));
+    fail("weight '", Weight::name, "': no block of this model has it; ",
+         near.empty() ? "there are: " : "nearest: ", joined(near.empty() ? names : near));
 }
 
 namespace detail {
@@ -74,8 +75,9 @@ void watch_weights(parameter_list<T> const& parameters, Observer& o) {
                       "watch_weights: expected sites that are weights or gradients of weights");
         auto const all = weights_at<subject>(parameters);
         for (std::size_t l = 0; l < all.size(); ++l)
-            watch(o, s, static_cast<index_t>(l),
-                  detail::as_matrix(all[l]->shape, detail::is_weight_site<Site> ? all[l]->value.data() : all[l]->gradient.data()));
+            watch(
+                o, s, static_cast<index_t>(l),
+                detail::as_matrix(all[l]->shape, detail::is_weight_site<Site> ? all[l]->value.data() : all[l]->gradient.data()));
     };
     std::apply([&](auto... s) { (show(s), ...); }, sites_of<Observer>{});
     std::apply([&](auto... s) { (show(s), ...); }, alters_of<Observer>{});
@@ -88,12 +90,14 @@ void watch_moments(parameter_list<T> const& parameters, Optimizer& adam, Observe
     auto const state = adam.state();
     auto const show = [&]<class Site>(Site s) {
         constexpr bool first = detail::is_about<site::first_moment, Site>;
-        static_assert(first || detail::is_about<site::second_moment, Site>, "watch_moments: expected sites that are moments of weights");
+        static_assert(first || detail::is_about<site::second_moment, Site>,
+                      "watch_moments: expected sites that are moments of weights");
         auto const all = weights_at<typename detail::site_subject<Site>::type>(parameters);
         for (std::size_t l = 0; l < all.size(); ++l) {
             auto const at = std::find_if(state.begin(), state.end(), [&](auto const& a) {
-                return a.name == "optimizer.v." + all[l]->name ? !first
-                                                               : first && (a.name == "optimizer.m." + all[l]->name || a.name == "optimizer.momentum." + all[l]->name);
+                return a.name == "optimizer.v." + all[l]->name
+                           ? !first
+                           : first && (a.name == "optimizer.m." + all[l]->name || a.name == "optimizer.momentum." + all[l]->name);
             });
             require(at != state.end(), "moments: this optimizer keeps no ", Site::name);
             watch(o, s, static_cast<index_t>(l), detail::as_matrix(at->shape, static_cast<T const*>(at->values.data())));

@@ -45,8 +45,8 @@ void cross_entropy(declared, out, std::int32_t const*, float, bool, double*);
 template <class Policy>
 void attention_forward(declared, attention_problem<float> const&, attention_saved<float>&, heads<float>);
 template <class Policy>
-void attention_backward(declared, attention_problem<float> const&, attention_saved<float> const&, heads<float const>, heads<float const>,
-                        attention_gradients<float> const&);
+void attention_backward(declared, attention_problem<float> const&, attention_saved<float> const&, heads<float const>,
+                        heads<float const>, attention_gradients<float> const&);
 
 template <class Policy>
 void passes(gpt<Policy, declared>& model, view<std::int32_t const, 2> x, view<std::int32_t const, 2> y) {
@@ -65,7 +65,8 @@ void passes(gpt<Policy, declared>& model, view<std::int32_t const, 2> x, view<st
 }
 template void passes(gpt<attention<causal, softmax>, declared>&, view<std::int32_t const, 2>, view<std::int32_t const, 2>);
 #ifndef ATTNLAB_WITH_OBSERVER
-template void passes(gpt<attention<rope<>, causal, softmax, context_scale>, declared>&, view<std::int32_t const, 2>, view<std::int32_t const, 2>);
+template void passes(gpt<attention<rope<>, causal, softmax, context_scale>, declared>&, view<std::int32_t const, 2>,
+                     view<std::int32_t const, 2>);
 #endif
 
 }  // namespace attnlab

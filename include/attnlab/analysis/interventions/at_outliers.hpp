@@ -53,15 +53,17 @@ constexpr std::size_t axis_of_letter(char letter) {
 
 }  // namespace detail
 
-/// An observer that changes what stands at the coordinates of an outlier set, made by `at_outliers`. Axes that the set does not have are
-/// taken whole: a set over (layer, channel) is changed at all tokens of all sequences. Sequences are numbered as they come, as a finder
-/// numbers them.
+/// An observer that changes what stands at the coordinates of an outlier set, made by `at_outliers`. Axes that the set does not
+/// have are taken whole: a set over (layer, channel) is changed at all tokens of all sequences. Sequences are numbered as they
+/// come, as a finder numbers them.
 template <class Site, class Change, class... Axes>
 class intervention {
     using set = outlier_set<Axes...>;
     static constexpr std::size_t rank = (Site::axes.size() + 1) / 2;
     static constexpr bool fits = ((Axes::letter == 'L' || Site::axes.find(Axes::letter) != Site::axes.npos) && ...);
-    static_assert(fits, "intervention: the set has an axis that this site does not have (rename<From, To>() where one thing has two names)");
+    static_assert(
+        fits,
+        "intervention: the set has an axis that this site does not have (rename<From, To>() where one thing has two names)");
 
 public:
     using sites = site_list<>;
@@ -69,7 +71,8 @@ public:
 
     intervention(set const& at, Change change) : set_(at), means_(at), change_(std::move(change)) {
         if constexpr (std::is_same_v<Change, change::to_mean>)
-            require(at.about().site == Site::name, "intervention: to_mean at ", Site::name, ": expected outliers of this site, got those of ", at.about().site);
+            require(at.about().site == Site::name, "intervention: to_mean at ", Site::name,
+                    ": expected outliers of this site, got those of ", at.about().site);
     }
 
     /// \throws error for a coordinate that the tensor does not have
@@ -87,7 +90,8 @@ public:
                 bool const sequence = Site::axes[2 * a] == 'B';
                 index_t const i = e.at[axis_[a]] - (sequence ? first : 0);
                 bool const inside = 0 <= i && i < x.shape(a);
-                require(inside || sequence, "intervention at ", name, ": ", set::axes::names[axis_[a]], " ", i, ": expected 0 to ", x.shape(a) - 1);
+                require(inside || sequence, "intervention at ", name, ": ", set::axes::names[axis_[a]], " ", i,
+                        ": expected 0 to ", x.shape(a) - 1);
                 here = here && inside;
                 begin[a] = i, end[a] = i + 1;
             }
@@ -103,7 +107,8 @@ public:
 
 private:
     template <class T>
-    void change_box(view<T, rank> x, std::array<index_t, rank> const& begin, std::array<index_t, rank> const& end, place_of_change at) {
+    void change_box(view<T, rank> x, std::array<index_t, rank> const& begin, std::array<index_t, rank> const& end,
+                    place_of_change at) {
         auto i = begin;
         for (std::size_t a = rank; a > 0;) {
             at.offset = 0;
@@ -125,7 +130,7 @@ private:
     set set_;
     detail::means_of_outliers<Axes...> means_;
     Change change_;
-    std::map<index_t, index_t> first_;   // number of the next sequence, by layer
+    std::map<index_t, index_t> first_;  // number of the next sequence, by layer
     index_t changed_ = 0;
 };
 

@@ -14,19 +14,19 @@
 #include <attnlab/analysis/outliers/sink.hpp>
 
 /// \file
-/// The causal chain of outliers (2502.06415): weights make activations, activations make sinks. Each is taken away, and what became of
-/// the others is measured where they had stood.
+/// The causal chain of outliers (2502.06415): weights make activations, activations make sinks. Each is taken away, and what
+/// became of the others is measured where they had stood.
 
 namespace attnlab {
 
 /// A model under one intervention.
 struct chain_link {
     std::string what;
-    index_t changed = 0;              ///< numbers that the intervention changed in a batch
-    std::size_t activations = 0, sinks = 0;   ///< outliers that the rules find now
-    double magnitude = 0;             ///< mean |h| now, where activations were outliers
-    double sink_share = 0;            ///< mean alpha now, where keys were sinks
-    double loss = 0;                  ///< nats a token
+    index_t changed = 0;                     ///< numbers that the intervention changed in a batch
+    std::size_t activations = 0, sinks = 0;  ///< outliers that the rules find now
+    double magnitude = 0;                    ///< mean |h| now, where activations were outliers
+    double sink_share = 0;                   ///< mean alpha now, where keys were sinks
+    double loss = 0;                         ///< nats a token
 };
 
 using weight_outliers = outlier_set<axis::layer, axis::row, axis::column>;
@@ -38,7 +38,8 @@ struct causal_chain_result {
     stream_outliers activations;
     sink_outliers sinks;
     chain_link before, without_weights, without_activations;
-    std::optional<chain_link> without_sink_values;   ///< not for policies that make values inside the kernel, nor for grouped heads
+    std::optional<chain_link>
+        without_sink_values;  ///< not for policies that make values inside the kernel, nor for grouped heads
 };
 
 /// Which outliers are meant.
@@ -56,7 +57,8 @@ class at_former_outliers {
 public:
     using sites = site_list<site::resid_post, site::pattern>;
 
-    at_former_outliers(stream_outliers const& activations, sink_outliers const& sinks) : activations_(activations), sinks_(sinks) {}
+    at_former_outliers(stream_outliers const& activations, sink_outliers const& sinks)
+        : activations_(activations), sinks_(sinks) {}
     void operator()(site::resid_post, index_t layer, view<T const, 3> x) {
         for (auto const& e : activations_)
             if (e.at[1] == layer) magnitude.add(std::abs(static_cast<double>(x(e.at[0], e.at[2], e.at[3]))));
@@ -74,11 +76,12 @@ private:
 
 }  // namespace detail
 
-/// The whole chain on one batch: `weights` (found by any rule, of `Weight`) set to zero; activation outliers of the stream set to zero; the
-/// values of the sinks set to zero, which the heads then look at without effect. The model is left as it was. A mean over nothing is NaN.
+/// The whole chain on one batch: `weights` (found by any rule, of `Weight`) set to zero; activation outliers of the stream set to
+/// zero; the values of the sinks set to zero, which the heads then look at without effect. The model is left as it was. A mean
+/// over nothing is NaN.
 template <class Weight, class Model, class Activations, class Sinks>
-causal_chain_result causal_chain(Model& model, view<std::int32_t const, 2> x, view<std::int32_t const, 2> y, weight_outliers weights,
-                                 chain_rules<Activations, Sinks> const& rules) {
+causal_chain_result causal_chain(Model& model, view<std::int32_t const, 2> x, view<std::int32_t const, 2> y,
+                                 weight_outliers weights, chain_rules<Activations, Sinks> const& rules) {
     using T = typename Model::scalar;
     causal_chain_result out;
     out.weights = std::move(weights);

@@ -15,11 +15,11 @@ namespace attnlab {
 
 /// The number at hand: where it stands, and what the outlier set knows of it.
 struct place_of_change {
-    std::string const& site;          ///< full name, "blocks.2.hook_resid_post"
-    std::span<index_t const> shape;   ///< of the tensor
-    index_t offset = 0;               ///< in the tensor, row-major
-    double found = 0;                 ///< the value that made it an outlier
-    double mean = 0;                  ///< of `found` over the outliers of the same layer and channel, those of position 0 apart
+    std::string const& site;         ///< full name, "blocks.2.hook_resid_post"
+    std::span<index_t const> shape;  ///< of the tensor
+    index_t offset = 0;              ///< in the tensor, row-major
+    double found = 0;                ///< the value that made it an outlier
+    double mean = 0;                 ///< of `found` over the outliers of the same layer and channel, those of position 0 apart
 };
 
 namespace change {
@@ -27,7 +27,8 @@ namespace change {
 struct to_zero {
     double operator()(double, place_of_change const&) const { return 0; }
 };
-/// The mean over sequences and positions, position 0 apart: "set to mean" of Sun et al. (2402.17762), values found rather than typed in.
+/// The mean over sequences and positions, position 0 apart: "set to mean" of Sun et al. (2402.17762), values found rather than
+/// typed in.
 struct to_mean {
     double operator()(double, place_of_change const& at) const { return at.mean; }
 };

@@ -13,8 +13,9 @@
 
 /// \file
 /// The central claim of 2502.06415: a sink is an implicit, context-aware scaling factor. With a_i = P[i, sink] a head computes
-/// o_i = S_i o_rest + a_i v_sink, S_i = 1 - a_i, o_rest the mean of the other values. If the sink is there for the scale, then (i) what it
-/// hands on does not matter, (ii) a scale that is the same for every query hurts, (iii) any constant key and value do as well.
+/// o_i = S_i o_rest + a_i v_sink, S_i = 1 - a_i, o_rest the mean of the other values. If the sink is there for the scale, then
+/// (i) what it hands on does not matter, (ii) a scale that is the same for every query hurts, (iii) any constant key and value do
+/// as well.
 
 namespace attnlab {
 
@@ -23,16 +24,16 @@ using sink_heads = outlier_set<axis::layer, axis::head>;
 /// One head, over the queries after the sink.
 struct head_scale {
     index_t layer = 0, head = 0;
-    moments scale;              ///< S_i: how much it differs from query to query is its standard deviation
-    running_mean sink_part;     ///< |a_i v_sink| / |o_i|
+    moments scale;           ///< S_i: how much it differs from query to query is its standard deviation
+    running_mean sink_part;  ///< |a_i v_sink| / |o_i|
 };
 
 struct sink_as_scale_result {
     std::vector<head_scale> heads;
-    double loss = 0;               ///< as it is
-    double without_value = 0;      ///< (i) v_sink at zero
-    double with_mean_scale = 0;    ///< (ii) S_i at its mean over queries and sequences, head by head; a_i v_sink as it is
-    double with_constant = 0;      ///< (iii) k and v of the sink at their means over sequences: an attention bias in its place
+    double loss = 0;             ///< as it is
+    double without_value = 0;    ///< (i) v_sink at zero
+    double with_mean_scale = 0;  ///< (ii) S_i at its mean over queries and sequences, head by head; a_i v_sink as it is
+    double with_constant = 0;    ///< (iii) k and v of the sink at their means over sequences: an attention bias in its place
 };
 
 namespace detail {
@@ -54,7 +55,8 @@ protected:
             index_t const h = heads_[n].head;
             if (heads_[n].layer != layer) continue;
             for (index_t b = 0; b < n_[0]; ++b)
-                for (index_t i = sink_ + 1; i < n_[2]; ++i) use(n, &z(b, i, h * n_[3]), static_cast<double>(pattern_(b, h, i, sink_)), &v_(b, h, sink_, 0));
+                for (index_t i = sink_ + 1; i < n_[2]; ++i)
+                    use(n, &z(b, i, h * n_[3]), static_cast<double>(pattern_(b, h, i, sink_)), &v_(b, h, sink_, 0));
         }
     }
     /// A copy of a tensor that the layer shows and lets go.
@@ -66,7 +68,7 @@ protected:
     };
     std::vector<head_scale>& heads_;
     index_t sink_;
-    std::array<index_t, 4> n_{};   // B, H, T, D
+    std::array<index_t, 4> n_{};  // B, H, T, D
     kept v_, pattern_;
 };
 
@@ -90,10 +92,11 @@ struct constant_scale : sink_head_observer<T> {
     using sink_head_observer<T>::sink_head_observer, sink_head_observer<T>::operator();
     void operator()(site::z, index_t layer, view<T, 3> z) {
         this->each_row(layer, z, [&](std::size_t n, T* o, double a, T const* v) {
-            if (a >= 1) return;   // there is no rest to scale
+            if (a >= 1) return;  // there is no rest to scale
             for (index_t c = 0; c < this->n_[3]; ++c) {
                 double const from_sink = a * static_cast<double>(v[c]);
-                o[c] = static_cast<T>(this->heads_[n].scale.mean() / (1 - a) * (static_cast<double>(o[c]) - from_sink) + from_sink);
+                o[c] =
+                    static_cast<T>(this->heads_[n].scale.mean() / (1 - a) * (static_cast<double>(o[c]) - from_sink) + from_sink);
             }
         });
     }
@@ -101,11 +104,13 @@ struct constant_scale : sink_head_observer<T> {
 
 }  // namespace detail
 
-/// The claim on one batch, at one sink position, for the heads of which it is the sink: `sinks.restrict<axis::key>(0, 1).project<axis::layer,
-/// axis::head>()`. Exact for weights that sum to 1, of a policy without prologue and output joint. The key and value of position 0 are the same
-/// in all sequences that begin with one token, so that (iii) is harmless there by construction: it says something of later sinks alone.
+/// The claim on one batch, at one sink position, for the heads of which it is the sink: `sinks.restrict<axis::key>(0,
+/// 1).project<axis::layer, axis::head>()`. Exact for weights that sum to 1, of a policy without prologue and output joint. The
+/// key and value of position 0 are the same in all sequences that begin with one token, so that (iii) is harmless there by
+/// construction: it says something of later sinks alone.
 template <class Model>
-sink_as_scale_result sink_as_scale(Model& model, view<std::int32_t const, 2> x, view<std::int32_t const, 2> y, sink_heads const& heads, index_t sink = 0) {
+sink_as_scale_result sink_as_scale(Model& model, view<std::int32_t const, 2> x, view<std::int32_t const, 2> y,
+                                   sink_heads const& heads, index_t sink = 0) {
     using T = typename Model::scalar;
     static_assert(!Model::policy::has_prologue && !Model::policy::has_output,
                   "sink_as_scale: expected a policy without prologue and output joint: its z is the weighted values");
@@ -134,8 +139,10 @@ sink_as_scale_result sink_as_scale(Model& model, view<std::int32_t const, 2> x, 
             if (e.at[0] != layer) continue;
             for (index_t c = 0; c < rows_of_heads.shape(3); ++c) {
                 running_mean m;
-                for (index_t b = 0; b < rows_of_heads.shape(0); ++b) m.add(static_cast<double>(rows_of_heads(b, e.at[1], sink, c)));
-                for (index_t b = 0; b < rows_of_heads.shape(0); ++b) rows_of_heads(b, e.at[1], sink, c) = static_cast<T>(m.mean());
+                for (index_t b = 0; b < rows_of_heads.shape(0); ++b)
+                    m.add(static_cast<double>(rows_of_heads(b, e.at[1], sink, c)));
+                for (index_t b = 0; b < rows_of_heads.shape(0); ++b)
+                    rows_of_heads(b, e.at[1], sink, c) = static_cast<T>(m.mean());
             }
         }
     };

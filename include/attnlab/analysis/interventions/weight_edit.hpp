@@ -9,8 +9,8 @@
 
 namespace attnlab {
 
-/// Weights changed for as long as this lives: `{ weight_edit edit(model.parameters()); edit.apply<site::weight<"mlp.down_proj">>(set,
-/// change::to_zero{}); model.loss(x, y); }`. The parameters must outlive it.
+/// Weights changed for as long as this lives: `{ weight_edit edit(model.parameters());
+/// edit.apply<site::weight<"mlp.down_proj">>(set, change::to_zero{}); model.loss(x, y); }`. The parameters must outlive it.
 template <class T>
 class weight_edit {
 public:
@@ -26,9 +26,11 @@ public:
         detail::means_of_outliers const means(at);
         for (auto const& e : at) {
             auto const [layer, row, column] = e.at;
-            require(0 <= layer && layer < static_cast<index_t>(weights.size()), "weight edit: layer ", layer, ": expected 0 to ", weights.size() - 1);
+            require(0 <= layer && layer < static_cast<index_t>(weights.size()), "weight edit: layer ", layer, ": expected 0 to ",
+                    weights.size() - 1);
             auto& w = *weights[static_cast<std::size_t>(layer)];
-            require(row < w.shape[0] && column < w.shape[1], "weight edit: ", w.name, ": row ", row, ", column ", column, ": expected ", w.shape[0], " x ", w.shape[1]);
+            require(row < w.shape[0] && column < w.shape[1], "weight edit: ", w.name, ": row ", row, ", column ", column,
+                    ": expected ", w.shape[0], " x ", w.shape[1]);
             index_t const offset = row * w.shape[1] + column;
             T& number = w.value[static_cast<std::size_t>(offset)];
             saved_.push_back({&number, number});
