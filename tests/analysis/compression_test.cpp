@@ -9,7 +9,7 @@
 
 #include <attnlab/analysis/compression.hpp>
 
-BOOST_AUTO_TEST_SUITE(compression)
+BOOST_AUTO_TEST_SUITE(compression_rules)
 
 namespace {
 

@@ -58,7 +58,9 @@ BOOST_AUTO_TEST_CASE(linears_are_those_of_the_blocks_and_gates) {
     BOOST_TEST((names_in_first_block<attention<causal, softmax, context_scale>>()) ==
                attention_then_mlp[0] + "attn.context_scale.0.weight " + attention_then_mlp[1]);
     BOOST_TEST((names_in_first_block<attention<causal, softmax, attention_bias>>()) == attention_then_mlp[0] + attention_then_mlp[1]);
-    BOOST_TEST((names_in_first_block<attention<t5_bias, causal, softmax>>()) == attention_then_mlp[0] + attention_then_mlp[1]);
+    BOOST_TEST((names_in_first_block<attention<causal, softmax, element_gate>>()) == attention_then_mlp[0] + "attn.gate_w " + attention_then_mlp[1]);
+    // A table of (H, 8) is no matrix on the input of width 8.
+    BOOST_TEST((names_in_first_block<attention<t5_bias<8, 16>, causal, softmax>>()) == attention_then_mlp[0] + attention_then_mlp[1]);
     tiny<plain> model;
     BOOST_TEST(model.weights().size() == 8u);
 }
