@@ -60,7 +60,16 @@ struct compression {
 
 /// Those that are compared.
 inline std::vector<compression> compressions() {
-    return {{"W8A8", 8, 8}, {"W8", 8}, {"W4", 4}, {"A8", 0, 8}, {"A4", 0, 4}, {"prune 50 %", 0, 0, 0.5}, {"prune 70 %", 0, 0, 0.7}};
+    return {{"W8A8", 8, 8}, {"W8", 8}, {"W4", 4}, {"A8", 0, 8}, {"A4", 0, 4}, {"prune50", 0, 0, 0.5}, {"prune70", 0, 0, 0.7}};
+}
+
+/// In words: "weights on a grid of 8 bits".
+inline std::string description(compression const& c) {
+    std::vector<std::string> words;
+    if (c.pruned != 0) words.push_back(text("the ", 100 * c.pruned, " % of each matrix with the least magnitudes set to zero"));
+    if (c.weight_bits != 0) words.push_back(text("weights on an AbsMax grid of ", c.weight_bits, " bits"));
+    if (c.activation_bits != 0) words.push_back(text("inputs on an AbsMax grid of ", c.activation_bits, " bits"));
+    return joined(words, ", ");
 }
 
 /// Weights compressed, each a tensor of its own, for as long as this lives; then they are what they were, bit for bit. The parameters must

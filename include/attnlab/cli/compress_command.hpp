@@ -1,56 +1,20 @@
 #pragma once
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <utility>
 #include <vector>
 
-#include <attnlab/analysis/compression.hpp>
 #include <attnlab/cli/checkpoint_model.hpp>
 #include <attnlab/cli/data_source.hpp>
 #include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/measure_compression.hpp>
+#include <attnlab/io/json.hpp>
 #include <attnlab/io/table.hpp>
 
 /// \file
 /// `attnlab compress`: what quantisation and pruning cost a checkpoint, on its evaluation sequences or on those of another text.
 
 namespace attnlab {
-
-namespace detail {
-class quantising_changer final : public input_changer {
-public:
-    explicit quantising_changer(int bits) : inputs_(bits) {}
-    void change(index_t layer, view<float, 3> x) override { inputs_(site::ln1_normalized{}, layer, x); }
-
-private:
-    quantised_inputs inputs_;
-};
-}  // namespace detail
-
-/// One batch of evaluation sequences, each (B, T).
-struct evaluation_batch {
-    tensor<token, 2> x, y;
-};
-
-/// As many evaluation sequences as the settings ask for, in batches of training's size; at least that many.
-inline std::vector<evaluation_batch> evaluation_batches(data_source const& data, run_settings const& s) {
-    index_t const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
-    std::vector<evaluation_batch> out;
-    for (std::uint64_t i = 0; static_cast<index_t>(out.size()) * B < s.eval_sequences; ++i) {
-        out.push_back({tensor<token, 2>({B, T}), tensor<token, 2>({B, T})});
-        data.evaluation(i, out.back().x, out.back().y);
-    }
-    return out;
-}
-
-/// Mean loss of the batches, nats per token, with the Linears of the blocks compressed; afterwards the model is as before.
-inline double loss_under(compression const& c, any_model& model, std::vector<evaluation_batch> const& batches) {
-    compressed_weights const weights(model.linear_weights(), c);
-    detail::quantising_changer inputs(c.activation_bits);
-    double sum = 0;
-    for (auto const& b : batches) sum += c.activation_bits ? model.loss(*b.x, *b.y, inputs) : model.loss(*b.x, *b.y);
-    return sum / static_cast<double>(batches.size());
-}
 
 /// \param as_json print everything as JSON instead of a table
 inline void compress_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, bool as_json) {
