@@ -1,10 +1,12 @@
 // The commands as a user meets them: what they say, what they leave behind, how they fail.
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include <boost/test/unit_test.hpp>
 
 #include <attnlab/io/file.hpp>
+#include <attnlab/io/json.hpp>
 
 #include "support.hpp"
 
@@ -39,11 +41,13 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_one_line_and_exit_2) {
     expect_usage_error("train --preset huge", "smoke");
     expect_usage_error("train --rate_factors k_bias", "name:factor");
     expect_usage_error("evaluate", "CHECKPOINT");
+    expect_usage_error("compress", "CHECKPOINT");
+    expect_usage_error("compress --eval_sequences 0 run", "expected a whole number, 1 or more");
     expect_usage_error("reproduce --policies softmax,nonsense", "nonsense");
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_file_is_named) {
-    for (std::string const arguments : {"reproduce --text /nowhere/a.txt", "train --task text --text /nowhere/a.txt", "evaluate /nowhere"}) {
+    for (std::string const arguments : {"reproduce --text /nowhere/a.txt", "train --task text --text /nowhere/a.txt", "evaluate /nowhere", "compress /nowhere"}) {
         auto const r = attnlab_run(arguments);
         BOOST_TEST(r.status == 1);
         BOOST_TEST(r.text.find("/nowhere") != std::string::npos, r.text);
@@ -60,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_short_text_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(help_and_lists) {
-    for (std::string const command : {"--help", "train --help", "reproduce --help", "evaluate --help", "generate --help", "benchmark --help"})
+    for (std::string const command : {"--help", "train --help", "reproduce --help", "evaluate --help", "compress --help", "generate --help", "benchmark --help"})
         BOOST_TEST(attnlab_run(command).status == 0, command);
     BOOST_TEST(attnlab_run("policies").text.find("context_scale.0.weight") != std::string::npos);
     BOOST_TEST(attnlab_run("sites").text.find("attn.hook_pattern") != std::string::npos);
@@ -120,6 +124,58 @@ BOOST_AUTO_TEST_CASE(a_text_of_characters_generates_characters) {
     BOOST_TEST(bad.text.find("--start") != std::string::npos, bad.text);
 }
 
+BOOST_AUTO_TEST_CASE(compress_shows_what_it_costs_and_changes_nothing) {
+    temporary_folder folder;
+    auto const out = (folder.path / "run").string();
+    for (std::string const policy : {"softmax", "context_scale"}) {
+        auto const run = out + "-" + policy;
+        BOOST_TEST(attnlab_run("train --policy " + policy + small + "--max_iters 20 --out_dir " + run).status == 0);
+        auto const before = read_text(run + "/ckpt.safetensors");
+        auto const shown = attnlab_run("compress --eval_sequences 8 " + run);
+        BOOST_TEST(shown.status == 0, shown.text);
+        for (char const* scheme : {"as trained", "W8A8", "W8 ", "W4", "A8", "A4", "prune50", "prune70"})
+            BOOST_TEST(shown.text.find(scheme) != std::string::npos, shown.text);
+        auto const r = attnlab_run("compress --json --eval_sequences 8 " + run);
+        BOOST_TEST(r.status == 0, r.text);
+        auto const j = attnlab::parse_json_text(r.text, "compress --json");
+        BOOST_TEST(j.at("eval_sequences").get<int>() == 8);
+        double const loss = j.at("loss").get<double>();
+        std::istringstream evaluated(attnlab_run("evaluate --eval_sequences 8 " + run).text);
+        double expected = 0;
+        for (std::string word; evaluated >> word;)
+            if (word == "loss") evaluated >> expected;
+        BOOST_TEST(std::abs(loss - expected) < 1e-4, loss << " is not evaluate's " << expected);
+        BOOST_TEST(j.at("compressions").size() == 7u);
+        for (auto const& c : j.at("compressions")) {
+            BOOST_TEST(c.at("change").get<double>() == c.at("loss").get<double>() - loss);
+            BOOST_TEST(c.at("change").get<double>() != 0, c.dump());
+        }
+        BOOST_TEST(read_text(run + "/ckpt.safetensors") == before);
+    }
+    expect_usage_error("compress --text /nowhere/a.txt " + out + "-softmax", "backcopy");
+}
+
+BOOST_AUTO_TEST_CASE(compress_takes_another_text) {
+    temporary_folder folder;
+    auto const write = [&](char const* name, char const* words) {
+        attnlab::write_atomically(folder.path / name, [&](std::ostream& out) {
+            for (int i = 0; i < 300; ++i) out << words << i << "\n";
+        });
+        return (folder.path / name).string();
+    };
+    auto const first = write("a.txt", "the sea of "), second = write("b.txt", "of the sea "), strange = write("c.txt", "#! "), out = (folder.path / "run").string();
+    BOOST_TEST(attnlab_run("train --text " + first + " --level characters --block_size 16" + small + "--max_iters 20 --out_dir " + out).status == 0);
+    auto const own = attnlab_run("compress " + out), other = attnlab_run("compress --text " + second + " " + out);
+    BOOST_TEST(own.status == 0, own.text);
+    BOOST_TEST(other.status == 0, other.text);
+    BOOST_TEST(own.text == attnlab_run("compress --text " + first + " " + out).text);
+    BOOST_TEST(own.text != other.text);
+    auto const bad = attnlab_run("compress --text " + strange + " " + out);
+    BOOST_TEST(bad.status == 1);
+    BOOST_TEST(bad.text.find("c.txt") != std::string::npos, bad.text);
+    BOOST_TEST(attnlab_run("compress --text /nowhere/a.txt " + out).text.find("/nowhere/a.txt") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(reproduce_writes_its_report_and_goes_on_where_it_was) {
     temporary_folder folder;
     auto const out = (folder.path / "report").string();
@@ -130,6 +186,8 @@ BOOST_AUTO_TEST_CASE(reproduce_writes_its_report_and_goes_on_where_it_was) {
     for (char const* file : {"report.html", "report.md", "results.json", "results.csv", "runs/softmax-1/train.cfg", "runs/sigmoid-2/run.json"})
         BOOST_TEST(std::filesystem::exists(std::filesystem::path(out) / file), file);
     auto const results = read_text(out + "/results.csv");
+    BOOST_TEST(results.find("compression.W8A8") != std::string::npos);
+    BOOST_TEST(read_text(out + "/report.md").find("What compression costs") != std::string::npos);
     // One run is lost; the others are not trained again, and the numbers come out the same.
     std::filesystem::remove_all(out + "/runs/sigmoid-2");
     auto const kept = std::filesystem::last_write_time(out + "/runs/softmax-1/run.json");

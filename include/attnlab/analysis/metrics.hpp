@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include <attnlab/analysis/compression.hpp>
 #include <attnlab/core/error.hpp>
 
 /// \file
@@ -91,6 +92,9 @@ inline std::vector<metric> make_metrics() {
     };
     add_stream_metrics(all, "resid_pre.", "the stream entering the layer: ");
     add_stream_metrics(all, "resid_post.", "the layer's output: ");
+    for (auto const& c : compressions())
+        all.push_back({"compression." + c.name, "nats/token", "change of the loss with the Linears of the blocks compressed after training: " + description(c),
+                       c.pruned != 0 ? "magnitude pruning" : "fake quantisation, 2502.06415 for weights"});
     return all;
 }
 }  // namespace detail

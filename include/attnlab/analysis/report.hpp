@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <attnlab/analysis/comparison.hpp>
+#include <attnlab/analysis/compression_table.hpp>
 #include <attnlab/analysis/curve_figures.hpp>
 #include <attnlab/analysis/findings.hpp>
 #include <attnlab/analysis/map_figures.hpp>
@@ -138,6 +139,11 @@ inline void write_report(std::filesystem::path const& folder, manifest const& m,
         p.figure_svg(read_text(folder / "figures" / (f.name + ".svg")), "figures/" + f.name + ".svg", f.caption);
     }
 
+    if (auto const costs = compression_table(m, rows, policies); !costs.rows.empty()) {
+        p.heading(2, "What compression costs");
+        p.add(costs);
+        p.paragraph(compression_text(rows, policies));
+    }
     p.heading(2, "Definitions");
     p.add(definitions_table(rows));
     p.heading(2, "How it was run");

@@ -5,6 +5,7 @@
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/models/gpt.hpp>
+#include <attnlab/models/linear_weights.hpp>
 #include <attnlab/observe/observer.hpp>
 
 /// \file
@@ -54,6 +55,18 @@ public:
     virtual void operator()(site::pattern_columns, index_t layer, view<float const, 4> x) = 0;
 };
 
+/// Changes what the Linears of the blocks are given, (B, T, C) or (B, T, 4C).
+class input_changer {
+public:
+    using alters = site::linear_inputs;
+    virtual ~input_changer() = default;
+    virtual void change(index_t layer, view<float, 3> x) = 0;
+    template <class Site>
+    void operator()(Site, index_t layer, view<float, 3> x) {
+        change(layer, x);
+    }
+};
+
 /// A GPT under some policy.
 class any_model {
 public:
@@ -62,11 +75,13 @@ public:
 
     virtual ~any_model() = default;
     virtual parameter_list<float>& parameters() = 0;
+    virtual std::vector<parameter<float>*> linear_weights() = 0;   ///< of the blocks
     virtual view<float const, 3> logits(ids x) = 0;
     virtual view<float const, 3> logits(ids x, model_watcher& o) = 0;
     virtual view<float const, 3> logits(ids x, statistics_watcher& o) = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, model_watcher& o) = 0;
+    virtual double loss(ids x, ids y, input_changer& o) = 0;
     virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
 };
 
@@ -76,11 +91,13 @@ class compiled_model final : public any_model {
 public:
     explicit compiled_model(gpt_config const& c) : model_(c) {}
     parameter_list<float>& parameters() override { return model_.parameters(); }
+    std::vector<parameter<float>*> linear_weights() override { return attnlab::linear_weights<Policy>(model_.parameters()); }
     view<float const, 3> logits(ids x) override { return model_.logits(x); }
     view<float const, 3> logits(ids x, model_watcher& o) override { return model_.logits(x, o); }
     view<float const, 3> logits(ids x, statistics_watcher& o) override { return model_.logits(x, o); }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, model_watcher& o) override { return model_.loss(x, y, o); }
+    double loss(ids x, ids y, input_changer& o) override { return model_.loss(x, y, o); }
     double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
 
 private:

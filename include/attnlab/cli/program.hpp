@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <attnlab/cli/benchmark_command.hpp>
+#include <attnlab/cli/compress_command.hpp>
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/experiment_main.hpp>
 #include <attnlab/cli/generate_command.hpp>
@@ -42,13 +43,14 @@ public:
         if (command == "reproduce") return reproduce(arguments);
         if (command == "train") return train(arguments);
         if (command == "evaluate") return evaluate(arguments);
+        if (command == "compress") return compress(arguments);
         if (command == "generate") return generate(arguments);
         if (command == "benchmark") return benchmark(arguments);
         if (command == "check") return check(arguments);
         if (command == "policies") return policies(arguments);
         if (command == "sites") return sites(arguments);
         if (command == "--help" || command == "-h" || command == "help") return help();
-        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "generate", "benchmark", "check", "policies", "sites"});
+        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites"});
         fail<usage_error>("'", command, "': unknown command; ", near.empty() ? "--help lists them all" : "nearest: " + joined(near));
     }
 
@@ -58,6 +60,7 @@ private:
                      "  reproduce  train every attention side by side, analyse, write a report\n"
                      "  train      one model (nanoGPT's options)\n"
                      "  evaluate   loss and sinks of a checkpoint\n"
+                     "  compress   what quantisation and pruning cost a checkpoint\n"
                      "  generate   samples from a checkpoint\n"
                      "  benchmark  attention, a training step, the machine: lines `name value unit`\n"
                      "  check      a program's own policies against reference, differences, causality\n"
@@ -153,6 +156,32 @@ private:
         if (sequences > 0) run.settings.eval_sequences = sequences;
         settle(run.settings);
         evaluate_command(find(run.settings.policy), run, path, as_json);
+        return 0;
+    }
+
+    int compress(std::vector<std::string> const& arguments) {
+        std::filesystem::path given, other_text;
+        bool as_json = false;
+        std::string length = "trained";
+        index_t sequences = 256;
+        option_table table("attnlab compress", "Loss of a checkpoint with its blocks' Linears quantised (W, A: bits of weights, inputs) or pruned.");
+        table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+        table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
+        table.add("json", as_json, "as JSON; bits of 0: as trained");
+        table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
+        table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+        if (!read_options(table, arguments, std::cout)) return 0;
+        auto const path = checkpoint_path(given);
+        auto run = read_checkpoint_run(path);
+        auto& s = run.settings;
+        if (!other_text.empty()) {
+            if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
+            s.text = other_text;
+        }
+        s.length = length;
+        s.eval_sequences = sequences;
+        settle(s);
+        compress_command(find(s.policy), run, path, as_json);
         return 0;
     }
 

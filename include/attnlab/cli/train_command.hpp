@@ -6,6 +6,7 @@
 
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/measure_compression.hpp>
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/progress.hpp>
@@ -142,6 +143,7 @@ inline void train_command(experiment const& e, run_settings s, json options) {
     if (s.train.eval_only) return;
 
     detail::add_convergence(rows, s, run.state().iteration);
+    if (s.measure) add_compressions(rows, model, data, s, run.state().iteration);
     write_results_csv(table, rows);
     if (s.measure) write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
     json const finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}};

@@ -67,6 +67,9 @@ using all = std::tuple<embed, resid_pre, ln1_normalized, q, k, v, attn_scores, p
                        largest_score, pattern_columns, z, attn_out, resid_mid, ln2_normalized, mlp_pre, mlp_post, mlp_out, resid_post,
                        ln_final, logits>;
 
+/// What the Linears of a block are given: those of q, k, v and of gates, of the merged heads, up and down.
+using linear_inputs = std::tuple<ln1_normalized, z, ln2_normalized, mlp_post>;
+
 /// Sites of other families, which a GPT does not have.
 struct gate_out : place<"mlp.hook_gate", "B T F", true, "gate projection of a gated MLP", "gate_out"> {};
 struct router_logits : place<"mlp.hook_router_logits", "B T E", true, "a mixture's router", "router_logits"> {};

@@ -1,0 +1,61 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include <attnlab/analysis/compression.hpp>
+#include <attnlab/analysis/results.hpp>
+#include <attnlab/cli/any_model.hpp>
+#include <attnlab/cli/data_source.hpp>
+#include <attnlab/cli/run_settings.hpp>
+
+/// \file
+/// What quantisation and pruning cost a model on its evaluation sequences.
+
+namespace attnlab {
+
+namespace detail {
+class quantising_changer final : public input_changer {
+public:
+    explicit quantising_changer(int bits) : inputs_(bits) {}
+    void change(index_t layer, view<float, 3> x) override { inputs_(site::ln1_normalized{}, layer, x); }
+
+private:
+    quantised_inputs inputs_;
+};
+}  // namespace detail
+
+/// One batch of evaluation sequences, each (B, T).
+struct evaluation_batch {
+    tensor<token, 2> x, y;
+};
+
+/// As many evaluation sequences as the settings ask for, in batches of training's size; at least that many.
+inline std::vector<evaluation_batch> evaluation_batches(data_source const& data, run_settings const& s) {
+    index_t const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
+    std::vector<evaluation_batch> out;
+    for (std::uint64_t i = 0; static_cast<index_t>(out.size()) * B < s.eval_sequences; ++i) {
+        out.push_back({tensor<token, 2>({B, T}), tensor<token, 2>({B, T})});
+        data.evaluation(i, out.back().x, out.back().y);
+    }
+    return out;
+}
+
+/// Mean loss of the batches, nats per token, with the Linears of the blocks compressed; afterwards the model is as before.
+inline double loss_under(compression const& c, any_model& model, std::vector<evaluation_batch> const& batches) {
+    compressed_weights const weights(model.linear_weights(), c);
+    detail::quantising_changer inputs(c.activation_bits);
+    double sum = 0;
+    for (auto const& b : batches) sum += c.activation_bits ? model.loss(*b.x, *b.y, inputs) : model.loss(*b.x, *b.y);
+    return sum / static_cast<double>(batches.size());
+}
+
+/// Appends the change of the loss under each compression, at `step`.
+inline void add_compressions(results& rows, any_model& model, data_source const& data, run_settings const& s, index_t step) {
+    auto const batches = evaluation_batches(data, s);
+    double const before = loss_under({}, model, batches);
+    for (auto const& c : compressions())
+        rows.add(s.policy, static_cast<int>(s.seed), step, {"compression." + c.name}, loss_under(c, model, batches) - before);
+}
+
+}  // namespace attnlab
