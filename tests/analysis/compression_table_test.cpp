@@ -12,13 +12,15 @@ BOOST_AUTO_TEST_SUITE(compression_table_of_report)
 
 namespace {
 
-// Three seeds of two policies: W8A8 costs both the same, prune70 costs (a) much more.
+// Three seeds of two policies: W8A8 costs both the same, A8 nearly nothing, prune70 costs (a) much more.
 lab::results rows() {
     lab::results out;
     for (int seed : {1, 2, 3}) {
         double const wobble = 0.01 * (seed - 2);
         out.add("softmax", seed, 1500, {"compression.W8A8"}, 0.02 + wobble);
         out.add("sigmoid", seed, 1500, {"compression.W8A8"}, 0.03 + wobble);
+        out.add("softmax", seed, 1500, {"compression.A8"}, 1e-4);
+        out.add("sigmoid", seed, 1500, {"compression.A8"}, -1e-4);
         out.add("softmax", seed, 1500, {"compression.prune70"}, 0.5 + wobble);
         out.add("sigmoid", seed, 1500, {"compression.prune70"}, 0.1 + wobble);
     }
@@ -36,18 +38,19 @@ bool has(std::string const& page, std::string const& part) { return page.find(pa
 BOOST_AUTO_TEST_CASE(means_with_intervals) {
     auto const m = two();
     auto const t = lab::compression_table(m, rows(), lab::summarise(rows(), m));
-    BOOST_REQUIRE(t.rows.size() == 2u);
+    BOOST_REQUIRE(t.rows.size() == 3u);
     BOOST_TEST(t.header[1] == "(a) softmax");
     BOOST_TEST(t.rows[0][0] == "W8A8");
-    BOOST_TEST(t.rows[1][0] == "prune70");
-    BOOST_TEST(t.rows[1][1] == "0.500 ± 0.025");   // 4.3027 * .01 / sqrt(3)
+    BOOST_TEST(t.rows[2][0] == "prune70");
+    BOOST_TEST(t.rows[2][1] == "0.500 ± 0.025");   // 4.3027 * .01 / sqrt(3)
+    BOOST_TEST(t.rows[1][2].starts_with("0.000"), t.rows[1][2]);
     BOOST_TEST(t.rows[0][2] == "0.030 ± 0.025");
 }
 
 BOOST_AUTO_TEST_CASE(contrast_is_said_where_intervals_stand_apart) {
     auto const m = two();
     auto const said = lab::compression_text(rows(), lab::summarise(rows(), m));
-    BOOST_TEST(has(said, "No contrast under W8A8:"), said);
+    BOOST_TEST(has(said, "No contrast under W8A8 and A8:"), said);
     BOOST_TEST(has(said, "Under prune70 the intervals"), said);
     lab::results one_seed;
     for (auto const& r : rows())

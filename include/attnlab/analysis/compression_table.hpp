@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -32,23 +31,25 @@ inline table compression_table(manifest const& m, results const& all, std::vecto
     return t;
 }
 
-/// Which compressions tell policies apart and which do not, by the intervals of the table; and what was done.
+/// Which compressions tell policies apart and which do not, by the intervals of the table and by `equal_loss`; and what was done.
 inline std::string compression_text(results const& all, std::vector<policy_summary> const& policies) {
     std::vector<std::string> apart, alike;
     for (auto const& c : compressions()) {
-        double highest_low = -std::numeric_limits<double>::infinity(), lowest_high = -highest_low;
+        constexpr double infinite = std::numeric_limits<double>::infinity();
+        double highest_low = -infinite, lowest_high = infinite, least = infinite, largest = -infinite;
         std::size_t intervals = 0;
         for (auto const& p : policies) {
             auto const e = all.last(p.name, {"compression." + c.name});
             if (e.count == 0 || !e.has_interval()) continue;
             highest_low = std::max(highest_low, e.mean - e.half_width), lowest_high = std::min(lowest_high, e.mean + e.half_width);
+            least = std::min(least, e.mean), largest = std::max(largest, e.mean);
             ++intervals;
         }
-        if (intervals >= 2) (highest_low > lowest_high ? apart : alike).push_back(c.name);
+        if (intervals >= 2) (highest_low > lowest_high && largest - least > equal_loss ? apart : alike).push_back(c.name);
     }
     std::string out = "Weights (W) and inputs (A) of the Linears of the blocks, moved to a symmetric AbsMax grid of so many bits, one grid a tensor; or the share of each "
                       "matrix with the least magnitudes set to zero. Head and embeddings stay. ";
-    if (!alike.empty()) out += "No contrast under " + listed(alike) + ": the intervals of all policies overlap. ";
+    if (!alike.empty()) out += "No contrast under " + listed(alike) + ": the intervals of all policies overlap, or their means lie within " + cell(equal_loss) + " nats. ";
     if (!apart.empty()) out += "Under " + listed(apart) + " the intervals of at least two policies stand apart. ";
     if (alike.empty() && apart.empty()) out += "Without intervals nothing is said of a contrast. ";
     return out + "The paper's contrast is one of models with massive activations; where a model has none, none is to be expected.";

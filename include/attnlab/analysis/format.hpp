@@ -29,6 +29,7 @@ inline std::string number(double x, int decimals) {
     char buffer[64];
     std::snprintf(buffer, sizeof buffer, "%.*f", decimals, x);
     std::string out = buffer;
+    if (out[0] == '-' && out.find_first_of("123456789") == out.npos) out.erase(0, 1);   // a zero after rounding has no sign
     if (std::abs(x) < 10000 || std::abs(x) >= 1e15) return out;
     auto const end = static_cast<std::ptrdiff_t>(std::min(out.find('.'), out.size()));
     for (auto at = end - 3; at > (x < 0 ? 1 : 0); at -= 3) out.insert(static_cast<std::size_t>(at), "\u202f");

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <attnlab/analysis/format.hpp>
 #include <attnlab/cli/checkpoint_model.hpp>
 #include <attnlab/cli/data_source.hpp>
 #include <attnlab/cli/experiment.hpp>
@@ -40,8 +41,8 @@ inline void compress_command(experiment const& e, checkpoint_run const& run, std
     }
     table t{text(s.policy, ", step ", run.state.iteration, ", ", sequences, " sequences of ", s.model.block_size, "; loss in nats per token"),
             {"Linears of the blocks", "loss", "change"}};
-    t.add({"as trained", fixed_cell(before, 4), ""});
-    for (auto const& [c, loss] : after) t.add({c.name, fixed_cell(loss, 4), fixed_cell(loss - before, 4)});
+    t.add({"as trained", number(before, 4), ""});
+    for (auto const& [c, loss] : after) t.add({c.name, number(loss, 4), number(loss - before, 4)});
     std::cout << to_text(t);
 }
 
