@@ -48,15 +48,15 @@ public:
     void operator()(site::pattern, index_t, view<T const, 4> p) { pattern_.assign(p); }
 
 protected:
-    /// `use(head, number of the head, z_i, a_i, v_sink)`, rows of D, for each query after the sink of each sequence.
+    /// `use(number of the head, z_i (D), i, P_i (T), v (T, D))` for each query after the sink of each sequence.
     template <class Z, class Use>
     void each_row(index_t layer, Z z, Use use) {
+        view<T const, 4> const pattern = *std::as_const(pattern_), v = *std::as_const(v_);
         for (std::size_t n = 0; n < heads_.size(); ++n) {
             index_t const h = heads_[n].head;
             if (heads_[n].layer != layer) continue;
             for (index_t b = 0; b < n_[0]; ++b)
-                for (index_t i = sink_ + 1; i < n_[2]; ++i)
-                    use(n, &z(b, i, h * n_[3]), static_cast<double>(pattern_(b, h, i, sink_)), &v_(b, h, sink_, 0));
+                for (index_t i = sink_ + 1; i < n_[2]; ++i) use(n, &z(b, i, h * n_[3]), i, pattern[b][h][i], v[b][h]);
         }
     }
     /// A copy of a tensor that the layer shows and lets go.
@@ -77,10 +77,11 @@ struct measured_scale : sink_head_observer<T> {
     using sites = site_list<site::v, site::pattern, site::z>;
     using sink_head_observer<T>::sink_head_observer, sink_head_observer<T>::operator();
     void operator()(site::z, index_t layer, view<T const, 3> z) {
-        this->each_row(layer, z, [&](std::size_t n, T const* o, double a, T const* v) {
-            view<T const, 1> const whole(o, {this->n_[3]}), part(v, {this->n_[3]});
+        this->each_row(layer, z, [&](std::size_t n, T const* o, index_t, view<T const, 1> p, view<T const, 2> v) {
+            double const a = static_cast<double>(p(this->sink_));
             this->heads_[n].scale.add(1 - a);
-            if (double const size = norm(whole); size > 0) this->heads_[n].sink_part.add(a * norm(part) / size);
+            if (double const size = norm(view<T const, 1>(o, {this->n_[3]})); size > 0)
+                this->heads_[n].sink_part.add(a * norm(v[this->sink_]) / size);
         });
     }
 };
@@ -91,12 +92,16 @@ struct constant_scale : sink_head_observer<T> {
     using alters = site_list<site::z>;
     using sink_head_observer<T>::sink_head_observer, sink_head_observer<T>::operator();
     void operator()(site::z, index_t layer, view<T, 3> z) {
-        this->each_row(layer, z, [&](std::size_t n, T* o, double a, T const* v) {
-            if (a >= 1) return;  // there is no rest to scale
+        this->each_row(layer, z, [&](std::size_t n, T* o, index_t i, view<T const, 1> p, view<T const, 2> v) {
+            // Summed again, not o less the sink's part: where a is near 1 the difference is rounding.
+            double weights = 0;
+            for (index_t j = 0; j <= i; ++j) weights += j == this->sink_ ? 0 : static_cast<double>(p(j));
+            if (weights == 0) return;   // there is no rest to scale
             for (index_t c = 0; c < this->n_[3]; ++c) {
-                double const from_sink = a * static_cast<double>(v[c]);
-                o[c] =
-                    static_cast<T>(this->heads_[n].scale.mean() / (1 - a) * (static_cast<double>(o[c]) - from_sink) + from_sink);
+                double rest = 0;
+                for (index_t j = 0; j <= i; ++j) rest += j == this->sink_ ? 0 : static_cast<double>(p(j)) * static_cast<double>(v(j, c));
+                double const from_sink = static_cast<double>(p(this->sink_)) * static_cast<double>(v(this->sink_, c));
+                o[c] = static_cast<T>(this->heads_[n].scale.mean() * rest / weights + from_sink);
             }
         });
     }
@@ -105,7 +110,7 @@ struct constant_scale : sink_head_observer<T> {
 }  // namespace detail
 
 /// The claim on one batch, at one sink position, for the heads of which it is the sink: `sinks.restrict<axis::key>(0,
-/// 1).project<axis::layer, axis::head>()`. Exact for weights that sum to 1, of a policy without prologue and output joint. The
+/// 1).project<axis::layer, axis::head>()`. Exact for causal weights that sum to 1, of a policy without prologue and output joint. The
 /// key and value of position 0 are the same in all sequences that begin with one token, so that (iii) is harmless there by
 /// construction: it says something of later sinks alone.
 template <class Model>
