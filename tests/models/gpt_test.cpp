@@ -90,8 +90,8 @@ BOOST_AUTO_TEST_CASE(every_site_is_visited_in_order) {
     for (std::string const block : {"blocks.0.", "blocks.1."})
         for (std::string const name :
              {"hook_resid_pre", "ln1.hook_normalized", "attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_attn_scores",
-              "attn.hook_pattern",
-              "attn.hook_slot", "attn.hook_gate", "attn.hook_z", "hook_attn_out", "hook_resid_mid", "ln2.hook_normalized",
+              "attn.hook_pattern", "attn.hook_slot", "attn.hook_gate", "attn.hook_pattern_sums", "attn.hook_pattern_entropy",
+              "attn.hook_largest_score", "attn.hook_pattern_columns", "attn.hook_z", "hook_attn_out", "hook_resid_mid", "ln2.hook_normalized",
               "mlp.hook_pre", "mlp.hook_post", "hook_mlp_out", "hook_resid_post"})
             expected.push_back(block + name);
     expected.insert(expected.end(), {"ln_final.hook_normalized", "logits"});
@@ -112,6 +112,7 @@ BOOST_AUTO_TEST_CASE(sites_have_the_axes_they_name) {
                                    : axis == 'H' ? 2
                                    : axis == 'D' ? 8
                                    : axis == 'F' ? 64
+                                   : axis == 'K' ? 1
                                                  : 11);
         BOOST_TEST_CONTEXT(Site::name) BOOST_TEST((seen.at(site::full_name<Site>(1)).shape == expected));
     };

@@ -53,7 +53,7 @@ public:
         watch_before_attention<Policy>(o, layer, p, s.qkv);
         if constexpr (wants_statistics<Observer>) {
             attention_statistics<S> statistics;
-            if constexpr (wants<Observer, site::pattern_columns>) statistics.keys = o.keys;
+            statistics.keys = keys_of(o);
             attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()), statistics);
             watch_after_attention<Policy>(o, layer, p, s.rows, s.z);
             watch_statistics(o, layer, statistics);

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
@@ -82,6 +83,17 @@ void watch_after_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_
 template <class Observer>
 inline constexpr bool wants_statistics = wants<Observer, site::pattern_sums> || wants<Observer, site::pattern_entropy> ||
                                          wants<Observer, site::largest_score> || wants<Observer, site::pattern_columns>;
+
+/// The keys whose columns an observer wants: its `keys`, or the first token, where sinks are.
+template <observer Observer>
+std::vector<index_t> keys_of([[maybe_unused]] Observer const& o) {
+    if constexpr (!wants<Observer, site::pattern_columns>)
+        return {};
+    else if constexpr (requires { o.keys; })
+        return o.keys;
+    else
+        return {0};
+}
 
 /// Shows the statistics of a forward pass.
 template <observer Observer, class S>

@@ -49,7 +49,7 @@ struct gate : by_product<"attn.hook_gate", "B H T", true, "d(head output)/d(weig
 struct pattern_sums : by_product<"attn.hook_pattern_sums", "B H T", true, "sum over queries of the weights of each key"> {};
 struct pattern_entropy : by_product<"attn.hook_pattern_entropy", "B H T", true, "-sum_j w log w of each query, nats"> {};
 struct largest_score : by_product<"attn.hook_largest_score", "B H T", true, "largest score of each query"> {};
-struct pattern_columns : by_product<"attn.hook_pattern_columns", "B H K T", true, "weights of the keys in the observer's `keys`"> {};
+struct pattern_columns : by_product<"attn.hook_pattern_columns", "B H K T", true, "weights of the observer's `keys`, else of key 0"> {};
 struct z : place<"attn.hook_z", "B T C", true, "merged heads, before the output projection", "attn_head_out"> {};
 struct attn_out : place<"hook_attn_out", "B T C", true, "after the output projection", "mha_out"> {};
 struct resid_mid : place<"hook_resid_mid", "B T C", true, "the stream between attention and MLP", "rms_in"> {};
