@@ -111,6 +111,13 @@ BOOST_AUTO_TEST_CASE(a_step_bears_its_peers_names) {
     BOOST_TEST(found.at("step.attnlab.demo.softmax.t1.peak_rss").value > 1);
 }
 
+BOOST_AUTO_TEST_CASE(analysis_is_timed_with_statistics_and_without) {
+    std::set<std::string> expected;
+    for (std::string const what : {"plain.sigmoid", "statistics.sigmoid"})
+        for (std::string const stat : {"min ms", "median ms", "peak_rss MiB"}) expected.insert("analysis." + what + ".t1.fwd.T8." + stat);
+    BOOST_TEST((names_of(figures("analysis --policies sigmoid --threads 1 --T 8")) == expected));
+}
+
 BOOST_AUTO_TEST_CASE(the_machine_s_limits) {
     auto const found = figures("machine --threads 1");
     BOOST_TEST(found.size() == 12u);
@@ -126,7 +133,7 @@ BOOST_AUTO_TEST_CASE(the_machine_s_limits) {
 
 BOOST_AUTO_TEST_CASE(wrong_usage_is_one_line_and_exit_2) {
     expect_usage_error("", "WHAT");
-    expect_usage_error("nothing", "expected one of attention, step, machine");
+    expect_usage_error("nothing", "expected one of attention, step, analysis, machine");
     expect_usage_error("attention --T x", "--T: 'x': expected whole numbers separated by commas");
     expect_usage_error("attention --T 64,0", "--T: '64,0': expected whole numbers");
     expect_usage_error("attention --threads 0", "--threads");
