@@ -97,6 +97,7 @@ BOOST_AUTO_TEST_CASE(no_name_means_two_sites) {
 BOOST_AUTO_TEST_CASE(a_wrong_name_is_one_line_with_what_is_near) {
     BOOST_TEST(refusal("blocks.1.hook_reisd_pre").find("unknown; nearest: hook_resid_pre") != std::string::npos);
     BOOST_TEST(refusal("pattern") == "site 'pattern': unknown; nearest: attn.hook_pattern; `attnlab sites` lists them all");
+    BOOST_TEST(refusal("hook_patern").find("nearest: attn.hook_pattern") != std::string::npos);
     BOOST_TEST(refusal("layers.0.down_ot").find("down_out") != std::string::npos);
     BOOST_TEST(refusal("nothing of the sort") == "site 'nothing of the sort': unknown; `attnlab sites` lists them all");
     BOOST_TEST(refusal("").find("unknown") != std::string::npos);

@@ -144,12 +144,13 @@ inline named_site find_site(std::string_view given, index_t layers) {
         names.push_back(s.name);
         names.insert(names.end(), s.aliases.begin(), s.aliases.end());
     }
-    // "pattern" lies nearer to "attn.hook_pattern" than its letters say.
+    // "pattern" and "hook_patern" lie nearer to "attn.hook_pattern" than their letters say.
     auto near = nearest_names(rest, names);
-    for (auto const& s : all)
-        if (near.size() < 3 && std::find(near.begin(), near.end(), s.name) == near.end() &&
-            s.name.ends_with("hook_" + std::string(rest)))
-            near.insert(near.begin(), s.name);
+    for (auto const& s : all) {
+        std::string const last = s.name.substr(s.name.rfind('.') + 1);
+        bool const meant = s.name.ends_with("hook_" + std::string(rest)) || !nearest_names(rest, {last}).empty();
+        if (near.size() < 3 && meant && std::find(near.begin(), near.end(), s.name) == near.end()) near.push_back(s.name);
+    }
     fail<usage_error>("site '", given, "': unknown; ", near.empty() ? "" : "nearest: " + joined(near) + "; ",
                       "`attnlab sites` lists them all");
 }
