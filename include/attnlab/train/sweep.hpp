@@ -1,9 +1,8 @@
 #pragma once
 #include <concepts>
 
-#include <xsimd/xsimd.hpp>
-
 #include <attnlab/core/view.hpp>
+#include <attnlab/core/xsimd.hpp>
 
 /// \file
 /// One pass over the arrays of an update rule. The rule is written once, for a number; the same text runs on registers.
