@@ -68,8 +68,8 @@ private:
         std::array<row_numbers, tile_rows> known;
         for (index_t r = 0; r < rows; ++r) known[static_cast<std::size_t>(r)] = look_at(h, i0, r);
         each_tile<Policy>(p_, b_, i0, rows, [&](tile_keys const& tile) {
-            score(tile, q_, kt_, Policy::has_score ? raw_ : w_);
-            score(tile, d_o_, vt_, d_scores_);
+            score_bands(tile, p_.D, q_, ldd_, kt_, Policy::has_score ? raw_ : w_);
+            score_bands(tile, p_.D, d_o_, ldd_, vt_, d_scores_);
             for (index_t r = 0; r < rows; ++r) {
                 columns_seen const seen = tile.seen_by(r);
                 index_t const row = r * tile_columns;
@@ -78,30 +78,15 @@ private:
                 if constexpr (Policy::has_score) joint.backward(d_scores_ + row, d_raw_ + row, seen);
             }
             float const* const ds = Policy::has_score ? d_raw_ : d_scores_;
-            add_to_keys(tile, w_, d_o_, dv_);
-            add_to_keys(tile, ds, q_, dk_);
-            for (band const& b : tile.bands())
-                multiply(b.rows, ldd_, tile.keys(b), ds + b.row * tile_columns + b.column, tile_columns, 1,
-                         k_ + (tile.first + b.column) * ldd_, ldd_, dq_ + b.row * ldd_, ldd_, true);
+            add_to_keys(tile, w_, d_o_, ldd_, dv_);
+            add_to_keys(tile, ds, q_, ldd_, dk_);
+            add_to_rows(tile, ds, k_, ldd_, dq_);
         });
         for (index_t r = 0; r < rows; ++r) {
             float* const to = to_.row(b_, h, i0 + r);
             // The output joint has already left its share of dq there.
             for (index_t c = 0; c < p_.D; ++c) to[c] = dq_[r * ldd_ + c] * scale + (Policy::has_output ? to[c] : 0.0f);
         }
-    }
-
-    /// Products of rows (rows, D) with keys in panels.
-    void score(tile_keys const& tile, float const* rows, float const* panels, float* to) const {
-        for (band const& b : tile.bands())
-            multiply(b.rows, b.columns, p_.D, rows + b.row * ldd_, ldd_, 1, panels + tile.first * p_.D + b.column, tile_columns,
-                     to + b.row * tile_columns + b.column, tile_columns, false);
-    }
-    /// to (T, D) += x^T rows, for x a tile.
-    void add_to_keys(tile_keys const& tile, float const* x, float const* rows, float* to) const {
-        for (band const& b : tile.bands())
-            multiply(tile.keys(b), ldd_, b.rows, x + b.row * tile_columns + b.column, 1, tile_columns, rows + b.row * ldd_, ldd_,
-                     to + (tile.first + b.column) * ldd_, ldd_, true);
     }
 
     /// What row r of the block at i0 knows.

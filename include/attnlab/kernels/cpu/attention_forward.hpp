@@ -67,9 +67,7 @@ public:
 private:
     /// Scores of a tile, after the score joint.
     void score(score_joint_rows<Policy>& joint, tile_keys const& tile, index_t i0, index_t rows, float* to) {
-        for (band const& b : tile.bands())
-            multiply(b.rows, b.columns, p_.D, q_ + b.row * ldd_, ldd_, 1, kt_ + tile.first * p_.D + b.column, tile_columns,
-                     (Policy::has_score ? raw_ : to) + b.row * tile_columns + b.column, tile_columns, false);
+        score_bands(tile, p_.D, q_, ldd_, kt_, Policy::has_score ? raw_ : to);
         if constexpr (Policy::has_score)
             for (index_t r = 0; r < rows; ++r)
                 joint.forward(raw_ + r * tile_columns, to + r * tile_columns, tile, tile.seen_by(r), i0 + r);
@@ -156,13 +154,8 @@ private:
 
     /// o += w v for a tile. Where v holds a NaN or an infinity, over the keys that each row sees: 0 times those would be a NaN.
     void add_values(float const* w, tile_keys const& tile, index_t rows, float* o) const {
+        if (finite_) return add_to_rows(tile, w, v_, ldd_, o);
         float const* const values = v_ + tile.first * ldd_;
-        if (finite_) {
-            for (band const& b : tile.bands())
-                multiply(b.rows, ldd_, tile.keys(b), w + b.row * tile_columns + b.column, tile_columns, 1, values + b.column * ldd_,
-                         ldd_, o + b.row * ldd_, ldd_, true);
-            return;
-        }
         for (index_t r = 0; r < rows; ++r)
             for (index_t c = 0; c < tile.count; ++c)
                 if (tile.seen_by(r) >> c & 1)

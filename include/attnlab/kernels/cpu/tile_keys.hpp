@@ -109,4 +109,25 @@ void each_tile(attention_problem<S> const& p, index_t b, index_t i0, index_t row
     }
 }
 
+// Products on the bands of a tile. Rows are of `ld` floats, x and scores of tile_columns.
+
+/// to (rows, 64) = rows (rows, D) times the tile's keys, in panels.
+inline void score_bands(tile_keys const& tile, index_t D, float const* rows, index_t ld, float const* panels, float* to) {
+    for (band const& b : tile.bands())
+        multiply(b.rows, b.columns, D, rows + b.row * ld, ld, 1, panels + tile.first * D + b.column, tile_columns,
+                 to + b.row * tile_columns + b.column, tile_columns, false);
+}
+/// to (rows, D) += x (rows, 64) times the tile's keys (T, D).
+inline void add_to_rows(tile_keys const& tile, float const* x, float const* keys, index_t ld, float* to) {
+    for (band const& b : tile.bands())
+        multiply(b.rows, ld, tile.keys(b), x + b.row * tile_columns + b.column, tile_columns, 1, keys + (tile.first + b.column) * ld, ld,
+                 to + b.row * ld, ld, true);
+}
+/// to (T, D), at the tile's keys, += x^T (64, rows) times rows (rows, D).
+inline void add_to_keys(tile_keys const& tile, float const* x, float const* rows, index_t ld, float* to) {
+    for (band const& b : tile.bands())
+        multiply(tile.keys(b), ld, b.rows, x + b.row * tile_columns + b.column, 1, tile_columns, rows + b.row * ld, ld,
+                 to + (tile.first + b.column) * ld, ld, true);
+}
+
 }  // namespace attnlab::detail
