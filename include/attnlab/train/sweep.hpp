@@ -8,11 +8,6 @@
 /// One pass over the arrays of an update rule. The rule is written once, for a number; the same text runs on registers.
 /// (A plain loop would do, but compilers leave it scalar where sqrt may set errno.)
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false alarm of GCC 12 inside _mm512_sqrt_ps
-#endif
-
 namespace attnlab {
 
 /// Fewer elements than this are not worth waking threads for.
@@ -35,7 +30,3 @@ void sweep(index_t n, T const* g, Rule const& rule, State*... state) {
 }
 
 }  // namespace attnlab
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
