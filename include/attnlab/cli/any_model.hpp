@@ -6,7 +6,7 @@
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/models/linear_weights.hpp>
-#include <attnlab/observe/observer.hpp>
+#include <attnlab/observe/any_observer.hpp>
 
 /// \file
 /// A model as a value. Commands are compiled once and see a model through this interface; only the model itself is compiled for each
@@ -79,6 +79,7 @@ public:
     virtual view<float const, 3> logits(ids x) = 0;
     virtual view<float const, 3> logits(ids x, model_watcher& o) = 0;
     virtual view<float const, 3> logits(ids x, statistics_watcher& o) = 0;
+    virtual view<float const, 3> logits(ids x, any_observer& o) = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, model_watcher& o) = 0;
     virtual double loss(ids x, ids y, input_changer& o) = 0;
@@ -95,6 +96,7 @@ public:
     view<float const, 3> logits(ids x) override { return model_.logits(x); }
     view<float const, 3> logits(ids x, model_watcher& o) override { return model_.logits(x, o); }
     view<float const, 3> logits(ids x, statistics_watcher& o) override { return model_.logits(x, o); }
+    view<float const, 3> logits(ids x, any_observer& o) override { return model_.logits(x, o); }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, model_watcher& o) override { return model_.loss(x, y, o); }
     double loss(ids x, ids y, input_changer& o) override { return model_.loss(x, y, o); }

@@ -51,16 +51,7 @@ public:
         project_.forward(x.reshaped(std::array{n, width_}), (*s.qkv).reshaped(std::array{n, all_width()}));
         auto const p = problem(x, s, context);
         watch_before_attention<Policy>(o, layer, p, s.qkv);
-        if constexpr (wants_statistics<Observer>) {
-            attention_statistics<S> statistics;
-            statistics.keys = keys_of(o);
-            attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()), statistics);
-            watch_after_attention<Policy>(o, layer, p, s.rows, s.z);
-            watch_statistics(o, layer, statistics);
-        } else {
-            attention_forward<Policy>(Device{}, p, s.rows, merged_heads(*s.z, head_size()));
-            watch_after_attention<Policy>(o, layer, p, s.rows, s.z);
-        }
+        attend<Policy, Device>(p, s.rows, s.z, o, layer);
         watch(o, site::z{}, layer, s.z);
         merge_.forward(view<S const, 3>(s.z).reshaped(std::array{n, width_}), y);
     }

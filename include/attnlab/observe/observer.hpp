@@ -46,6 +46,9 @@ template <class O>
 concept states_sites = requires { typename O::sites; };
 template <class O>
 concept states_alters = requires { typename O::alters; };
+/// Its sites are checked against a model's when names are read, not when it is compiled.
+template <class O>
+concept asks_at_run_time = requires(O const& o) { o.asks("", index_t{}); };
 }  // namespace detail
 
 /// Something that states the sites it wants, to look at or to change.
@@ -103,16 +106,30 @@ template <class T, std::size_t N>
 std::type_identity<T> element_of(view<T, N>);
 }  // namespace detail
 
+/// Whether the observer asks for `Site` in this layer. One whose sites are known at run time (observe/any_observer.hpp) has the last
+/// word: `bool asks(std::string_view name, index_t layer) const`.
+template <class Site, observer Observer>
+constexpr bool asked(Observer const& o, Site, index_t layer) {
+    if constexpr (!wants<Observer, Site>)
+        return false;
+    else if constexpr (requires { o.asks(Site::name, layer); })
+        return o.asks(Site::name, layer);
+    else
+        return true;
+}
+
 /// Passes `x` to the observer if it wants `Site`: to be looked at, or to be changed in place. Called by layers:
 /// `watch(observer, site::resid_pre{}, layer, x)`. \param x  a view, a tensor, or what returns a view; untouched for nobody
 template <class Site, observer Observer, class X>
 void watch([[maybe_unused]] Observer& o, Site, [[maybe_unused]] index_t layer, [[maybe_unused]] X&& x) {
     if constexpr (wants<Observer, Site>) {
+        if (!asked(o, Site{}, layer)) return;
         auto const given = detail::as_view(x);
         using T = typename decltype(detail::element_of(given))::type;
         using seen =
             view<std::conditional_t<alters<Observer, Site>, T, T const>, std::tuple_size_v<typename decltype(given)::shape_type>>;
-        constexpr bool flows = !alters<Observer, Site> || (Site::alterable && !std::is_const_v<T>);
+        // What is known at run time only may be looked at where it can not flow on.
+        constexpr bool flows = !alters<Observer, Site> || (Site::alterable && !std::is_const_v<T>) || detail::asks_at_run_time<Observer>;
         constexpr bool called = requires(seen y) { o(Site{}, layer, y); };
         static_assert(
             flows,
@@ -164,7 +181,8 @@ void check_layers([[maybe_unused]] Observer const& o, [[maybe_unused]] index_t l
 /// What a model asks when a pass is compiled: does it visit, of `Visited`, all that the observer wants?
 template <observer Observer, class Visited>
 constexpr void check_sites() {
-    static_assert(detail::within<sites_of<Observer>, Visited> && detail::within<alters_of<Observer>, Visited>,
+    static_assert(detail::asks_at_run_time<Observer> ||
+                      (detail::within<sites_of<Observer>, Visited> && detail::within<alters_of<Observer>, Visited>),
                   "an observer states a site that this pass does not visit: logits() visits site::all, loss() the same without "
                   "site::logits, loss_and_gradient() site::gradients besides (see attnlab/observe/site.hpp)");
 }

@@ -72,6 +72,7 @@ using linear_inputs = std::tuple<ln1_normalized, z, ln2_normalized, mlp_post>;
 
 /// Sites of other families, which a GPT does not have.
 struct gate_out : place<"mlp.hook_gate", "B T F", true, "gate projection of a gated MLP", "gate_out"> {};
+struct act_out : place<"mlp.hook_act", "B T F", true, "activation of a gated MLP's gate; without a gate it is mlp.hook_post"> {};
 struct router_logits : place<"mlp.hook_router_logits", "B T E", true, "a mixture's router", "router_logits"> {};
 struct router_weights : place<"mlp.hook_expert_weights", "B T E", true, "a mixture's weights of experts", "router_weights"> {};
 struct router_experts : place<"mlp.hook_expert_indices", "B T E", true, "a mixture's chosen experts", "router_experts"> {};
@@ -79,7 +80,7 @@ struct post_attn_norm_out
     : place<"ln1_post.hook_normalized", "B T C", true, "output of a norm after attention", "post_attn_norm_out"> {};
 struct post_mlp_norm_out
     : place<"ln2_post.hook_normalized", "B T C", true, "output of a norm after the MLP", "post_mlp_norm_out"> {};
-using others = std::tuple<gate_out, router_logits, router_weights, router_experts, post_attn_norm_out, post_mlp_norm_out>;
+using others = std::tuple<gate_out, act_out, router_logits, router_weights, router_experts, post_attn_norm_out, post_mlp_norm_out>;
 
 /// Weights are looked at under their names in a block: `weight<"mlp.down_proj">`, always (output, input), whatever a file stores.
 template <fixed_string Name>
