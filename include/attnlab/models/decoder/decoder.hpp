@@ -105,7 +105,7 @@ private:
     void run(view<std::int32_t const, 2> ids, Observer& o, index_t layers) {
         index_t const N = ids.shape(0), T = ids.shape(1), C = d_.width, some = at_once(N, T);
         require_ids("token", ids.data(), ids.size(), 0, d_.vocabulary);
-        require(T > 0 && (!d_.has_position_table || T <= d_.longest), "sequences of ", T, " tokens: expected 1 to the ", d_.longest, " positions of this model");
+        require(T > 0 && (!d_.refuses_longer || T <= d_.longest), "sequences of ", T, " tokens: expected 1 to the ", d_.longest, " positions of this model");
         check_layers(o, d_.layers);
         stream_.resize({N, T, C});
         auto const part = [&](index_t n) { return view<S, 3>(stream_.data() + n * T * C, {std::min(some, N - n), T, C}); };

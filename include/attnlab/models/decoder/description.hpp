@@ -52,7 +52,7 @@ struct decoder_description {
     std::string family;
     index_t vocabulary = 0, width = 0, layers = 0, heads = 0, kv_heads = 0, head_size = 0, mlp_width = 0;
     index_t longest = 0;               ///< positions it was trained for; 0: nothing in it depends on that
-    bool has_position_table = false;   ///< then no sequence is longer
+    bool refuses_longer = false;       ///< a table of positions ends there, or formulas change
 
     // In front of the blocks.
     std::string embedding;             ///< tensor (V, C)
