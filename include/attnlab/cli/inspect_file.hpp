@@ -106,7 +106,8 @@ inline inspection inspect_npy(std::filesystem::path const& path, inspect_options
             else least = std::min(least, piece[i]), most = std::max(most, piece[i]);
         }
     }
-    if (least <= most) out.facts["range"] = {{"from", least}, {"to", most}};
+    if (least <= most && array.whole()) out.facts["range"] = {{"from", static_cast<std::int64_t>(least)}, {"to", static_cast<std::int64_t>(most)}};
+    else if (least <= most) out.facts["range"] = {{"from", least}, {"to", most}};
     if (odd > 0) out.warnings.push_back(text(path.string(), ": ", odd, " NaN or infinite among ", array.size(), " values"));
     return out;
 }
