@@ -46,7 +46,7 @@ struct pattern
 struct slot : by_product<"attn.hook_slot", "B H T", true, "share of the weights that a learned slot takes; 0 without"> {};
 struct gate : by_product<"attn.hook_gate", "B H T", true, "d(head output)/d(weighted values), mean over D; 1 without a gate"> {};
 // Of the pattern without the pattern: O(T) numbers a head (kernels/attention_statistics.hpp).
-struct pattern_sums : by_product<"attn.hook_pattern_sums", "B H T", true, "sum over queries of the weights of each key"> {};
+struct pattern_sums : by_product<"attn.hook_pattern_sums", "B H T", true, "sum over queries of the weights of each key", "cumulative"> {};
 struct pattern_entropy : by_product<"attn.hook_pattern_entropy", "B H T", true, "-sum_j w log w of each query, nats"> {};
 struct largest_score : by_product<"attn.hook_largest_score", "B H T", true, "largest score of each query"> {};
 struct pattern_columns : by_product<"attn.hook_pattern_columns", "B H K T", true, "weights of the observer's `keys`, else of key 0"> {};
@@ -72,7 +72,7 @@ using linear_inputs = std::tuple<ln1_normalized, z, ln2_normalized, mlp_post>;
 
 /// Sites of other families, which a GPT does not have.
 struct gate_out : place<"mlp.hook_gate", "B T F", true, "gate projection of a gated MLP", "gate_out"> {};
-struct act_out : place<"mlp.hook_act", "B T F", true, "activation of a gated MLP's gate; without a gate it is mlp.hook_post"> {};
+struct act_out : place<"mlp.hook_act", "B T F", true, "activation of a gated MLP's gate; without a gate it is mlp.hook_post", "act_out"> {};
 struct router_logits : place<"mlp.hook_router_logits", "B T E", true, "a mixture's router", "router_logits"> {};
 struct router_weights : place<"mlp.hook_expert_weights", "B T E", true, "a mixture's weights of experts", "router_weights"> {};
 struct router_experts : place<"mlp.hook_expert_indices", "B T E", true, "a mixture's chosen experts", "router_experts"> {};

@@ -108,9 +108,10 @@ inline std::vector<site_info> const& all_sites() {
     return all;
 }
 
-/// The site of a GPT with so many layers that `given` names. \throws usage_error, one line, for a name that is none (with those
-/// that are near), for a site that only other families have, for a layer that is not there
-inline named_site find_site(std::string_view given, index_t layers) {
+/// The site of a model with so many layers that `given` names. \param shown_by_model  names of the sites that the model shows; null: those
+/// of a GPT. \throws usage_error, one line, for a name that is none (with those that are near), for a site that only other models have,
+/// for a layer that is not there
+inline named_site find_site(std::string_view given, index_t layers, std::vector<std::string> const* shown_by_model = nullptr) {
     std::string_view rest = given;
     std::optional<index_t> layer;
     bool in_block = false;
@@ -121,8 +122,15 @@ inline named_site find_site(std::string_view given, index_t layers) {
             wrong("expected a layer from 0 to ", most, " after '", given.substr(0, given.find('.')), ".'");
     };
     auto const& all = all_sites();
+    auto const shows = [&](site_info const& s) {
+        return shown_by_model ? std::find(shown_by_model->begin(), shown_by_model->end(), s.name) != shown_by_model->end() : s.when != shown::never;
+    };
+    // Of two that are called so, the one that the model shows; of two of these the special one: act_out of a gated MLP is not down_in.
     auto const named = [&](std::string_view name) {
-        return std::find_if(all.begin(), all.end(), [&](site_info const& s) { return s.is_called(name); });
+        auto found = all.end();
+        for (auto at = all.begin(); at != all.end(); ++at)
+            if (at->is_called(name) && (found == all.end() || shows(*at))) found = at;
+        return found;
     };
     for (std::string_view const front : {"blocks.", "layers."})
         if (rest.starts_with(front)) rest.remove_prefix(front.size()), numbered(layers - 1), in_block = true;
@@ -134,7 +142,7 @@ inline named_site find_site(std::string_view given, index_t layers) {
         return {&*named(site::resid_pre::name), layer};
     }
     if (auto const at = named(rest); at != all.end()) {
-        if (at->when == shown::never) wrong("this model has none (", at->meaning, ")");
+        if (!shows(*at)) wrong("this model has none (", at->meaning, ")");
         if (in_block && !at->per_layer) wrong("stands outside the blocks: expected '", at->name, "'");
         return {&*at, layer};
     }

@@ -1,0 +1,50 @@
+#pragma once
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <attnlab/cli/analysed_tokens.hpp>
+#include <attnlab/cli/options.hpp>
+#include <attnlab/io/safetensors.hpp>
+#include <attnlab/observe/site_dump.hpp>
+
+/// \file
+/// `attnlab forward`: logits and whatever stands at sites, whole, for other tools.
+
+namespace attnlab {
+
+struct forward_settings {
+    std::filesystem::path model, dump;
+    std::vector<std::string> sites;
+    sequence_options tokens;
+};
+
+inline void declare(option_table& o, forward_settings& s) {
+    o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
+    o.add("tokens", s.tokens.tokens, "a file of tokens: .npy (N, T), or a stream, .npy or .bin");
+    o.add("text", s.tokens.text, "a text instead");
+    o.add("sequences", s.tokens.sequences, "how many sequences; 0: all there are", at_least{0});
+    o.add("length", s.tokens.length, "tokens of each; 0: as the file has them", at_least{0});
+    o.add("dump", s.dump, "a .safetensors to write: `logits`, and each site under the name it was asked by");
+    o.add("sites", s.sites, "what else: layers.3.down_out, down_out (of every layer), hidden_states.4, blocks.0.attn.hook_q; all");
+}
+
+/// Writes `s.dump`. \throws error, usage_error
+inline void forward_command(forward_settings const& s, language_model& model) {
+    if (s.dump.empty()) fail<usage_error>("--dump: expected a .safetensors to write");
+    auto names = s.sites;
+    names.insert(names.begin(), "logits");
+    site_dump dump(model.facts(), names);
+    auto const x = read_sequences(s.tokens, model);
+    model.forward(x.ids, dump);
+    auto const seen = dump.take();
+    safetensors_writer out;
+    out.metadata = {{"model", model.facts().name}, {"family", model.facts().family}, {"tokens", x.from}};
+    for (auto const& [name, r] : seen) out.add(name, r.shape, r.values);
+    out.write(s.dump);
+    for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
+    std::cout << s.dump.string() << ": " << seen.size() << " tensors of " << x.count() << " x " << x.length() << " tokens\n";
+}
+
+}  // namespace attnlab

@@ -1,0 +1,158 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <attnlab/analysis/format.hpp>
+#include <attnlab/analysis/interventions/reset_massive.hpp>
+#include <attnlab/cli/analysed_tokens.hpp>
+#include <attnlab/cli/options.hpp>
+#include <attnlab/io/json.hpp>
+#include <attnlab/io/progress.hpp>
+#include <attnlab/io/table.hpp>
+
+/// \file
+/// `attnlab perplexity`: over windows of a text, as the model is and with its massive activations set to their mean or to zero.
+
+namespace attnlab {
+
+struct perplexity_settings {
+    std::filesystem::path model;
+    sequence_options tokens;
+    std::string intervene = "none";
+    index_t layer = -1;
+    massive rule;
+    bool as_json = false, quiet = false;
+};
+
+inline void declare(option_table& o, perplexity_settings& s) {
+    o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
+    o.add("text", s.tokens.text, "a text, cut into windows");
+    o.add("tokens", s.tokens.tokens, "a file of tokens instead: .npy (N, T), or a stream, .npy or .bin");
+    o.add("sequences", s.tokens.sequences, "how many windows; 0: as many as there are, 32 of a text", at_least{0});
+    o.add("length", s.tokens.length, "tokens of a window; 0: as the file has them, else the model's longest up to 1024", at_least{0});
+    o.add("intervene", s.intervene, "what becomes of massive activations after a layer: their mean, or zero", one_of{{"none", "mean", "zero"}});
+    o.add("layer", s.layer, "which; -1: the first that has any", at_least{-1});
+    o.add("factor", s.rule.factor, "massive: over so many times the median magnitude of the sequence");
+    o.add("above", s.rule.above, "and over this");
+    o.add("json", s.as_json, "as JSON, with the loss of each window");
+    o.add("quiet", s.quiet, "no progress");
+}
+
+namespace detail {
+
+/// Mean loss of each window, a few windows at a time, so that the stream of all is never in memory.
+class window_losses {
+public:
+    window_losses(language_model& model, view<std::int32_t const, 2> ids, bool quiet) : model_(model), ids_(ids), quiet_(quiet) {}
+
+    std::vector<double> under(any_observer& o, char const* label) const {
+        index_t const N = ids_.shape(0), T = ids_.shape(1);
+        // Some 512 MiB of stream: a folder's weights are read once for so many.
+        index_t const some = std::clamp<index_t>((index_t{1} << 27) / std::max<index_t>(1, T * model_.facts().width), 1, N);
+        std::vector<double> out;
+        progress p(label, static_cast<std::uint64_t>(N * T), "tokens", {.quiet = quiet_});
+        for (index_t n = 0; n < N; n += some) {
+            index_t const count = std::min(some, N - n);
+            shifted view_of_all(o, n);
+            auto const losses = model_.next_token_losses({ids_.data() + n * T, {count, T}}, view_of_all);
+            for (index_t b = 0; b < count; ++b) {
+                double sum = 0;
+                for (index_t t = 0; t + 1 < T; ++t) sum += losses(b, t);
+                out.push_back(sum / static_cast<double>(T - 1));
+            }
+            p.advance(static_cast<std::uint64_t>(count * T));
+        }
+        return out;
+    }
+
+private:
+    /// Sequences numbered over all parts.
+    struct shifted final : any_observer {
+        any_observer& inner;
+        index_t by;
+        shifted(any_observer& o, index_t n) : inner(o), by(n) {}
+        bool asks(std::string_view site, index_t layer) const override { return inner.asks(site, layer); }
+        void see(seen_site const& x) override {
+            auto moved = x;
+            moved.first_sequence += by;
+            inner.see(moved);
+        }
+    };
+
+    language_model& model_;
+    view<std::int32_t const, 2> ids_;
+    bool quiet_;
+};
+
+/// Asks for nothing.
+struct nobody final : any_observer {
+    bool asks(std::string_view, index_t) const override { return false; }
+    void see(seen_site const&) override {}
+};
+
+inline double mean_of(std::vector<double> const& x) {
+    double sum = 0;
+    for (double v : x) sum += v;
+    return sum / static_cast<double>(x.size());
+}
+
+}  // namespace detail
+
+/// \throws error, usage_error
+inline void perplexity_command(perplexity_settings const& s, language_model& model) {
+    auto const x = read_sequences(s.tokens, model);
+    require(x.length() > 1, x.from, ": windows of ", x.length(), " token: expected at least 2");
+    if (s.layer >= model.facts().layers) fail<usage_error>("--layer: ", s.layer, ": expected 0 to ", model.facts().layers - 1);
+    detail::window_losses const windows(model, x.ids, s.quiet);
+
+    find_massive finder(s.rule);
+    detail::nobody nobody;
+    bool const intervene = s.intervene != "none";
+    auto const before = windows.under(intervene ? static_cast<any_observer&>(finder) : nobody, "perplexity");
+    std::optional<massive_values> massive;
+    std::vector<double> after;
+    if (intervene) {
+        massive = finder.found(s.layer < 0 ? std::optional<index_t>{} : s.layer);
+        require(massive.has_value(), "--intervene: no massive activations (over ", s.rule.factor, " times the median magnitude, and over ", s.rule.above, ") in the output of ",
+                s.layer < 0 ? std::string("any layer") : text("layer ", s.layer, "; layers that have some: ", finder.layers().empty() ? "none" : [&] {
+                    std::vector<std::string> names;
+                    for (index_t l : finder.layers()) names.push_back(std::to_string(l));
+                    return joined(names);
+                }()));
+        reset_massive reset(*massive, s.intervene == "mean" ? 1 : 0);
+        after = windows.under(reset, "intervened");
+    }
+    for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
+
+    double const loss = detail::mean_of(before);
+    if (s.as_json) {
+        json out{{"model", model.facts().name}, {"tokens", x.from}, {"windows", x.count()}, {"T", x.length()}, {"loss", json_number(loss)},
+                 {"perplexity", json_number(std::exp(loss))}};
+        for (double l : before) out["window_losses"].push_back(json_number(l));
+        if (massive) {
+            double const changed = detail::mean_of(after);
+            json channels = json::array();
+            for (auto const* part : {&massive->first, &massive->other})
+                for (auto const& [c, value] : *part) channels.push_back({{"channel", c}, {"at", part == &massive->first ? "position 0" : "other positions"}, {"mean", json_number(value)}});
+            out["intervention"] = {{"set_to", s.intervene}, {"layer", massive->layer}, {"factor", s.rule.factor}, {"above", s.rule.above}, {"tokens", massive->at.size()}, {"values", channels},
+                                   {"loss", json_number(changed)}, {"perplexity", json_number(std::exp(changed))}};
+            for (double l : after) out["intervention"]["window_losses"].push_back(json_number(l));
+        }
+        std::cout << out.dump(2) << '\n';
+        return;
+    }
+    table t{text(model.facts().name, ", ", x.count(), " windows of ", x.length(), " tokens; loss in nats per token"), {"", "loss", "perplexity"}};
+    t.add({"as it is", number(loss, 4), number(std::exp(loss), 3)});
+    if (massive) {
+        double const changed = detail::mean_of(after);
+        t.add({text("massive activations after layer ", massive->layer, " set to ", s.intervene == "mean" ? "their mean" : "zero"), number(changed, 4), number(std::exp(changed), 3)});
+    }
+    std::cout << to_text(t);
+}
+
+}  // namespace attnlab
