@@ -8,6 +8,7 @@
 #include <attnlab/cli/run_settings.hpp>
 #include <attnlab/data/batches.hpp>
 #include <attnlab/data/text.hpp>
+#include <attnlab/data/token_file.hpp>
 
 /// \file
 /// The data that a run's settings name, as one source of batches.

@@ -12,6 +12,7 @@
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/experiment_main.hpp>
 #include <attnlab/cli/generate_command.hpp>
+#include <attnlab/cli/inspect_command.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
 #include <attnlab/cli/sites_command.hpp>
@@ -45,12 +46,13 @@ public:
         if (command == "evaluate") return evaluate(arguments);
         if (command == "compress") return compress(arguments);
         if (command == "generate") return generate(arguments);
+        if (command == "inspect") return inspect(arguments);
         if (command == "benchmark") return benchmark(arguments);
         if (command == "check") return check(arguments);
         if (command == "policies") return policies(arguments);
         if (command == "sites") return sites(arguments);
         if (command == "--help" || command == "-h" || command == "help") return help();
-        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites"});
+        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "inspect", "benchmark", "check", "policies", "sites"});
         fail<usage_error>("'", command, "': unknown command; ", near.empty() ? "--help lists them all" : "nearest: " + joined(near));
     }
 
@@ -62,6 +64,7 @@ private:
                      "  evaluate   loss and sinks of a checkpoint\n"
                      "  compress   what quantisation and pruning cost a checkpoint\n"
                      "  generate   samples from a checkpoint\n"
+                     "  inspect    what a model, checkpoint or file is, and whether it is sound\n"
                      "  benchmark  attention, a training step, the machine: lines `name value unit`\n"
                      "  check      a program's own policies against reference, differences, causality\n"
                      "  policies   the attentions there are\n"
@@ -199,6 +202,17 @@ private:
         run.settings.length = length;
         settle(run.settings);
         generate_command(find(run.settings.policy), run, path, g);
+        return 0;
+    }
+
+    int inspect(std::vector<std::string> const& arguments) {
+        inspect_settings s;
+        option_table table("attnlab inspect", "What a file or a model's folder is, its sizes, and whether it is sound: exit 1 and one line if not.");
+        declare(table, s);
+        if (!read_options(table, arguments, std::cout)) return 0;
+        inspect_command(s, [&](checkpoint_run const& run, safetensors_reader const& file) {
+            load_weights(file, find(run.settings.policy).make_model(run.settings.model)->parameters());
+        });
         return 0;
     }
 

@@ -10,7 +10,7 @@ inline decoder_description describe_gpt_oss(config_file const& c, model_folder c
     d.norm.eps = c.number_or("rms_norm_eps", 1e-5);
     d.sinks = "self_attn.sinks";
     d.gate = d.up = d.down = {};
-    d.mixture.experts = c.integer("num_local_experts");
+    d.mixture.experts = c.integer("num_local_experts", 1, c.many);
     d.mixture.chosen = c.integer_or("num_experts_per_tok", c.integer_or("experts_per_token", 4), 1, d.mixture.experts);
     c.ignore({"experts_per_token"});
     d.mixture.router = {"mlp.router", true};

@@ -39,7 +39,7 @@ inline decoder_description describe_mistral(config_file const& c, model_folder c
 inline decoder_description describe_mixtral(config_file const& c, model_folder const& f) {
     auto d = describe_mistral(c, f);
     d.gate = d.up = d.down = {};
-    d.mixture.experts = c.integer("num_local_experts");
+    d.mixture.experts = c.integer("num_local_experts", 1, c.many);
     d.mixture.chosen = c.integer("num_experts_per_tok", 1, d.mixture.experts);
     d.mixture.router = {"block_sparse_moe.gate"};
     d.mixture.gate = "block_sparse_moe.experts.{}.w1", d.mixture.up = "block_sparse_moe.experts.{}.w3", d.mixture.down = "block_sparse_moe.experts.{}.w2";
