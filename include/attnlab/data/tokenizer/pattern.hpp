@@ -19,6 +19,8 @@
 
 namespace attnlab::tokenizers {
 
+static_assert(PCRE2_MAJOR > 10 || PCRE2_MINOR >= 40, "attnlab needs PCRE2 10.40: the first that knows \\p{White_Space}");
+
 /// A compiled expression or literal. Immutable: threads may share one.
 class pattern {
 public:
