@@ -16,6 +16,7 @@
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
 #include <attnlab/cli/sites_command.hpp>
+#include <attnlab/cli/tokenize_command.hpp>
 #include <attnlab/cli/train_command.hpp>
 #include <attnlab/kernels/check_policy.hpp>
 
@@ -51,8 +52,10 @@ public:
         if (command == "check") return check(arguments);
         if (command == "policies") return policies(arguments);
         if (command == "sites") return sites(arguments);
+        if (command == "tokenize") return tokenize(arguments);
         if (command == "--help" || command == "-h" || command == "help") return help();
         auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "inspect", "benchmark", "check", "policies", "sites"});
+        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites", "tokenize"});
         fail<usage_error>("'", command, "': unknown command; ", near.empty() ? "--help lists them all" : "nearest: " + joined(near));
     }
 
@@ -65,6 +68,7 @@ private:
                      "  compress   what quantisation and pruning cost a checkpoint\n"
                      "  generate   samples from a checkpoint\n"
                      "  inspect    what a model, checkpoint or file is, and whether it is sound\n"
+                     "  tokenize   text to a language model's tokens, and back\n"
                      "  benchmark  attention, a training step, the machine: lines `name value unit`\n"
                      "  check      a program's own policies against reference, differences, causality\n"
                      "  policies   the attentions there are\n"
@@ -271,6 +275,17 @@ private:
         table.add("layers", layers, "of the model that SITE is about", at_least{1});
         if (!read_options(table, arguments, std::cout)) return 0;
         sites_command(std::cout, name, layers);
+        return 0;
+    }
+
+    int tokenize(std::vector<std::string> const& arguments) {
+        tokenize_settings s;
+        option_table table("attnlab tokenize", "Tokens of standard input, a JSON line for each of its lines; and back.");
+        declare(table, s);
+        if (!read_options(table, arguments, std::cout)) return 0;
+        std::ios::sync_with_stdio(false);
+        std::cin.tie(nullptr);
+        tokenize_command(std::cin, std::cout, s);
         return 0;
     }
 
