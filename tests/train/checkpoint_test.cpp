@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(another_model_is_refused_and_left_alone) {
     optimizer<float> opt(wide.parameters(), {});
     auto const before = values(wide.parameters());
     auto const shapes = error_of([&] { load_checkpoint(f / "a.safetensors", wide.parameters(), opt); });
-    BOOST_TEST(names(shapes, "a.safetensors: tensor 'table': shape (7,7), expected the model's (7,8)"));
+    BOOST_TEST(names(shapes, "a.safetensors: tensor 'table': shape (7, 7), expected the model's (7, 8)"));
     BOOST_TEST((values(wide.parameters()) == before));
 
     parameter_list<float> other;

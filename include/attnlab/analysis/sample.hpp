@@ -91,7 +91,7 @@ inline sample read_sample(std::filesystem::path const& path) {
     s.labels = json_as<std::vector<std::string>>(parse_json_text(meta("labels"), path.string() + ": labels"), path.string(), "labels");
 
     auto const& shape = in.at("pattern").shape;
-    require(shape.size() == 4 && shape[2] == shape[3] && in.at("pattern").dtype == "F32", path.string(),
+    require(shape.size() == 4 && shape[2] == shape[3] && in.at("pattern").type == dtype::f32, path.string(),
             ": tensor 'pattern': expected F32 of shape (L,H,T,T)");
     s.pattern.resize({shape[0], shape[1], shape[2], shape[3]});
     in.copy_to("pattern", std::span(s.pattern.data(), static_cast<std::size_t>(s.pattern.size())));

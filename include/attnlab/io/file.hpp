@@ -141,7 +141,24 @@ public:
     std::span<std::byte const> bytes() const { return bytes_; }
     std::size_t size() const { return bytes_.size(); }
 
+    /// Gives the pages of `part` back to the system: they no longer count as this process's memory, and are read again when touched.
+    void release(std::span<std::byte const> part) const { advise(part, MADV_DONTNEED); }
+    /// Has the pages of `part` read before they are touched.
+    void prefetch(std::span<std::byte const> part) const { advise(part, MADV_WILLNEED); }
+
 private:
+    /// Advice is for whole pages; a page at an end that others read too is merely found again. Only pages of this file: memory of another
+    /// kind would be lost.
+    void advise(std::span<std::byte const> part, int advice) const {
+        if (part.empty()) return;
+        require(part.data() >= bytes_.data() && part.data() + part.size() <= bytes_.data() + bytes_.size(), path_.string(),
+                ": pages outside of the mapped file");
+        static auto const page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        std::size_t const first = static_cast<std::size_t>(part.data() - bytes_.data()) / page * page;
+        std::size_t const last = static_cast<std::size_t>(part.data() - bytes_.data()) + part.size();
+        ::madvise(const_cast<std::byte*>(bytes_.data()) + first, last - first, advice);
+    }
+
     std::filesystem::path path_;
     std::span<std::byte const> bytes_;
 };

@@ -1,13 +1,12 @@
 #pragma once
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <ostream>
 #include <ranges>
 #include <span>
@@ -22,6 +21,7 @@
 #include <attnlab/core/view.hpp>
 #include <attnlab/io/file.hpp>
 #include <attnlab/io/json.hpp>
+#include <attnlab/io/stored_tensor.hpp>
 
 /// \file
 /// The safetensors format (github.com/huggingface/safetensors): 8 bytes little-endian header length, a JSON header, the values.
@@ -29,56 +29,12 @@
 
 namespace attnlab {
 
-/// One tensor of a file.
-struct tensor_info {
-    std::string name;
-    std::string dtype;                 ///< as the file spells it: "F32", "BF16", ...
-    std::vector<index_t> shape;
-    std::span<std::byte const> bytes;  ///< the values where they are mapped; little-endian, perhaps not aligned
-};
-
-namespace detail {
-
-struct safetensors_dtype {
-    std::string_view name;
-    std::size_t bytes;
-};
-/// The format's whole-byte types. All are read as bytes; `copy_to` says which it converts.
-inline constexpr std::array<safetensors_dtype, 15> safetensors_dtypes{{
-    {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1},
-    {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1}, {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}}};
-
-struct half { std::uint16_t bits; };
-struct brain { std::uint16_t bits; };
-auto widened(auto value) { return value; }
-inline float widened(brain value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
-/// IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits; subnormals are fraction * 2^-24.
-inline float widened(half value) {
-    std::uint32_t const sign = static_cast<std::uint32_t>(value.bits & 0x8000u) << 16;
-    std::uint32_t const exponent = (value.bits >> 10) & 31u, fraction = value.bits & 1023u;
-    std::uint32_t const magnitude = exponent == 0    ? std::bit_cast<std::uint32_t>(static_cast<float>(fraction) * 0x1p-24f)
-                                    : exponent == 31 ? 0x7F800000u | fraction << 13
-                                                     : (exponent + 112u) << 23 | fraction << 13;
-    return std::bit_cast<float>(sign | magnitude);
-}
-
-template <class Stored, class T>
-void convert_values(std::span<std::byte const> from, std::span<T> to) {
-    for (std::size_t i = 0; i < to.size(); ++i) {
-        Stored value;
-        std::memcpy(&value, from.data() + i * sizeof(Stored), sizeof(Stored));
-        to[i] = static_cast<T>(widened(value));
-    }
-}
-
-}  // namespace detail
-
 /// A safetensors file, mapped and checked. Tensors come in the order of their bytes in the file.
 class safetensors_reader {
 public:
     /// \throws error naming the file and, where there is one, the tensor
-    explicit safetensors_reader(std::filesystem::path path) : file_(std::move(path)) {
-        auto const bytes = file_.bytes();
+    explicit safetensors_reader(std::filesystem::path path) : file_(std::make_shared<mapped_file const>(std::move(path))) {
+        auto const bytes = file_->bytes();
         require(bytes.size() >= 8, where(), ": header: expected at least 8 bytes, found ", bytes.size());
         std::uint64_t length = 0;
         std::memcpy(&length, bytes.data(), 8);
@@ -90,44 +46,30 @@ public:
                     bytes.subspan(8 + header_bytes.size()));
     }
 
-    std::filesystem::path const& path() const { return file_.path(); }
-    std::vector<tensor_info> const& tensors() const { return tensors_; }
+    std::filesystem::path const& path() const { return file_->path(); }
+    std::vector<stored_tensor> const& tensors() const { return tensors_; }
     /// The `__metadata__` of the header.
     std::map<std::string, std::string> const& metadata() const { return metadata_; }
 
     bool contains(std::string const& name) const { return places_.count(name) != 0; }
     /// \throws error when there is no tensor of that name
-    tensor_info const& at(std::string const& name) const {
+    stored_tensor const& at(std::string const& name) const {
         auto const place = places_.find(name);
         require(place != places_.end(), where(), ": tensor '", name, "' is not in the file");
         return tensors_[place->second];
     }
 
-    /// The values of a tensor: F16, BF16, F32, F64 as float or double; I64 as std::int64_t.
-    /// \throws error when there is no such tensor, `to` is of another size, or the dtype is none of these
+    /// The values of a tensor, as `stored_tensor::read` converts them.
+    /// \throws error when there is no such tensor, `to` is of another size, or the dtype is not one that is converted
     template <class T>
-        requires(std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t>)
     void copy_to(std::string const& name, std::span<T> to) const {
-        auto const& tensor = at(name);
-        std::size_t count = 1;
-        for (index_t n : tensor.shape) count *= static_cast<std::size_t>(n);
-        require(count == to.size(), where(), ": tensor '", name, "': holds ", count, " values, expected ", to.size());
-        if constexpr (std::same_as<T, std::int64_t>) {
-            require(tensor.dtype == "I64", where(), ": tensor '", name, "': holds ", tensor.dtype, ", expected I64");
-            detail::convert_values<std::int64_t>(tensor.bytes, to);
-        } else {
-            if (tensor.dtype == "F32") detail::convert_values<float>(tensor.bytes, to);
-            else if (tensor.dtype == "F64") detail::convert_values<double>(tensor.bytes, to);
-            else if (tensor.dtype == "F16") detail::convert_values<detail::half>(tensor.bytes, to);
-            else if (tensor.dtype == "BF16") detail::convert_values<detail::brain>(tensor.bytes, to);
-            else fail(where(), ": tensor '", name, "': holds ", tensor.dtype, ", expected F64, F32, F16 or BF16");
-        }
+        at(name).read(to);
     }
 
 private:
     static constexpr std::uint64_t max_header = 100'000'000;  // the original library's cap
 
-    std::string where() const { return file_.path().string(); }
+    std::string where() const { return file_->path().string(); }
 
     void read_header(std::string_view header, std::span<std::byte const> data) {
         auto const entries = parse_json_text<sorted_json>(header, where() + ": header", 4);
@@ -153,22 +95,23 @@ private:
         for (std::size_t i = 0; i < tensors_.size(); ++i) places_[tensors_[i].name] = i;
     }
 
-    tensor_info read_entry(std::string const& name, sorted_json const& entry, std::span<std::byte const> data) const {
+    stored_tensor read_entry(std::string const& name, sorted_json const& entry, std::span<std::byte const> data) const {
         std::string const at = where() + ": tensor '" + name + "'";
-        tensor_info tensor{name, field<std::string>(entry, at, "dtype"), field<std::vector<index_t>>(entry, at, "shape"), {}};
-
-        auto const& known = detail::safetensors_dtypes;
-        auto const type = std::find_if(known.begin(), known.end(), [&](auto const& d) { return d.name == tensor.dtype; });
-        if (type == known.end()) {
+        auto const spelled = field<std::string>(entry, at, "dtype");
+        auto const type = dtype_named(spelled);
+        if (!type) {
             std::vector<std::string_view> names;
-            for (auto const& d : known) names.push_back(d.name);
-            fail(at, ": dtype '", tensor.dtype, "': expected one of ", joined(names));
+            for (auto const& d : dtypes) names.push_back(d.name);
+            fail(at, ": dtype '", spelled, "': expected one of ", joined(names));
         }
-        std::size_t expected = type->bytes;
+        stored_tensor tensor{name, *type, field<std::vector<index_t>>(entry, at, "shape"), {}, file_};
+        std::size_t expected = about(*type).bits;
         for (index_t n : tensor.shape) {
             require(n >= 0, at, ": shape: ", n, ": expected no negative dimension");
             require(!__builtin_mul_overflow(expected, static_cast<std::size_t>(n), &expected), at, ": shape: larger than any file");
         }
+        require(expected % 8 == 0, at, ": shape: ", expected, " bits: expected whole bytes");
+        expected /= 8;
         auto const offsets = field<std::vector<std::uint64_t>>(entry, at, "data_offsets");
         require(offsets.size() == 2 && offsets[0] <= offsets[1], at, ": data_offsets: expected two numbers in ascending order");
         require(offsets[1] <= data.size(), at, ": data_offsets: ends at byte ", offsets[1], ", but the data end at ", data.size());
@@ -178,8 +121,8 @@ private:
         return tensor;
     }
 
-    mapped_file file_;
-    std::vector<tensor_info> tensors_;
+    std::shared_ptr<mapped_file const> file_;
+    std::vector<stored_tensor> tensors_;
     std::map<std::string, std::string> metadata_;
     std::unordered_map<std::string, std::size_t> places_;
 };
@@ -197,7 +140,7 @@ public:
         using T = std::remove_cv_t<std::ranges::range_value_t<Values>>;
         static_assert(std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t>,
                       "safetensors_writer::add: values of float, double or std::int64_t");
-        constexpr char const* dtype = std::same_as<T, float> ? "F32" : std::same_as<T, double> ? "F64" : "I64";
+        constexpr dtype type = std::same_as<T, float> ? dtype::f32 : std::same_as<T, double> ? dtype::f64 : dtype::i64;
         std::span<T const> const all(std::ranges::data(values), std::ranges::size(values));
         index_t count = 1;
         for (index_t n : shape) {
@@ -208,7 +151,7 @@ public:
                 all.size());
         require(name != "__metadata__", "tensor '__metadata__': expected another name, this one belongs to the format");
         for (auto const& tensor : tensors_) require(tensor.name != name, "tensor '", name, "' is added twice");
-        tensors_.push_back({std::move(name), dtype, std::move(shape), std::as_bytes(all)});
+        tensors_.push_back({std::move(name), type, std::move(shape), std::as_bytes(all)});
     }
 
     /// Adds a view under its own shape.
@@ -221,12 +164,12 @@ public:
     /// \throws error naming the path
     void write(std::filesystem::path const& path) const {
         auto tensors = tensors_;
-        std::stable_partition(tensors.begin(), tensors.end(), [](auto const& t) { return t.dtype != "F32"; });
+        std::stable_partition(tensors.begin(), tensors.end(), [](auto const& t) { return t.type != dtype::f32; });
         json header = json::object();
         if (!metadata.empty()) header["__metadata__"] = metadata;
         std::uint64_t at = 0;
         for (auto const& t : tensors) {
-            header.push_back({t.name, {{"dtype", t.dtype}, {"shape", t.shape}, {"data_offsets", {at, at + t.bytes.size()}}}});
+            header.push_back({t.name, {{"dtype", about(t.type).name}, {"shape", t.shape}, {"data_offsets", {at, at + t.bytes.size()}}}});
             at += t.bytes.size();
         }
         std::string head;
@@ -245,7 +188,7 @@ public:
     }
 
 private:
-    std::vector<tensor_info> tensors_;
+    std::vector<stored_tensor> tensors_;
 };
 
 }  // namespace attnlab

@@ -84,8 +84,8 @@ public:
     void check(std::string const& name, std::vector<index_t> shape) const {
         if (hf_gpt2_transposes(name)) std::reverse(shape.begin(), shape.end());
         auto const& found = file_.at(stored(name)).shape;
-        require(found == shape, file_.path().string(), ": tensor '", stored(name), "': shape ", list(found), ": expected ",
-                list(shape), " from config.json");
+        require(found == shape, file_.path().string(), ": tensor '", stored(name), "': shape ", shape_text(found), ": expected ",
+                shape_text(shape), " from config.json");
     }
 
     template <class T>
@@ -114,11 +114,6 @@ public:
 private:
     std::string stored(std::string const& name) const {
         return bare_ ? name.substr(std::string_view("transformer.").size()) : name;
-    }
-    static std::string list(std::vector<index_t> const& shape) {
-        std::vector<std::string> words;
-        for (index_t n : shape) words.push_back(std::to_string(n));
-        return "(" + joined(words) + ")";
     }
 
     safetensors_reader file_;

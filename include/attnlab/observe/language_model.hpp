@@ -41,6 +41,8 @@ public:
     virtual tensor<double, 2> next_token_losses(ids x, any_observer& o) = 0;
     /// A matrix of a block (O, I), in float32. \throws error when there is none of that name
     virtual tensor<float, 2> weight(index_t layer, std::string_view name) = 0;
+    /// What a user should know about the files, a line each: tensors that nobody knows, and, after a pass, weights that are no numbers.
+    virtual std::vector<std::string> warnings() const { return {}; }
 };
 
 }  // namespace attnlab

@@ -59,12 +59,6 @@ Number metadata_number(safetensors_reader const& file, std::string const& key) {
     return value;
 }
 
-inline std::string shape_text(std::vector<index_t> const& shape) {
-    std::vector<std::string> sizes;
-    for (index_t s : shape) sizes.push_back(std::to_string(s));
-    return text("(", joined(sizes, ","), ")");
-}
-
 /// "a, b, c and 20 more"
 inline std::string first_few(std::vector<std::string> const& names) {
     constexpr std::size_t few = 6;
@@ -147,7 +141,7 @@ training_state load_checkpoint(std::filesystem::path const& path, parameter_list
     require(kind == opt.settings().optim_name, path.string(), ": __metadata__: field 'optimizer': '", kind,
             "': expected the run's optim_name, '", opt.settings().optim_name, "'");
     for (auto const& t : file.tensors())
-        require(t.dtype == (std::same_as<T, float> ? "F32" : "F64"), path.string(), ": tensor '", t.name, "': type ", t.dtype,
+        require(t.type == (std::same_as<T, float> ? dtype::f32 : dtype::f64), t.where(), ": type ", about(t.type).name,
                 ", expected the model's ", std::same_as<T, float> ? "F32" : "F64");
     auto const steps = detail::metadata_number<std::int64_t>(file, "optimizer_steps");
     auto arrays = detail::arrays_of(parameters);

@@ -72,6 +72,21 @@ inline void gelu_forward(cpu, gelu_form form, view<float const, 1> x, view<float
                              : gelu_detail::forward<gelu_form::tanh>(x, y, slope);
 }
 
+/// y = x / (1 + e^-x) (SiLU, 1702.03118), element by element. y may be x.
+inline void silu_forward(cpu, view<float const, 1> x, view<float, 1> y) {
+    assert(x.size() == y.size());
+    each_element(x.size(), [=](index_t i, auto part) {
+        lanes const value = load(x.data() + i, part);
+        store(y.data() + i, value / (1.0f + exp(-value)), part);
+    });
+}
+
+/// y = max(x, 0), element by element; NaN stays. y may be x.
+inline void relu_forward(cpu, view<float const, 1> x, view<float, 1> y) {
+    assert(x.size() == y.size());
+    each_element(x.size(), [=](index_t i, auto part) { store(y.data() + i, max(lanes(0.0f), load(x.data() + i, part)), part); });
+}
+
 /// y *= x: a gradient through an element-by-element function whose slope is x.
 inline void multiply_by(cpu, view<float const, 1> x, view<float, 1> y) {
     assert(x.size() == y.size());

@@ -9,3 +9,5 @@
 #include <attnlab/kernels/cpu/linear.hpp>
 #include <attnlab/kernels/cpu/loss.hpp>
 #include <attnlab/kernels/cpu/norm.hpp>
+#include <attnlab/kernels/cpu/rms_norm.hpp>
+#include <attnlab/kernels/cpu/rotary.hpp>

@@ -25,6 +25,17 @@ inline void gelu_forward(ref, gelu_form form, view<double const, 1> x, view<doub
     }
 }
 
+/// y = x / (1 + e^-x) (SiLU, 1702.03118), element by element. y may be x.
+inline void silu_forward(ref, view<double const, 1> x, view<double, 1> y) {
+    auto Y = as_xt(y);
+    xt::noalias(Y) = as_xt(x) / (1 + xt::exp(-as_xt(x)));
+}
+
+/// y = max(x, 0), element by element; NaN stays. y may be x.
+inline void relu_forward(ref, view<double const, 1> x, view<double, 1> y) {
+    for (index_t i = 0; i < x.size(); ++i) y.data()[i] = x.data()[i] < 0 ? 0 : x.data()[i];
+}
+
 /// y *= x.
 inline void multiply_by(ref, view<double const, 1> x, view<double, 1> y) {
     auto Y = as_xt(y);

@@ -10,3 +10,5 @@
 #include <attnlab/kernels/ref/linear.hpp>
 #include <attnlab/kernels/ref/loss.hpp>
 #include <attnlab/kernels/ref/norm.hpp>
+#include <attnlab/kernels/ref/rms_norm.hpp>
+#include <attnlab/kernels/ref/rotary.hpp>

@@ -1,0 +1,28 @@
+#pragma once
+#include <cmath>
+#include <vector>
+
+#include <attnlab/core/buffer.hpp>
+
+namespace attnlab {
+
+/// cos and sin of what pair p of a head at position t is turned by, times a factor: (T, pairs). Angles are computed in double.
+template <class S>
+struct rotation_angles {
+    tensor<S, 2> cosines, sines;
+
+    rotation_angles() = default;
+    rotation_angles(std::vector<double> const& frequencies, double factor, index_t T) {
+        auto const pairs = static_cast<index_t>(frequencies.size());
+        cosines.resize({T, pairs}), sines.resize({T, pairs});
+        for (index_t t = 0; t < T; ++t)
+            for (index_t p = 0; p < pairs; ++p) {
+                double const angle = static_cast<double>(t) * frequencies[static_cast<std::size_t>(p)];
+                cosines(t, p) = static_cast<S>(factor * std::cos(angle));
+                sines(t, p) = static_cast<S>(factor * std::sin(angle));
+            }
+    }
+    index_t pairs() const { return cosines.shape(1); }
+};
+
+}  // namespace attnlab

@@ -1,0 +1,104 @@
+#pragma once
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <attnlab/core/buffer.hpp>
+#include <attnlab/models/decoder/description.hpp>
+#include <attnlab/models/model_folder.hpp>
+
+namespace attnlab {
+
+/// Slice i along the first axis of a stored tensor.
+inline stored_tensor slice(stored_tensor t, index_t i) {
+    auto const bytes = t.bytes.size() / static_cast<std::size_t>(t.shape.front());
+    t.bytes = t.bytes.subspan(static_cast<std::size_t>(i) * bytes, bytes);
+    t.shape.erase(t.shape.begin());
+    return t;
+}
+
+/// The values of a small stored tensor.
+template <class S>
+buffer<S> values_of(stored_tensor const& t) {
+    buffer<S> out(static_cast<std::size_t>(t.size()));
+    t.read(out.data(), 0, t.size());
+    return out;
+}
+
+/// y = x W^T + b with W where it is mapped. What is not float32 is converted panel by panel on the way into the product: never a whole
+/// matrix, let alone a model. Include the gemm of the device beside this header.
+template <class Device>
+class stored_linear {
+    using S = typename Device::scalar;
+
+public:
+    stored_linear() = default;
+    stored_linear(stored_tensor weight, bool transposed, buffer<S> bias) : weight_(std::move(weight)), transposed_(transposed), bias_(std::move(bias)) {
+        out_ = weight_.shape[transposed ? 1 : 0];
+        in_ = weight_.shape[transposed ? 0 : 1];
+    }
+    /// \throws error naming the tensor that is missing or of another shape
+    stored_linear(model_folder const& from, std::string const& prefix, matrix_name const& m, index_t in, index_t out)
+        : stored_linear(from.tensor(prefix + m.name + ".weight", m.transposed ? std::vector{in, out} : std::vector{out, in}), m.transposed,
+                        m.bias ? values_of<S>(from.tensor(prefix + m.name + ".bias", {out})) : buffer<S>{}) {}
+
+    index_t in() const { return in_; }
+    index_t out() const { return out_; }
+    stored_tensor const& weight() const { return weight_; }
+
+    /// x (N, I) -> y (N, O).
+    void forward(view<S const, 2> x, view<S, 2> y) const {
+        index_t const n = x.shape(0);
+        for (index_t i = 0; !bias_.empty() && i < n; ++i) std::copy(bias_.begin(), bias_.end(), y.data() + i * out_);
+        S const keep = bias_.empty() ? S(0) : S(1);
+        if (auto const there = weight_.in_place<S>(); !there.empty()) {
+            gemm(Device{}, false, !transposed_, n, out_, in_, S(1), x.data(), in_, there.data(), transposed_ ? out_ : in_, keep, y.data(), out_);
+            return;
+        }
+        index_t const rows = transposed_ ? in_ : out_, columns = transposed_ ? out_ : in_, at_once = std::max<index_t>(1, panel / columns);
+        static thread_local buffer<S> memory;
+        memory.resize(static_cast<std::size_t>(std::min(rows, at_once) * columns));
+        for (index_t r = 0; r < rows; r += at_once) {
+            index_t const count = std::min(at_once, rows - r);
+            convert(r * columns, count * columns, memory.data());
+            if (transposed_)   // rows are inputs: a part of every sum
+                gemm(Device{}, false, false, n, out_, count, S(1), x.data() + r, in_, memory.data(), out_, r > 0 ? S(1) : keep, y.data(), out_);
+            else
+                gemm(Device{}, false, true, n, count, in_, S(1), x.data(), in_, memory.data(), in_, keep, y.data() + r, out_);
+        }
+    }
+
+    /// All values, as (O, I).
+    tensor<S, 2> matrix() const {
+        tensor<S, 2> out({out_, in_});
+        if (!transposed_) {
+            weight_.read(out.data(), 0, out.size());
+        } else {
+            buffer<S> row(static_cast<std::size_t>(out_));
+            for (index_t i = 0; i < in_; ++i) {
+                weight_.read(row.data(), i * out_, out_);
+                for (index_t o = 0; o < out_; ++o) out(o, i) = row[static_cast<std::size_t>(o)];
+            }
+        }
+        return out;
+    }
+
+    void release() const { weight_.release(); }
+
+private:
+    static constexpr index_t panel = index_t{1} << 21;   ///< values: 8 MiB of floats, so that a panel stays in the last cache
+
+    void convert(index_t first, index_t count, S* to) const {
+        constexpr index_t piece = 1 << 16;
+        index_t const pieces = (count + piece - 1) / piece;
+#pragma omp parallel for schedule(static)
+        for (index_t i = 0; i < pieces; ++i) weight_.read(to + i * piece, first + i * piece, std::min(piece, count - i * piece));
+    }
+
+    stored_tensor weight_;
+    bool transposed_ = false;
+    buffer<S> bias_;
+    index_t in_ = 0, out_ = 0;
+};
+
+}  // namespace attnlab

@@ -1,0 +1,46 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <attnlab/models/families/falcon.hpp>
+#include <attnlab/models/families/gemma2.hpp>
+#include <attnlab/models/families/gpt2.hpp>
+#include <attnlab/models/families/gpt_neox.hpp>
+#include <attnlab/models/families/gpt_oss.hpp>
+#include <attnlab/models/families/llama.hpp>
+#include <attnlab/models/families/mpt.hpp>
+#include <attnlab/models/families/opt.hpp>
+#include <attnlab/models/families/phi.hpp>
+
+namespace attnlab {
+
+/// A family of decoders: what its config.json calls itself, and how it is read.
+struct decoder_family {
+    std::string_view model_type;
+    decoder_description (*describe)(config_file const&, model_folder const&);
+};
+
+inline constexpr decoder_family decoder_families[] = {
+    {"llama", describe_llama},       {"mistral", describe_mistral}, {"mixtral", describe_mixtral}, {"qwen2", describe_qwen2},
+    {"qwen3", describe_qwen3},       {"gemma2", describe_gemma2},   {"gpt_oss", describe_gpt_oss}, {"gpt2", describe_gpt2},
+    {"gpt_neox", describe_gpt_neox}, {"phi", describe_phi},         {"falcon", describe_falcon},   {"mpt", describe_mpt},
+    {"opt", describe_opt}};
+
+/// What a folder's config.json says, every field that changes results read. \throws error naming file and field: a family that is not
+/// there, a field that is missing, wrong, or says what attnlab does not have
+inline decoder_description describe_decoder(config_file const& c, model_folder const& f) {
+    auto const type = c.family();
+    std::vector<std::string> names;
+    for (auto const& family : decoder_families) {
+        if (family.model_type == type) {
+            auto d = family.describe(c, f);
+            c.check_all_read();
+            return d;
+        }
+        names.emplace_back(family.model_type);
+    }
+    fail(c.where(), ": field 'model_type': '", type, "': expected one of ", joined(names));
+}
+
+}  // namespace attnlab

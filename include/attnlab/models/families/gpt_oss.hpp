@@ -1,0 +1,24 @@
+#pragma once
+#include <attnlab/models/families/llama.hpp>
+
+namespace attnlab {
+
+/// gpt-oss (2508.10925): a sink logit a head, every other layer with a window, clamped experts with biases.
+inline decoder_description describe_gpt_oss(config_file const& c, model_folder const& f) {
+    auto d = describe_llama(c, f);
+    d.q.bias = d.k.bias = d.v.bias = d.out.bias = c.flag_or("attention_bias", true);
+    d.norm.eps = c.number_or("rms_norm_eps", 1e-5);
+    d.sinks = "self_attn.sinks";
+    d.gate = d.up = d.down = {};
+    d.mixture.experts = c.integer("num_local_experts");
+    d.mixture.chosen = c.integer_or("num_experts_per_tok", c.integer_or("experts_per_token", 4), 1, d.mixture.experts);
+    c.ignore({"experts_per_token"});
+    d.mixture.router = {"mlp.router", true};
+    d.mixture.gate = "mlp.experts.gate_up_proj", d.mixture.down = "mlp.experts.down_proj";
+    d.mixture.fused = true;
+    d.mixture.clamp = c.number_or("swiglu_limit", 7), d.mixture.slope = 1.702;
+    read_windows(c, d, [](index_t l) { return l % 2 == 0; });
+    return d;
+}
+
+}  // namespace attnlab

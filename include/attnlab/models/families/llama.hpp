@@ -1,0 +1,70 @@
+#pragma once
+#include <attnlab/models/families/fields.hpp>
+#include <attnlab/models/families/rotation.hpp>
+#include <attnlab/models/model_folder.hpp>
+
+/// \file
+/// LLaMA (2302.13971) and those built like it: RMSNorm, RoPE, a gated MLP, no biases but where a file says so.
+
+namespace attnlab {
+
+inline decoder_description describe_llama(config_file const& c, model_folder const&) {
+    decoder_description d;
+    d.family = c.family();
+    read_sizes(c, d);
+    d.mlp_width = c.integer("intermediate_size");
+    d.norm = {norm_form::kind::rms, c.number_or("rms_norm_eps", 1e-6)};
+    d.act = read_activation(c, "hidden_act", "silu");
+    bool const attention_bias = c.flag_or("attention_bias", false), mlp_bias = c.flag_or("mlp_bias", false);
+    d.embedding = "model.embed_tokens.weight";
+    d.block = "model.layers.";
+    d.attention_norm = "input_layernorm", d.mlp_norm = "post_attention_layernorm";
+    d.q = {"self_attn.q_proj", attention_bias}, d.k = {"self_attn.k_proj", attention_bias}, d.v = {"self_attn.v_proj", attention_bias};
+    d.out = {"self_attn.o_proj", attention_bias};
+    d.gate = {"mlp.gate_proj", mlp_bias}, d.up = {"mlp.up_proj", mlp_bias}, d.down = {"mlp.down_proj", mlp_bias};
+    d.final_norm = "model.norm";
+    if (!c.flag_or("tie_word_embeddings", false)) d.head = "lm_head.weight";
+    read_rotation(c, d);
+    return d;
+}
+
+/// Mistral (2310.06825): every layer with a window, where the file has one.
+inline decoder_description describe_mistral(config_file const& c, model_folder const& f) {
+    auto d = describe_llama(c, f);
+    read_windows(c, d, [](index_t) { return true; });
+    return d;
+}
+
+/// Mixtral (2401.04088): experts in place of the MLP.
+inline decoder_description describe_mixtral(config_file const& c, model_folder const& f) {
+    auto d = describe_mistral(c, f);
+    d.gate = d.up = d.down = {};
+    d.mixture.experts = c.integer("num_local_experts");
+    d.mixture.chosen = c.integer("num_experts_per_tok", 1, d.mixture.experts);
+    d.mixture.router = {"block_sparse_moe.gate"};
+    d.mixture.gate = "block_sparse_moe.experts.{}.w1", d.mixture.up = "block_sparse_moe.experts.{}.w3", d.mixture.down = "block_sparse_moe.experts.{}.w2";
+    return d;
+}
+
+/// Qwen 2 (2407.10671): biases on q, k, v; a window in the layers from max_window_layers on, where the file turns it on.
+inline decoder_description describe_qwen2(config_file const& c, model_folder const& f) {
+    auto d = describe_llama(c, f);
+    d.q.bias = d.k.bias = d.v.bias = true, d.out.bias = false;
+    bool const windows = c.flag_or("use_sliding_window", false);
+    index_t const from = c.integer_or("max_window_layers", d.layers, 0);
+    if (windows)
+        read_windows(c, d, [=](index_t l) { return l >= from; });
+    else
+        c.ignore({"sliding_window", "layer_types"});
+    return d;
+}
+
+/// Qwen 3 (2505.09388): QK-norm in place of those biases.
+inline decoder_description describe_qwen3(config_file const& c, model_folder const& f) {
+    auto d = describe_qwen2(c, f);
+    d.q.bias = d.k.bias = d.v.bias = d.out.bias = c.flag_or("attention_bias", false);
+    d.q_norm = "self_attn.q_norm", d.k_norm = "self_attn.k_norm";
+    return d;
+}
+
+}  // namespace attnlab
