@@ -141,8 +141,7 @@ inline view_page position_view(model_facts const& facts, survey const& s, weight
         types.figures.push_back({"token_types", text("Types of the tokens that are outliers in any layer, each token once: ", activation.total(), " of activations, ", attended.total(), " of attention, in ",
                                                      x.count(), x.count() == 1 ? " sequence." : " sequences."), position_token_types(activation, attended)});
         auto const old_activation = detail::types_of_tokens(activation_tokens, x, true), old_attended = detail::types_of_tokens(attention_tokens, x, true);
-        table t{"", {"type", "activation outliers", "attention outliers", "the same, a newline as weak", "the same, a newline as weak "}};
-        t.header = {"type", "activation outliers", "attention outliers", "activation, as the paper's code counts", "attention, as the paper's code counts"};
+        table t{"", {"type", "activation outliers", "attention outliers", "activation, as the paper's code counts", "attention, as the paper's code counts"}};
         for (std::size_t i = 0; i < token_type_names.size(); ++i)
             t.add({std::string(token_type_names[i]), std::to_string(activation.of[i]), std::to_string(attended.of[i]), std::to_string(old_activation.of[i]), std::to_string(old_attended.of[i])});
         types.tables.push_back({"token_types", std::move(t), {}});
