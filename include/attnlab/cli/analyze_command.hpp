@@ -7,6 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include <attnlab/analysis/views/existence_view.hpp>
+#include <attnlab/analysis/views/lifecycle_view.hpp>
+#include <attnlab/analysis/views/overlap_view.hpp>
 #include <attnlab/analysis/views/position_view.hpp>
 #include <attnlab/cli/analysed_tokens.hpp>
 #include <attnlab/cli/options.hpp>
@@ -72,7 +75,10 @@ inline void analyze_command(analyze_settings s, language_model& model) {
     if (s.perplexity) numbers["perplexity"] = perplexity;
     auto const keys = s.keys.empty() ? seen.attention().found_keys() : s.keys;
 
-    auto const page = position_view(facts, seen, weights, x, keys, std::move(numbers));
+    auto const page = s.what == "existence"   ? existence_view(model, seen, weights, x, keys, std::move(numbers))
+                      : s.what == "lifecycle" ? lifecycle_view(model, seen, weights, x, std::move(numbers))
+                      : s.what == "overlap"   ? overlap_view(facts, seen, weights, x, std::move(numbers))
+                                              : position_view(facts, seen, weights, x, keys, std::move(numbers));
     write_view(s.out, page);
     for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
     if (s.as_json) std::cout << page.numbers.dump(1) << '\n';

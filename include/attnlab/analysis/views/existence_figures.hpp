@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <attnlab/analysis/outliers/weight_ratio.hpp>
 #include <attnlab/analysis/views/pattern_maps.hpp>
 #include <attnlab/analysis/views/pooled_map.hpp>
 #include <attnlab/analysis/views/token_sequences.hpp>
@@ -23,9 +24,6 @@ struct marked_map {
     pooled_map const* map;
     std::vector<index_t> tokens, channels;
 };
-
-/// "53 '.'" for the mark of a token.
-inline std::string token_mark(token_sequences const& x, index_t token) { return text(token, " '", x.at(0, token).shown, "'"); }
 
 /// |x| over tokens and channels, one panel a layer.
 inline figure existence_reliefs(std::vector<marked_map> const& maps, token_sequences const& x, std::string const& of) {
@@ -52,7 +50,7 @@ inline figure existence_reliefs(std::vector<marked_map> const& maps, token_seque
 }
 
 /// Attention weights: the mean of the heads and one head, a row of panels a layer.
-inline figure existence_patterns(pattern_maps const& maps, std::vector<index_t> const& keys) {
+inline figure existence_patterns(pattern_maps const& maps) {
     figure f;
     f.columns = 2;
     f.width = 860;
@@ -68,27 +66,29 @@ inline figure existence_patterns(pattern_maps const& maps, std::vector<index_t> 
             f.panels.push_back(std::move(p));
         }
     }
-    (void)keys;
     return f;
 }
 
-/// |W| of the columns around one that stands out, over the rows.
-inline panel weight_panel(view<float const, 2> w, index_t layer, index_t column, std::vector<index_t> const& rows, std::string const& name) {
-    index_t const first = std::max<index_t>(0, std::min(column - 5, w.shape(1) - 11)), last = std::min(w.shape(1), first + 11);
-    tensor<float, 2> part({last - first, w.shape(0)});
-    for (index_t c = first; c < last; ++c)
-        for (index_t o = 0; o < w.shape(0); ++o) part(c - first, o) = w(o, c);
+/// |W| of the lines (columns, or rows) around one that stands out, over all places of a line.
+/// \param marks  places to be named
+inline panel weight_panel(view<float const, 2> w, line along, index_t number, std::vector<index_t> const& marks, std::string title) {
+    bool const columns = along == line::column;
+    index_t const lines = w.shape(columns ? 1 : 0), places = w.shape(columns ? 0 : 1);
+    index_t const first = std::max<index_t>(0, std::min(number - 5, lines - 11)), last = std::min(lines, first + 11);
+    tensor<float, 2> part({last - first, places});
+    for (index_t i = first; i < last; ++i)
+        for (index_t j = 0; j < places; ++j) part(i - first, j) = columns ? w(j, i) : w(i, j);
     pooled_map const map(view<float const, 2>(part), 11, 192);
     panel p;
-    p.title = text("layer ", layer, ", ", name);
-    p.x.label = "row (channel of the stream)", p.y.label = "|W|";
+    p.title = std::move(title);
+    p.x.label = columns ? "row (channel)" : "column (channel)", p.y.label = "|W|";
     relief r;
-    r.rows = map.cells_down, r.columns = map.cells_across, r.row_label = "column (neuron)";
+    r.rows = map.cells_down, r.columns = map.cells_across, r.row_label = columns ? "column (neuron)" : "row (neuron)";
     r.values.assign(map.values.begin(), map.values.end());
-    r.highlighted = {static_cast<std::size_t>(column - first)};
-    r.row_marks.push_back({static_cast<double>(column - first), std::to_string(column)});
-    for (index_t c = first; c < last; ++c) r.row_marks.push_back({static_cast<double>(c - first), std::to_string(c)});
-    for (index_t o : rows) r.column_marks.push_back({static_cast<double>(map.column_cell(o)), std::to_string(o)});
+    r.highlighted = {static_cast<std::size_t>(number - first)};
+    r.row_marks.push_back({static_cast<double>(number - first), std::to_string(number)});
+    for (index_t i = first; i < last; ++i) r.row_marks.push_back({static_cast<double>(i - first), std::to_string(i)});
+    for (index_t j : marks) r.column_marks.push_back({static_cast<double>(map.column_cell(j)), std::to_string(j)});
     p.heights = std::move(r);
     return p;
 }

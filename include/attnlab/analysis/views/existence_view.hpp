@@ -136,7 +136,7 @@ inline view_page existence_view(language_model& model, survey const& s, weight_s
     for (auto const& [l, m] : maps.layers()) layer_words.push_back(std::to_string(l));
     view_section attention{"Attention", {}, {}, {}};
     attention.figures.push_back({"attention", text("Attention weights, queries down, keys across", T < x.length() ? text(", of the first ", T, " of ", x.length(), " tokens") : std::string(),
-                                                   ": the mean of the heads, and the head that gives the keys ", listed(key_words), " the most. A sink is a bright column."), existence_patterns(maps, keys)});
+                                                   ": the mean of the heads, and the head that gives the keys ", listed(key_words), " the most. A sink is a bright column."), existence_patterns(maps)});
     v.summary.push_back(text("Attention is drawn in layer", layer_words.size() > 1 ? "s " : " ", listed(layer_words), ", for keys ", listed(key_words), " (", numbers.at("attention").at("keys_are").get<std::string>(), ")."));
     v.sections.push_back(std::move(attention));
 
@@ -155,7 +155,7 @@ inline view_page existence_view(language_model& model, survey const& s, weight_s
                 if (e.at[0] == l && e.at[2] == d.top[0]) rows.push_back(e.at[1]);
             if (rows.empty()) rows = {d.top_row[0]};
             auto const held = model.weight(l, w.down_matrix);
-            f.panels.push_back(weight_panel(held, l, d.top[0], rows, w.down_matrix));
+            f.panels.push_back(weight_panel(held, line::column, d.top[0], rows, text("layer ", l, ", ", w.down_matrix)));
         }
         f.columns = f.panels.size(), f.width = f.columns > 1 ? 1000 : 620;
         view_section weights{"Weights", {}, {}, {}};

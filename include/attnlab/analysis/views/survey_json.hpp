@@ -7,7 +7,7 @@
 
 #include <attnlab/analysis/outliers/json.hpp>
 #include <attnlab/analysis/token_types.hpp>
-#include <attnlab/analysis/views/overlap_view.hpp>
+#include <attnlab/analysis/views/overlaps.hpp>
 #include <attnlab/analysis/views/survey.hpp>
 #include <attnlab/analysis/views/token_sequences.hpp>
 #include <attnlab/analysis/views/weight_survey.hpp>

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <attnlab/core/buffer.hpp>
+#include <attnlab/core/error.hpp>
 
 /// \file
 /// What a model is shown: sequences of tokens, and what is known of their text.
@@ -26,5 +27,8 @@ struct token_sequences {
     index_t length() const { return ids.shape(1); }
     token_text at(index_t sequence, index_t position) const { return text_of(ids(sequence, position)); }
 };
+
+/// "53 '.'": a token of the first sequence by its position and text.
+inline std::string token_mark(token_sequences const& x, index_t position) { return text(position, " '", x.at(0, position).shown, "'"); }
 
 }  // namespace attnlab
