@@ -7,12 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include <attnlab/cli/analyze_command.hpp>
 #include <attnlab/cli/benchmark_command.hpp>
 #include <attnlab/cli/compress_command.hpp>
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/experiment_main.hpp>
 #include <attnlab/cli/generate_command.hpp>
 #include <attnlab/cli/inspect_command.hpp>
+#include <attnlab/cli/open_model.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
 #include <attnlab/cli/sites_command.hpp>
@@ -44,6 +46,7 @@ public:
         std::vector<std::string> const arguments(words_.begin() + std::min<std::ptrdiff_t>(2, static_cast<std::ptrdiff_t>(words_.size())), words_.end());
         if (command == "reproduce") return reproduce(arguments);
         if (command == "train") return train(arguments);
+        if (command == "analyze") return analyze(arguments);
         if (command == "evaluate") return evaluate(arguments);
         if (command == "compress") return compress(arguments);
         if (command == "generate") return generate(arguments);
@@ -56,6 +59,7 @@ public:
         if (command == "--help" || command == "-h" || command == "help") return help();
         auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "inspect", "benchmark", "check", "policies", "sites"});
         auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites", "tokenize"});
+        auto const near = nearest_names(command, {"reproduce", "train", "analyze", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites"});
         fail<usage_error>("'", command, "': unknown command; ", near.empty() ? "--help lists them all" : "nearest: " + joined(near));
     }
 
@@ -64,6 +68,7 @@ private:
         std::cout << "usage: attnlab COMMAND [--option value ...]\n\n"
                      "  reproduce  train every attention side by side, analyse, write a report\n"
                      "  train      one model (nanoGPT's options)\n"
+                     "  analyze    outliers of a model: existence, position, lifecycle, overlap\n"
                      "  evaluate   loss and sinks of a checkpoint\n"
                      "  compress   what quantisation and pruning cost a checkpoint\n"
                      "  generate   samples from a checkpoint\n"
@@ -143,6 +148,19 @@ private:
         for (auto const& w : words_) command += (command.empty() ? "" : " ") + w;
         reproduce_command(s, effective_values(table), command);
         std::cout << "report: " << (s.out / "report.html").string() << std::endl;
+        return 0;
+    }
+
+    int analyze(std::vector<std::string> const& arguments) {
+        analyze_settings s;
+        option_table table("attnlab analyze", "The outliers of a model in activations, attention and weights, found and shown: a page, figures, numbers.");
+        declare(table, s);
+        if (!read_options(table, arguments, std::cout)) return 0;
+        one_of const views{{"existence", "position", "lifecycle", "overlap"}};
+        if (!views(s.what)) fail<usage_error>("VIEW: '", s.what, "': expected ", views.expected(""));
+        if (s.out.empty()) s.out = "attnlab-" + s.what;
+        auto const model = open_model(s.model, [this](std::string const& policy) -> experiment const& { return find(policy); });
+        analyze_command(std::move(s), *model);
         return 0;
     }
 
