@@ -16,6 +16,7 @@
 #include <attnlab/analysis/map_figures.hpp>
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/analysis/results_json.hpp>
+#include <attnlab/analysis/scale_panel.hpp>
 #include <attnlab/io/page.hpp>
 #include <attnlab/io/render.hpp>
 #include <attnlab/io/table.hpp>
@@ -110,7 +111,9 @@ inline void write_report(std::filesystem::path const& folder, manifest const& m,
     auto figures = detail::curve_figures(m, rows, policies);
     auto const maps = detail::attention_figures(detail::one_sample_each(samples, policies));
     figures.insert(figures.begin() + 2, maps.begin(), maps.end());
+    auto const scales = scale_figure(rows, policies);
     std::vector<figure_file> files;
+    if (scales) files.push_back({*scales, folder / "figures" / "scales"});
     for (auto const& f : figures) files.push_back({f.value, folder / "figures" / f.name});
     render(files);
 
@@ -139,6 +142,15 @@ inline void write_report(std::filesystem::path const& folder, manifest const& m,
         p.figure_svg(read_text(folder / "figures" / (f.name + ".svg")), "figures/" + f.name + ".svg", f.caption);
     }
 
+    if (auto const scale = scale_table(m, rows, policies); !scale.rows.empty()) {
+        p.heading(2, "Are outliers implicit context-aware scaling factors?");
+        p.add(scale);
+        p.paragraph(scale_text(rows, policies));
+        if (scales)
+            p.figure_svg(read_text(folder / "figures" / "scales.svg"), "figures/scales.svg",
+                         "S of every head in the first seed: for which share of the queries it lies below what. A flat line is a constant scale, a step a switch.");
+        if (auto const heads = scale_heads_table(rows, policies); !heads.rows.empty()) p.add(heads);
+    }
     if (auto const costs = compression_table(m, rows, policies); !costs.rows.empty()) {
         p.heading(2, "What compression costs");
         p.add(costs);

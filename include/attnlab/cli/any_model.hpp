@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <attnlab/analysis/interventions/attention_changer.hpp>
+#include <attnlab/analysis/interventions/scale_policy.hpp>
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/models/gpt.hpp>
@@ -80,6 +82,10 @@ public:
     virtual view<float const, 3> logits(ids x, model_watcher& o) = 0;
     virtual view<float const, 3> logits(ids x, statistics_watcher& o) = 0;
     virtual view<float const, 3> logits(ids x, any_observer& o) = 0;
+    /// \throws error where `scale_obstacle()` says so
+    virtual view<float const, 3> logits(ids x, attention_changer<float>& o) = 0;
+    /// Whether its sinks can be read as scales, and attention changed.
+    virtual attnlab::scale_obstacle scale_obstacle() const = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, model_watcher& o) = 0;
     virtual double loss(ids x, ids y, input_changer& o) = 0;
@@ -97,6 +103,14 @@ public:
     view<float const, 3> logits(ids x, model_watcher& o) override { return model_.logits(x, o); }
     view<float const, 3> logits(ids x, statistics_watcher& o) override { return model_.logits(x, o); }
     view<float const, 3> logits(ids x, any_observer& o) override { return model_.logits(x, o); }
+    view<float const, 3> logits([[maybe_unused]] ids x, [[maybe_unused]] attention_changer<float>& o) override {
+        if constexpr (obstacle_to_scale<Policy> == attnlab::scale_obstacle::none) return model_.logits(x, o);
+        else fail("this policy's attention is not to be changed: ", words(scale_obstacle()));
+    }
+    attnlab::scale_obstacle scale_obstacle() const override {
+        if (obstacle_to_scale<Policy> != attnlab::scale_obstacle::none) return obstacle_to_scale<Policy>;
+        return model_.config().kv_heads() == model_.config().n_head ? attnlab::scale_obstacle::none : attnlab::scale_obstacle::grouped;
+    }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, model_watcher& o) override { return model_.loss(x, y, o); }
     double loss(ids x, ids y, input_changer& o) override { return model_.loss(x, y, o); }

@@ -5,10 +5,8 @@
 #include <vector>
 
 #include <attnlab/analysis/format.hpp>
-#include <attnlab/cli/checkpoint_model.hpp>
-#include <attnlab/cli/data_source.hpp>
-#include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/measure_compression.hpp>
+#include <attnlab/cli/open_checkpoint.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/table.hpp>
 
@@ -20,16 +18,13 @@ namespace attnlab {
 /// \param as_json print everything as JSON instead of a table
 inline void compress_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, bool as_json) {
     auto const& s = run.settings;
-    data_source const data(s, run.code_points);
-    if (data.vocabulary_size() != s.model.vocab_size)
-        fail("the data has ", data.vocabulary_size(), " tokens: expected ", s.model.vocab_size, ", as the checkpoint was trained with");
-    auto const model = e.make_model(s.model);
-    load_weights(safetensors_reader(path), model->parameters());
-    auto const batches = evaluation_batches(data, s);
+    open_checkpoint const opened(e, run, path);
+    auto& model = *opened.model;
+    auto const batches = evaluation_batches(opened.data, s);
     auto const sequences = static_cast<index_t>(batches.size()) * batches.front().x.shape(0);
-    double const before = loss_under({}, *model, batches);
+    double const before = loss_under({}, model, batches);
     std::vector<std::pair<compression, double>> after;
-    for (auto const& c : compressions()) after.emplace_back(c, loss_under(c, *model, batches));
+    for (auto const& c : compressions()) after.emplace_back(c, loss_under(c, model, batches));
 
     if (as_json) {
         json out{{"policy", s.policy}, {"step", run.state.iteration}, {"eval_sequences", sequences}, {"loss", json_number(before)}};

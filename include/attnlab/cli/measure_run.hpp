@@ -38,7 +38,7 @@ inline skill evaluate_model(any_model& model, data_source const& data, run_setti
         if (data.task()) {
             for (index_t k = 0; k < x.size(); ++k) triggers[static_cast<std::size_t>(k)] = data.task()->is_trigger(x.data()[k]);
             o.mark_triggers(view<std::uint8_t const, 2>(triggers.data(), {B, T}));
-            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, watcher));
+            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, watcher), s.skip_first);
         } else {
             out.loss += model.loss(*x, *y, watcher) / static_cast<double>(batches);
         }

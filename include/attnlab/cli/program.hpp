@@ -10,6 +10,7 @@
 #include <attnlab/cli/analyze_command.hpp>
 #include <attnlab/cli/benchmark_command.hpp>
 #include <attnlab/cli/compress_command.hpp>
+#include <attnlab/cli/convert_command.hpp>
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/experiment_main.hpp>
 #include <attnlab/cli/generate_command.hpp>
@@ -17,6 +18,7 @@
 #include <attnlab/cli/open_model.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
+#include <attnlab/cli/scale_command.hpp>
 #include <attnlab/cli/sites_command.hpp>
 #include <attnlab/cli/tokenize_command.hpp>
 #include <attnlab/cli/train_command.hpp>
@@ -49,6 +51,8 @@ public:
         if (command == "analyze") return analyze(arguments);
         if (command == "evaluate") return evaluate(arguments);
         if (command == "compress") return compress(arguments);
+        if (command == "scale") return scale(arguments);
+        if (command == "convert") return convert(arguments);
         if (command == "generate") return generate(arguments);
         if (command == "inspect") return inspect(arguments);
         if (command == "benchmark") return benchmark(arguments);
@@ -60,6 +64,7 @@ public:
         auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "inspect", "benchmark", "check", "policies", "sites"});
         auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites", "tokenize"});
         auto const near = nearest_names(command, {"reproduce", "train", "analyze", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites"});
+        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "scale", "convert", "generate", "benchmark", "check", "policies", "sites"});
         fail<usage_error>("'", command, "': unknown command; ", near.empty() ? "--help lists them all" : "nearest: " + joined(near));
     }
 
@@ -71,6 +76,8 @@ private:
                      "  analyze    outliers of a model: existence, position, lifecycle, overlap\n"
                      "  evaluate   loss and sinks of a checkpoint\n"
                      "  compress   what quantisation and pruning cost a checkpoint\n"
+                     "  scale      whether a checkpoint's sinks are scaling factors in disguise\n"
+                     "  convert    a softmax checkpoint as one of attention_bias, without training\n"
                      "  generate   samples from a checkpoint\n"
                      "  inspect    what a model, checkpoint or file is, and whether it is sound\n"
                      "  tokenize   text to a language model's tokens, and back\n"
@@ -197,6 +204,13 @@ private:
         table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
         if (!read_options(table, arguments, std::cout)) return 0;
         auto const path = checkpoint_path(given);
+        auto const run = read_run_on(path, other_text, length, sequences);
+        compress_command(find(run.settings.policy), run, path, as_json);
+        return 0;
+    }
+
+    /// A checkpoint's run, to be measured on another text where one is given.
+    static checkpoint_run read_run_on(std::filesystem::path const& path, std::filesystem::path const& other_text, std::string const& length, index_t sequences) {
         auto run = read_checkpoint_run(path);
         auto& s = run.settings;
         if (!other_text.empty()) {
@@ -206,7 +220,38 @@ private:
         s.length = length;
         s.eval_sequences = sequences;
         settle(s);
-        compress_command(find(s.policy), run, path, as_json);
+        return run;
+    }
+
+    int scale(std::vector<std::string> const& arguments) {
+        std::filesystem::path given, other_text;
+        bool as_json = false;
+        index_t sequences = 128;
+        option_table table("attnlab scale", "Whether a checkpoint's sinks are implicit scaling factors: S = 1 - P[i, 0] of each head, and the loss when the sink's value "
+                                            "is zero, when S is constant, when the sink's key and value are; what each head is worth.");
+        table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+        table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
+        table.add("json", as_json, "as JSON, with percentiles of S");
+        table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+        if (!read_options(table, arguments, std::cout)) return 0;
+        auto const path = checkpoint_path(given);
+        auto const run = read_run_on(path, other_text, "trained", sequences);
+        scale_command(find(run.settings.policy), run, path, as_json);
+        return 0;
+    }
+
+    int convert(std::vector<std::string> const& arguments) {
+        std::filesystem::path given, out;
+        index_t sequences = 0;
+        option_table table("attnlab convert", "A softmax checkpoint as one of attention_bias, without training: the first token's key and value become k', v' and that token "
+                                              "leaves the sequence.");
+        table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+        table.positional("OUT", out, "a new folder");
+        table.add("eval_sequences", sequences, "sequences to average over, and as many others to check on; 0: as in training", at_least{0});
+        if (!read_options(table, arguments, std::cout)) return 0;
+        auto const path = checkpoint_path(given);
+        auto const run = read_checkpoint_run(path);
+        convert_command(find(run.settings.policy), find("attention_bias"), run, path, out, sequences);
         return 0;
     }
 

@@ -25,6 +25,7 @@ struct run_settings {
     std::string task = "backcopy";             ///< backcopy, text or tokens
     std::filesystem::path text, data_dir;
     std::string level = "bytes";
+    bool skip_first = false;                   ///< the model sees sequences from their second token on
     index_t triggers = 3;
     std::uint64_t matrix_seed = 1;
 
@@ -112,6 +113,7 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("text", s.text, "a plain text; its last 10 % are held out");
     o.add("level", s.level, "a token of a text is", one_of{{"bytes", "characters"}});
     o.add("data_dir", s.data_dir, "folder with nanoGPT's train.bin and val.bin (uint16)");
+    o.add("skip_first", s.skip_first, "the model sees sequences from their second token on, as `convert` makes it");
     o.add("triggers", s.triggers, "backcopy: trigger tokens", at_least{1});
     o.add("matrix_seed", s.matrix_seed, "backcopy: draws the transition matrix");
 

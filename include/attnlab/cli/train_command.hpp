@@ -8,11 +8,12 @@
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/measure_compression.hpp>
 #include <attnlab/cli/measure_run.hpp>
+#include <attnlab/cli/measure_scale.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/progress.hpp>
 
 /// \file
-/// `attnlab train`: one model, measured along the way. The run's folder holds ckpt.safetensors, results.csv, sample.safetensors and,
+/// `attnlab train`: one model, measured along the way. The run's folder holds ckpt.safetensors, results.csv, sample.safetensors, scales.safetensors and,
 /// when it has come to its end, run.json.
 
 namespace attnlab {
@@ -143,9 +144,15 @@ inline void train_command(experiment const& e, run_settings s, json options) {
     if (s.train.eval_only) return;
 
     detail::add_convergence(rows, s, run.state().iteration);
-    if (s.measure) add_compressions(rows, model, data, s, run.state().iteration);
+    if (s.measure) {
+        add_compressions(rows, model, data, s, run.state().iteration);
+        add_scales(rows, model, data, s, run.state().iteration);
+    }
     write_results_csv(table, rows);
-    if (s.measure) write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
+    if (s.measure) {
+        write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
+        write_scale_sample(s.out_dir / "scales.safetensors", take_scales(model, data, s));
+    }
     json const finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}};
     write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
 }
