@@ -27,7 +27,7 @@ class step_rows {
 public:
     explicit step_rows(index_t step) : step_(step) {}
     void operator()(std::string metric, double value, index_t layer = whole, index_t head = whole) {
-        require(metric.find('\n') == metric.npos, "observation: metric '", metric, "': expected one line");
+        require(metric.find('\n') == metric.npos, "observation: the name of a metric: expected one line");
         rows_.push_back({step_, layer, head, std::move(metric), value});
     }
     std::vector<observation> const& all() const { return rows_; }
