@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <string>
@@ -30,21 +31,24 @@ inline bool of_emergence(std::string_view metric) {
 /// Appends a run's curves (sink_share of each head, residual_peak of each layer, by step) and, at `step`, the steps from which they stay
 /// above sink_threshold and peak_threshold.
 inline void add_emergence(results& rows, std::string const& policy, int seed, index_t step, std::vector<observation> const& seen) {
-    struct curve_kind {
-        char const *streamed, *name, *from;
-        double threshold;
-    };
-    for (auto const& kind : {curve_kind{"sink_share", "sink_share", "steps_to_sink", sink_threshold},
-                             curve_kind{"resid_post.bos_norm_ratio", "residual_peak", "steps_to_peak", peak_threshold}}) {
-        std::map<std::pair<index_t, index_t>, std::map<index_t, double>> places;   // (layer, head), step
-        for (auto const& o : seen) {
-            if (o.metric != kind.streamed) continue;
-            rows.add(policy, seed, o.step, {kind.name, o.layer, o.head}, o.value);
-            places[{o.layer, o.head}][o.step] = o.value;
-        }
-        for (auto const& [place, by_step] : places)
-            rows.add(policy, seed, step, {kind.from, place.first, place.second}, step_from_above(by_step, kind.threshold));
+    using place = std::pair<index_t, index_t>;                             // layer, head
+    std::map<place, std::map<index_t, double>> sinks, peaks;               // by step
+    index_t layers = 0;
+    for (auto const& o : seen) layers = std::max(layers, o.layer + 1);
+    for (auto const& o : seen) {
+        if (o.metric == "sink_share") sinks[{o.layer, o.head}][o.step] = o.value;
+        // What enters a layer is what leaves the one before.
+        if (o.metric == "resid_pre.bos_norm_ratio") peaks[{o.layer, whole}][o.step] = o.value;
+        if (o.metric == "resid_post.bos_norm_ratio" && o.layer + 1 < layers) peaks[{o.layer + 1, whole}][o.step] = o.value;
     }
+    auto const add = [&](auto const& places, char const* curve, char const* from, double threshold) {
+        for (auto const& [at, by_step] : places) {
+            for (auto const& [when, value] : by_step) rows.add(policy, seed, when, {curve, at.first, at.second}, value);
+            rows.add(policy, seed, step, {from, at.first, at.second}, step_from_above(by_step, threshold));
+        }
+    };
+    add(sinks, "sink_share", "steps_to_sink", sink_threshold);
+    add(peaks, "residual_peak", "steps_to_peak", peak_threshold);
 }
 
 }  // namespace attnlab

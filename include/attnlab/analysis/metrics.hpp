@@ -17,7 +17,7 @@ namespace attnlab {
 inline constexpr double sink_threshold = 0.3;
 /// A value is drained when |v_0| falls below this share of the other values' mean norm.
 inline constexpr double drain_threshold = 0.3;
-/// A layer's output has a residual peak when |h_0| passes this many times the other tokens' mean. Ours: 2410.13835 names no number.
+/// A stream has a residual peak when |h_0| passes this many times the other tokens' mean. Ours: 2410.13835 names no number.
 inline constexpr double peak_threshold = 2;
 
 /// What a name in a result means.
@@ -92,7 +92,7 @@ inline std::vector<metric> make_metrics() {
         {"top_key_share", "weight", "sum_i P[i,j] / T of the key with the most weight; mean over the batch's sequences", "2502.06415, a_j / T per head"},
         {"attention_entropy", "nats", "mean over queries of -sum_j P log P, on that batch", ""},
         {"largest_score", "", "largest score of a head on that batch", "QK-clip"},
-        {"residual_peak", "", "resid_post.bos_norm_ratio on that batch: mean |h_0| over mean |h_t|, t > 0", "2410.13835"},
+        {"residual_peak", "", "mean |h_0| over mean |h_t|, t > 0, of the stream that enters the layer, on that batch", "2410.13835"},
         {"steps_to_sink", "steps", "first look from which the head's sink share stays above 0.3", "2410.10781"},
         {"steps_to_peak", "steps", "first look from which the layer's residual peak stays above 2", "2410.13835, threshold ours"},
         // how much was looked at

@@ -65,7 +65,7 @@ inline std::vector<report_figure> emergence_figures(manifest const& m, results c
     if (drawn.empty()) return {};
     return {{"", "emergence_sinks", "Sink share of every head of every seed while training, a colour a layer; the dashed line stands at " + cell(sink_threshold) + ".",
              emergence_sink_figure(drawn)},
-            {"", "emergence_peaks", "Residual peak of each layer's output while training; the dashed line stands at " + cell(peak_threshold) + "." + over_seeds(m),
+            {"", "emergence_peaks", "Residual peak of the stream that enters each layer while training; the dashed line stands at " + cell(peak_threshold) + "." + over_seeds(m),
              emergence_peak_figure(drawn)}};
 }
 
