@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <map>
 #include <string>
 #include <tuple>
@@ -18,27 +19,53 @@
 
 namespace attnlab {
 
+namespace detail {
+
+/// A panel of a grid of policies, by training step, with a line for each place that `key` tells apart.
+template <class Key>
+panel emergence_panel(drawn_policy const& p, std::string const& metric, double threshold, Key key) {
+    panel out;
+    out.title = p.label;
+    out.x.label = "training step";
+    out.references = {{threshold, ""}};
+    std::map<decltype(key(*p.rows.begin())), std::map<index_t, std::vector<double>>> lines;
+    for (auto const& r : p.rows)
+        if (r.metric == metric) lines[key(r)][r.step].push_back(r.value);
+    double last = 0;
+    for (auto const& [place, by_step] : lines) {
+        curve c;
+        index_t const layer = std::get<0>(place);
+        c.label = "layer " + std::to_string(layer);
+        c.colour = static_cast<std::size_t>(layer);
+        for (auto const& [step, values] : by_step) add_point(c, static_cast<double>(step), estimate_of(values));
+        if (c.low == c.high) c.low.clear(), c.high.clear();   // one seed: no band
+        last = std::max(last, c.x.back());
+        out.curves.push_back(std::move(c));
+    }
+    if (last > 0) out.x.range = {0, 1.1 * last};   // room between the last number of a panel and the first of the next
+    return out;
+}
+
+/// "150 – 475": the steps of some rows, in order.
+inline std::string steps_text(results const& rows) {
+    std::vector<std::string> steps;
+    for (auto const& r : rows) steps.push_back(std::isnan(r.value) ? absent : number(r.value));
+    return steps.empty() ? absent : joined(steps, " ");
+}
+inline bool any_step(results const& rows) {
+    return std::any_of(rows.begin(), rows.end(), [](auto const& r) { return !std::isnan(r.value); });
+}
+
+}  // namespace detail
+
 /// Sink share by step: a panel a policy, a line for every head of every seed, a colour a layer.
 inline figure emergence_sink_figure(std::vector<drawn_policy> const& policies) {
     figure f;
     f.columns = detail::panel_columns(policies.size());
     for (auto const& p : policies) {
-        panel out;
-        out.title = p.label;
-        out.x.label = "training step";
-        out.y.label = "sink share";
-        out.y.range = {0, 1};
-        out.references = {{sink_threshold, ""}};
-        std::map<std::tuple<index_t, int, index_t>, curve> heads;   // layer, seed, head
-        for (auto const& r : p.rows) {
-            if (r.metric != "sink_share") continue;
-            auto& c = heads[{r.layer, r.seed, r.head}];
-            c.label = "layer " + std::to_string(r.layer);
-            c.colour = static_cast<std::size_t>(r.layer);
-            c.x.push_back(static_cast<double>(r.step)), c.y.push_back(r.value);
-        }
-        for (auto& [place, c] : heads) out.curves.push_back(std::move(c));
-        f.panels.push_back(std::move(out));
+        f.panels.push_back(detail::emergence_panel(p, "sink_share", sink_threshold, [](result const& r) { return std::tuple(r.layer, r.seed, r.head); }));
+        f.panels.back().y.label = "sink share";
+        f.panels.back().y.range = {0, 1};
     }
     return f;
 }
@@ -48,53 +75,34 @@ inline figure emergence_peak_figure(std::vector<drawn_policy> const& policies) {
     figure f;
     f.columns = detail::panel_columns(policies.size());
     for (auto const& p : policies) {
-        panel out;
-        out.title = p.label;
-        out.x.label = "training step";
-        out.y.label = "residual peak";
-        out.references = {{peak_threshold, ""}};
-        drawn_policy const mine{p.name, p.label, p.colour, p.rows.filter({.metric = "residual_peak"})};
-        for (index_t layer : mine.rows.distinct(&result::layer)) {
-            auto c = detail::over_training(mine, {"residual_peak", layer});
-            c.label = "layer " + std::to_string(layer);
-            c.colour = static_cast<std::size_t>(layer);
-            out.curves.push_back(std::move(c));
-        }
-        f.panels.push_back(std::move(out));
+        f.panels.push_back(detail::emergence_panel(p, "residual_peak", peak_threshold, [](result const& r) { return std::tuple(r.layer); }));
+        f.panels.back().y.label = "residual peak";
     }
     return f;
 }
 
-/// For every layer with a sink or a residual peak, the step from which each head is a sink, seed by seed, and the step from which the
-/// layer has its peak. Without rows when no run was looked at.
+/// For every layer with a sink or a residual peak, the step from which each head is a sink, seed by seed, and the steps from which the
+/// seeds have the layer's peak. Without rows when no run was looked at.
 inline table emergence_table(manifest const& m, results const& all, std::vector<policy_summary> const& policies) {
     table t{"", {"attention", "layer"}, {}, {align::left, align::left}};
     for (int seed : m.seeds) t.header.push_back("sinks, seed " + std::to_string(seed));
-    t.header.push_back("residual peak");
+    t.header.push_back("residual peak, by seed");
     for (auto const& p : policies) {
         auto const sinks = all.filter({.policy = p.name, .metric = "steps_to_sink"}), peaks = all.filter({.policy = p.name, .metric = "steps_to_peak"});
         if (sinks.empty() && peaks.empty()) continue;
-        bool any = false;
+        auto const before = t.rows.size();
         for (index_t layer : sinks.distinct(&result::layer)) {
+            auto const heads = sinks.filter({.layer = layer}), peak = peaks.filter({.layer = layer});
+            if (!detail::any_step(heads) && !detail::any_step(peak)) continue;
             std::vector<std::string> cells{p.label, std::to_string(layer)};
-            bool emerged = false;
-            for (int seed : m.seeds) {
-                std::vector<std::string> steps;
-                for (auto const& r : sinks.filter({.seed = seed, .layer = layer})) {
-                    steps.push_back(std::isnan(r.value) ? absent : number(r.value));
-                    emerged = emerged || !std::isnan(r.value);
-                }
-                cells.push_back(steps.empty() ? absent : joined(steps, " "));
-            }
-            auto const peak = peaks.last(p.name, {"steps_to_peak", layer});
-            cells.push_back(peak.count == 0 ? absent : mean_and_interval(peak, m.seeds.size()));
-            if (!emerged && peak.count == 0) continue;
-            any = true;
+            for (int seed : m.seeds) cells.push_back(detail::steps_text(heads.filter({.seed = seed})));
+            cells.push_back(detail::steps_text(peak));
             t.add(std::move(cells));
         }
+        if (t.rows.size() > before) continue;
         std::vector<std::string> nothing(t.header.size(), absent);
         nothing[0] = p.label, nothing[1] = "all";
-        if (!any) t.add(std::move(nothing));
+        t.add(std::move(nothing));
     }
     return t;
 }

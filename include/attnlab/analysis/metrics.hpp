@@ -18,7 +18,7 @@ inline constexpr double sink_threshold = 0.3;
 /// A value is drained when |v_0| falls below this share of the other values' mean norm.
 inline constexpr double drain_threshold = 0.3;
 /// A stream has a residual peak when |h_0| passes this many times the other tokens' mean. Ours: 2410.13835 names no number.
-inline constexpr double peak_threshold = 2;
+inline constexpr double peak_threshold = 3;
 
 /// What a name in a result means.
 struct metric {
@@ -94,7 +94,7 @@ inline std::vector<metric> make_metrics() {
         {"largest_score", "", "largest score of a head on that batch", "QK-clip"},
         {"residual_peak", "", "mean |h_0| over mean |h_t|, t > 0, of the stream that enters the layer, on that batch", "2410.13835"},
         {"steps_to_sink", "steps", "first look from which the head's sink share stays above 0.3", "2410.10781"},
-        {"steps_to_peak", "steps", "first look from which the layer's residual peak stays above 2", "2410.13835, threshold ours"},
+        {"steps_to_peak", "steps", "first look from which the layer's residual peak stays above 3", "2410.13835, threshold ours"},
         // how much was looked at
         {"sequences", "", "evaluation sequences behind these rows", ""},
         {"length", "tokens", "their length T", ""},
