@@ -57,6 +57,19 @@ public:
     virtual void operator()(site::pattern_columns, index_t layer, view<float const, 4> x) = 0;
 };
 
+/// An observer of what training is looked at by: all of it by-products of a pass, nothing of size T x T.
+class step_watcher {
+public:
+    using sites = site_list<site::resid_pre, site::v, site::pattern_sums, site::pattern_entropy, site::largest_score, site::resid_post>;
+    virtual ~step_watcher() = default;
+    virtual void operator()(site::resid_pre, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::v, index_t layer, view<float const, 4> x) = 0;
+    virtual void operator()(site::pattern_sums, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::pattern_entropy, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::largest_score, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::resid_post, index_t layer, view<float const, 3> x) = 0;
+};
+
 /// Changes what the Linears of the blocks are given, (B, T, C) or (B, T, 4C).
 class input_changer {
 public:
@@ -88,6 +101,7 @@ public:
     virtual attnlab::scale_obstacle scale_obstacle() const = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, model_watcher& o) = 0;
+    virtual double loss(ids x, ids y, step_watcher& o) = 0;
     virtual double loss(ids x, ids y, input_changer& o) = 0;
     virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
 };
@@ -113,6 +127,7 @@ public:
     }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, model_watcher& o) override { return model_.loss(x, y, o); }
+    double loss(ids x, ids y, step_watcher& o) override { return model_.loss(x, y, o); }
     double loss(ids x, ids y, input_changer& o) override { return model_.loss(x, y, o); }
     double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
 

@@ -173,7 +173,7 @@ private:
 
     int evaluate(std::vector<std::string> const& arguments) {
         std::filesystem::path given;
-        bool as_json = false;
+        bool as_json = false, quiet = false;
         std::string length = "trained";
         index_t sequences = 0;
         option_table table("attnlab evaluate", "Loss and measures of a checkpoint on its evaluation sequences.");
@@ -181,19 +181,20 @@ private:
         table.add("json", as_json, "all measures as JSON");
         table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
         table.add("eval_sequences", sequences, "evaluation sequences; 0: as in training", at_least{0});
+        declare_quiet(table, quiet);
         if (!read_options(table, arguments, std::cout)) return 0;
         auto const path = checkpoint_path(given);
         auto run = read_checkpoint_run(path);
         run.settings.length = length;
         if (sequences > 0) run.settings.eval_sequences = sequences;
         settle(run.settings);
-        evaluate_command(find(run.settings.policy), run, path, as_json);
+        evaluate_command(find(run.settings.policy), run, path, as_json, quiet);
         return 0;
     }
 
     int compress(std::vector<std::string> const& arguments) {
         std::filesystem::path given, other_text;
-        bool as_json = false;
+        bool as_json = false, quiet = false;
         std::string length = "trained";
         index_t sequences = 256;
         option_table table("attnlab compress", "Loss of a checkpoint with its blocks' Linears quantised (W, A: bits of weights, inputs) or pruned.");
@@ -202,10 +203,11 @@ private:
         table.add("json", as_json, "as JSON; bits of 0: as trained");
         table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
         table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+        declare_quiet(table, quiet);
         if (!read_options(table, arguments, std::cout)) return 0;
         auto const path = checkpoint_path(given);
         auto const run = read_run_on(path, other_text, length, sequences);
-        compress_command(find(run.settings.policy), run, path, as_json);
+        compress_command(find(run.settings.policy), run, path, as_json, quiet);
         return 0;
     }
 

@@ -44,7 +44,7 @@ inline void declare(option_table& o, reproduce_settings& s) {
     o.add("steps", s.steps, "training steps; 0: the preset's", at_least{0});
     o.add("out", s.out, "folder of runs and report; nothing: attnlab-PRESET");
     o.add("jobs", s.jobs, "runs at a time; 0: as many as cores", at_least{0});
-    o.add("quiet", s.quiet, "no progress line");
+    declare_quiet(o, s.quiet);
     declare_experiment(o, s.run);
 }
 

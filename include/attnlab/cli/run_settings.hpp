@@ -34,7 +34,10 @@ struct run_settings {
     bool resume = false, measure = true;
     index_t eval_sequences = 128;
     double outlier_factor = 20;
+    std::int64_t observe_interval = 0;         ///< steps; 0: not observed while it trains
+    std::vector<std::string> observe_format = {"csv"};
     std::string progress = "line";
+    bool quiet = false;
 };
 
 /// Fills in a preset. \throws usage_error for an unknown name
@@ -48,6 +51,7 @@ inline run_settings preset(std::string const& name) {
     t.batch_size = 16, t.block_size = 32, t.gradient_accumulation_steps = 1;
     t.max_iters = t.schedule.lr_decay_iters = 1500;
     t.eval_interval = 50, t.log_interval = 10;
+    s.observe_interval = 25;
     t.schedule.learning_rate = 1e-2, t.schedule.min_lr = 1e-3, t.schedule.warmup_iters = 50, t.schedule.warmup_from_zero = false;
     t.optimizer.weight_decay = 0, t.optimizer.beta2 = 0.99;
     if (name == "default") return s;
@@ -64,6 +68,7 @@ inline run_settings preset(std::string const& name) {
     }
     if (name == "text") {
         s.task = "text";
+        s.observe_interval = 0;
         s.model = {.n_layer = 4, .n_head = 4, .n_embd = 128, .block_size = 64, .vocab_size = 257, .bias = true, .init_std = 0.05};
         t.block_size = 64;
         t.max_iters = t.schedule.lr_decay_iters = 2000;
@@ -78,6 +83,7 @@ inline run_settings preset(std::string const& name) {
         s.data_dir = "data/openwebtext";
         s.model = {};
         s.train = {};
+        s.observe_interval = 0;
         t.max_iters = 50000;
         t.eval_iters = 200;
         s.eval_sequences = 24;
@@ -95,6 +101,7 @@ inline void declare_run(option_table& o, run_settings& s) {
     o.add("resume", s.resume, "go on from the checkpoint in out_dir");
     o.add("measure", s.measure, "measure sinks and outliers at each evaluation");
     o.add("progress", s.progress, "how progress is shown", one_of{{"line", "lines", "none"}});
+    declare_quiet(o, s.quiet);
 }
 
 /// Declares what all runs of an experiment share. Present values are the defaults.
@@ -106,6 +113,9 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.group("Measurement");
     o.add("eval_sequences", s.eval_sequences, "evaluation sequences of a measurement", at_least{1});
     o.add("outlier_factor", s.outlier_factor, "factor of the third count of outliers, beside 1000 and 50 times the mean", at_least{1});
+
+    o.add("observe_interval", s.observe_interval, "steps between two looks at a fixed batch, streamed to out_dir/observations.*; 0: none", at_least{0});
+    o.add("observe_format", s.observe_format, "of these files", one_of{{"csv", "jsonl"}});
 
     o.group("Data");
     o.add("task", s.task, "backcopy (made up), text (--text FILE), tokens (--data_dir with train.bin and val.bin)",
