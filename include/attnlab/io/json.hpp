@@ -100,7 +100,8 @@ void for_each_json_field(std::string_view text, std::string const& where, int ma
             name = value.template get<std::string>();
             parts = 0;
         }
-        require(++parts <= max_parts, where, ": field '", name, "': expected at most ", max_parts, " keys and values");
+        parts += event != on::object_end && event != on::array_end;
+        require(parts <= max_parts, where, ": field '", name, "': expected at most ", max_parts, " keys and values");
         if (depth > 1 || (event != on::object_end && event != on::array_end && event != on::value)) return true;
         use(std::as_const(name), std::as_const(value));
         return false;
