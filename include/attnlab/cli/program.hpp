@@ -7,15 +7,20 @@
 #include <utility>
 #include <vector>
 
+#include <attnlab/cli/analyze_command.hpp>
 #include <attnlab/cli/benchmark_command.hpp>
 #include <attnlab/cli/compress_command.hpp>
+#include <attnlab/cli/convert_command.hpp>
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/experiment_main.hpp>
 #include <attnlab/cli/generate_command.hpp>
 #include <attnlab/cli/inspect_command.hpp>
+#include <attnlab/cli/open_model.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
+#include <attnlab/cli/scale_command.hpp>
 #include <attnlab/cli/sites_command.hpp>
+#include <attnlab/cli/tokenize_command.hpp>
 #include <attnlab/cli/train_command.hpp>
 #include <attnlab/kernels/check_policy.hpp>
 
@@ -43,16 +48,23 @@ public:
         std::vector<std::string> const arguments(words_.begin() + std::min<std::ptrdiff_t>(2, static_cast<std::ptrdiff_t>(words_.size())), words_.end());
         if (command == "reproduce") return reproduce(arguments);
         if (command == "train") return train(arguments);
+        if (command == "analyze") return analyze(arguments);
         if (command == "evaluate") return evaluate(arguments);
         if (command == "compress") return compress(arguments);
+        if (command == "scale") return scale(arguments);
+        if (command == "convert") return convert(arguments);
         if (command == "generate") return generate(arguments);
         if (command == "inspect") return inspect(arguments);
         if (command == "benchmark") return benchmark(arguments);
         if (command == "check") return check(arguments);
         if (command == "policies") return policies(arguments);
         if (command == "sites") return sites(arguments);
+        if (command == "tokenize") return tokenize(arguments);
         if (command == "--help" || command == "-h" || command == "help") return help();
         auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "inspect", "benchmark", "check", "policies", "sites"});
+        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites", "tokenize"});
+        auto const near = nearest_names(command, {"reproduce", "train", "analyze", "evaluate", "compress", "generate", "benchmark", "check", "policies", "sites"});
+        auto const near = nearest_names(command, {"reproduce", "train", "evaluate", "compress", "scale", "convert", "generate", "benchmark", "check", "policies", "sites"});
         fail<usage_error>("'", command, "': unknown command; ", near.empty() ? "--help lists them all" : "nearest: " + joined(near));
     }
 
@@ -61,10 +73,14 @@ private:
         std::cout << "usage: attnlab COMMAND [--option value ...]\n\n"
                      "  reproduce  train every attention side by side, analyse, write a report\n"
                      "  train      one model (nanoGPT's options)\n"
+                     "  analyze    outliers of a model: existence, position, lifecycle, overlap\n"
                      "  evaluate   loss and sinks of a checkpoint\n"
                      "  compress   what quantisation and pruning cost a checkpoint\n"
+                     "  scale      whether a checkpoint's sinks are scaling factors in disguise\n"
+                     "  convert    a softmax checkpoint as one of attention_bias, without training\n"
                      "  generate   samples from a checkpoint\n"
                      "  inspect    what a model, checkpoint or file is, and whether it is sound\n"
+                     "  tokenize   text to a language model's tokens, and back\n"
                      "  benchmark  attention, a training step, the machine: lines `name value unit`\n"
                      "  check      a program's own policies against reference, differences, causality\n"
                      "  policies   the attentions there are\n"
@@ -142,9 +158,22 @@ private:
         return 0;
     }
 
+    int analyze(std::vector<std::string> const& arguments) {
+        analyze_settings s;
+        option_table table("attnlab analyze", "The outliers of a model in activations, attention and weights, found and shown: a page, figures, numbers.");
+        declare(table, s);
+        if (!read_options(table, arguments, std::cout)) return 0;
+        one_of const views{{"existence", "position", "lifecycle", "overlap"}};
+        if (!views(s.what)) fail<usage_error>("VIEW: '", s.what, "': expected ", views.expected(""));
+        if (s.out.empty()) s.out = "attnlab-" + s.what;
+        auto const model = open_model(s.model, [this](std::string const& policy) -> experiment const& { return find(policy); });
+        analyze_command(std::move(s), *model);
+        return 0;
+    }
+
     int evaluate(std::vector<std::string> const& arguments) {
         std::filesystem::path given;
-        bool as_json = false;
+        bool as_json = false, quiet = false;
         std::string length = "trained";
         index_t sequences = 0;
         option_table table("attnlab evaluate", "Loss and measures of a checkpoint on its evaluation sequences.");
@@ -152,19 +181,20 @@ private:
         table.add("json", as_json, "all measures as JSON");
         table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
         table.add("eval_sequences", sequences, "evaluation sequences; 0: as in training", at_least{0});
+        declare_quiet(table, quiet);
         if (!read_options(table, arguments, std::cout)) return 0;
         auto const path = checkpoint_path(given);
         auto run = read_checkpoint_run(path);
         run.settings.length = length;
         if (sequences > 0) run.settings.eval_sequences = sequences;
         settle(run.settings);
-        evaluate_command(find(run.settings.policy), run, path, as_json);
+        evaluate_command(find(run.settings.policy), run, path, as_json, quiet);
         return 0;
     }
 
     int compress(std::vector<std::string> const& arguments) {
         std::filesystem::path given, other_text;
-        bool as_json = false;
+        bool as_json = false, quiet = false;
         std::string length = "trained";
         index_t sequences = 256;
         option_table table("attnlab compress", "Loss of a checkpoint with its blocks' Linears quantised (W, A: bits of weights, inputs) or pruned.");
@@ -173,8 +203,16 @@ private:
         table.add("json", as_json, "as JSON; bits of 0: as trained");
         table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
         table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+        declare_quiet(table, quiet);
         if (!read_options(table, arguments, std::cout)) return 0;
         auto const path = checkpoint_path(given);
+        auto const run = read_run_on(path, other_text, length, sequences);
+        compress_command(find(run.settings.policy), run, path, as_json, quiet);
+        return 0;
+    }
+
+    /// A checkpoint's run, to be measured on another text where one is given.
+    static checkpoint_run read_run_on(std::filesystem::path const& path, std::filesystem::path const& other_text, std::string const& length, index_t sequences) {
         auto run = read_checkpoint_run(path);
         auto& s = run.settings;
         if (!other_text.empty()) {
@@ -184,7 +222,38 @@ private:
         s.length = length;
         s.eval_sequences = sequences;
         settle(s);
-        compress_command(find(s.policy), run, path, as_json);
+        return run;
+    }
+
+    int scale(std::vector<std::string> const& arguments) {
+        std::filesystem::path given, other_text;
+        bool as_json = false;
+        index_t sequences = 128;
+        option_table table("attnlab scale", "Whether a checkpoint's sinks are implicit scaling factors: S = 1 - P[i, 0] of each head, and the loss when the sink's value "
+                                            "is zero, when S is constant, when the sink's key and value are; what each head is worth.");
+        table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+        table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
+        table.add("json", as_json, "as JSON, with percentiles of S");
+        table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+        if (!read_options(table, arguments, std::cout)) return 0;
+        auto const path = checkpoint_path(given);
+        auto const run = read_run_on(path, other_text, "trained", sequences);
+        scale_command(find(run.settings.policy), run, path, as_json);
+        return 0;
+    }
+
+    int convert(std::vector<std::string> const& arguments) {
+        std::filesystem::path given, out;
+        index_t sequences = 0;
+        option_table table("attnlab convert", "A softmax checkpoint as one of attention_bias, without training: the first token's key and value become k', v' and that token "
+                                              "leaves the sequence.");
+        table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+        table.positional("OUT", out, "a new folder");
+        table.add("eval_sequences", sequences, "sequences to average over, and as many others to check on; 0: as in training", at_least{0});
+        if (!read_options(table, arguments, std::cout)) return 0;
+        auto const path = checkpoint_path(given);
+        auto const run = read_checkpoint_run(path);
+        convert_command(find(run.settings.policy), find("attention_bias"), run, path, out, sequences);
         return 0;
     }
 
@@ -271,6 +340,17 @@ private:
         table.add("layers", layers, "of the model that SITE is about", at_least{1});
         if (!read_options(table, arguments, std::cout)) return 0;
         sites_command(std::cout, name, layers);
+        return 0;
+    }
+
+    int tokenize(std::vector<std::string> const& arguments) {
+        tokenize_settings s;
+        option_table table("attnlab tokenize", "Tokens of standard input, a JSON line for each of its lines; and back.");
+        declare(table, s);
+        if (!read_options(table, arguments, std::cout)) return 0;
+        std::ios::sync_with_stdio(false);
+        std::cin.tie(nullptr);
+        tokenize_command(std::cin, std::cout, s);
         return 0;
     }
 
