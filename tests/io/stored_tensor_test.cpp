@@ -99,6 +99,29 @@ BOOST_AUTO_TEST_CASE(types_are_converted) {
     BOOST_TEST(names(error_of([&] { read("F4", "a", 2); }), "holds F4"));
 }
 
+BOOST_AUTO_TEST_CASE(microscaled_values_of_four_bits) {
+    // Two rows of 64 values: nibble n is value n, low half first; scales 2^0, 2^-3, 2^10, NaN.
+    std::vector<std::uint8_t> blocks(64);
+    for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = static_cast<std::uint8_t>((2 * i) % 16 | ((2 * i + 1) % 16) << 4);
+    std::vector<std::uint8_t> const scales{127, 124, 137, 255};
+    stored_tensor t{"w", dtype::f4, {2, 64}, std::as_bytes(std::span(blocks))};
+    std::vector<float> out(128);
+    BOOST_TEST(names(error_of([&] { t.read(std::span(out)); }), "holds F4"));  // without scales there are no values
+    t.scales = std::make_shared<stored_tensor const>(stored_tensor{"s", dtype::u8, {2, 2}, std::as_bytes(std::span(scales))});
+    t.read(std::span(out));
+    float const expected[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, 0, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+    float const scale[] = {1, 0.125f, 1024};
+    for (std::size_t i = 0; i < 96; ++i) BOOST_TEST(out[i] == expected[i % 16] * scale[i / 32]);
+    for (std::size_t i = 96; i < 128; ++i) BOOST_TEST(std::isnan(out[i]));
+    std::vector<float> piece(40);
+    t.read(piece.data(), 21, 40);
+    for (std::size_t i = 0; i < 40; ++i) BOOST_TEST(piece[i] == out[21 + i]);
+    auto const row = t.slice(1);
+    BOOST_TEST(row.shape == std::vector<attnlab::index_t>{64}, boost::test_tools::per_element());
+    row.read(piece.data(), 0, 32);
+    for (std::size_t i = 0; i < 32; ++i) BOOST_TEST(piece[i] == out[64 + i]);
+}
+
 BOOST_AUTO_TEST_CASE(a_tensor_keeps_its_file_and_gives_pages_back) {
     folder f;
     index_t const n = 4 << 20;

@@ -9,14 +9,6 @@
 
 namespace attnlab {
 
-/// Slice i along the first axis of a stored tensor.
-inline stored_tensor slice(stored_tensor t, index_t i) {
-    auto const bytes = t.bytes.size() / static_cast<std::size_t>(t.shape.front());
-    t.bytes = t.bytes.subspan(static_cast<std::size_t>(i) * bytes, bytes);
-    t.shape.erase(t.shape.begin());
-    return t;
-}
-
 /// The values of a small stored tensor.
 template <class S>
 buffer<S> values_of(stored_tensor const& t) {

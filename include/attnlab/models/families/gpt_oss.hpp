@@ -13,6 +13,11 @@ inline decoder_description describe_gpt_oss(config_file const& c, model_folder c
     d.mixture.experts = c.integer("num_local_experts", 1, c.many);
     d.mixture.chosen = c.integer_or("num_experts_per_tok", c.integer_or("experts_per_token", 4), 1, d.mixture.experts);
     c.ignore({"experts_per_token"});
+    if (c.has("quantization_config")) {   // of the experts alone: read as they are stored
+        auto const& q = c.section("quantization_config");
+        q.expect("quant_method", "mxfp4");
+        q.ignore({"modules_to_not_convert"});
+    }
     d.mixture.router = {"mlp.router", true};
     d.mixture.gate = "mlp.experts.gate_up_proj", d.mixture.down = "mlp.experts.down_proj";
     d.mixture.fused = true;
