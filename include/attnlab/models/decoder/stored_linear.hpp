@@ -9,10 +9,17 @@
 
 namespace attnlab {
 
+/// `count` rows along the first axis of a stored tensor, from `first` on.
+inline stored_tensor rows_of(stored_tensor t, index_t first, index_t count) {
+    auto const bytes = t.bytes.size() / static_cast<std::size_t>(t.shape.front());
+    t.bytes = t.bytes.subspan(static_cast<std::size_t>(first) * bytes, static_cast<std::size_t>(count) * bytes);
+    t.shape.front() = count;
+    return t;
+}
+
 /// Slice i along the first axis of a stored tensor.
 inline stored_tensor slice(stored_tensor t, index_t i) {
-    auto const bytes = t.bytes.size() / static_cast<std::size_t>(t.shape.front());
-    t.bytes = t.bytes.subspan(static_cast<std::size_t>(i) * bytes, bytes);
+    t = rows_of(std::move(t), i, 1);
     t.shape.erase(t.shape.begin());
     return t;
 }
