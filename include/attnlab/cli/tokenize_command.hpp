@@ -18,7 +18,7 @@
 namespace attnlab {
 
 struct tokenize_settings {
-    std::filesystem::path model;
+    std::filesystem::path model{};
     bool decode = false, special = false, skip_special = false, json = false, whole = false;
 };
 

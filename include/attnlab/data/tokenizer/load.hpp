@@ -53,7 +53,11 @@ inline std::shared_ptr<tokenizer const> load_tokenizer(std::filesystem::path con
     auto const from_sentencepiece = [&](fs::path const& file) -> std::shared_ptr<tokenizer const> {
         return std::make_shared<sentencepiece_model const>(file, settings.get<bool>("add_bos_token", true), settings.get<bool>("add_eos_token", false));
     };
-    if (!is_folder) return path.extension() == ".model" ? from_sentencepiece(path) : from_json(path);
+    if (!is_folder) {
+        if (path.extension() == ".model") return from_sentencepiece(path);
+        require(path.extension() == ".json", path.string(), ": expected a folder, a tokenizer.json or a tokenizer.model");
+        return from_json(path);
+    }
     auto const there = [&](char const* name) { return fs::is_regular_file(path / name); };
     if (there("tokenizer.json")) return from_json(path / "tokenizer.json");
     if (there("tokenizer.model")) return from_sentencepiece(path / "tokenizer.model");

@@ -27,7 +27,9 @@ public:
     /// \throws error naming the file
     sentencepiece_model(std::filesystem::path const& path, bool add_bos, bool add_eos) : path_(path.string()) {
         auto const status = processor_.LoadFromSerializedProto(read_text(path));
-        require(status.ok(), path_, ": expected a SentencePiece model: ", first_line(status.ToString()));
+        auto const why = first_line(status.ToString());
+        bool const is_for_users = why.find(".cc(") == why.npos;   // else it is where the library gave up
+        require(status.ok(), path_, ": expected a SentencePiece model", is_for_users ? ": " + why : "");
         if (add_bos && bos()) before_.push_back(*bos());
         if (add_eos && eos()) after_.push_back(*eos());
     }
