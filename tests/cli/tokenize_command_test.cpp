@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_line_is_a_list_of_tokens) {
     auto const tokens = run("the model\n\nof words");
     BOOST_TEST(std::count(tokens.begin(), tokens.end(), '\n') == 3);
     BOOST_TEST(tokens.find("\n[]\n") != std::string::npos);
-    BOOST_TEST(run(tokens, {.decode = true}) == " the model\n\n of words\n");   // this tokeniser puts a space in front
+    BOOST_TEST(run(tokens, {.decode = true}) == " the model\n\n of words\n");  // this tokeniser puts a space in front
 }
 
 BOOST_AUTO_TEST_CASE(special_tokens_are_added_and_left_out) {
