@@ -1,7 +1,6 @@
 // The views of `attnlab analyze` on models of the fixtures, planted/ (outliers known) and llm/ (many families), key by key against
 // analysis.json, which a NumPy computation made.
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,25 +11,17 @@
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/npy.hpp>
 
+#include "analysis/expected_numbers.hpp"
 #include "analysis/replayed_model.hpp"
 #include "fixtures.hpp"
 
 BOOST_AUTO_TEST_SUITE(views)
 
 using namespace attnlab;
-using attnlab::testing::replayed_model;
+using namespace attnlab::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::vector<fs::path> cases(char const* kind) {
-    std::vector<fs::path> out;
-    if (fs::is_directory(fixtures() / kind))
-        for (auto const& entry : fs::directory_iterator(fixtures() / kind))
-            if (fs::exists(entry.path() / "analysis.json") && fs::exists(entry.path() / "expected.safetensors")) out.push_back(entry.path());
-    std::sort(out.begin(), out.end());
-    return out;
-}
 
 token_sequences tokens_of(fs::path const& folder, char const* file = "tokens.npy") {
     npy_array const a(folder / file);
@@ -46,54 +37,25 @@ token_sequences tokens_of(fs::path const& folder, char const* file = "tokens.npy
     return x;
 }
 
-/// Everything of `expected` is in `found`: numbers within `rtol`, all else alike. What the file of a pass did not have is null.
-void check(std::string const& where, json const& found, json const& expected, double rtol, bool null_is_unseen) {
-    if (found.is_null() && null_is_unseen) return;
-    if (expected.is_object()) {
-        for (auto const& [key, value] : expected.items()) {
-            if (!found.contains(key)) {
-                BOOST_ERROR(where << ": '" << key << "' is missing");
-                continue;
-            }
-            check(where + "." + key, found.at(key), value, key == "kurtosis" ? 2 * rtol : rtol, null_is_unseen);
-        }
-    } else if (expected.is_array()) {
-        BOOST_TEST(found.size() == expected.size(), where << ": " << found.size() << " elements, expected " << expected.size());
-        for (std::size_t i = 0; i < std::min(found.size(), expected.size()); ++i)
-            check(where + "[" + std::to_string(i) + "]", found[i], expected[i], rtol, null_is_unseen);
-    } else if (expected.is_number_float()) {
-        double const f = found.get<double>(), e = expected.get<double>();
-        BOOST_TEST(std::abs(f - e) <= 1e-12 + rtol * std::abs(e), where << " is " << f << ", expected " << e);
-    } else {
-        BOOST_TEST(found == expected, where << " is " << found.dump() << ", expected " << expected.dump());
-    }
-}
-
 void check_case(fs::path const& folder) {
     replayed_model model(folder);
     auto const x = tokens_of(folder);
     survey s;
     model.forward(x.ids, s);
-    auto expected = parse_json(folder / "analysis.json");
-    auto const keys = expected.at("attention").at("keys").get<std::vector<index_t>>();
+    auto const about = parse_json(folder / "analysis.json");
+    auto const keys = about.at("attention").at("keys").get<std::vector<index_t>>();
     json const found = survey_json(model.facts(), s, survey_weights(model, true), x, keys);
-    double const rtol = expected.at("tolerance").at("rtol");
-    for (char const* other : {"interventions", "perplexity", "tolerance"}) expected.erase(other);
-    if (expected.contains("token_types")) {   // the fixtures have the paper's own way, to which a newline is no delimiter
-        expected["reference_token_types"] = expected.at("token_types");
-        expected.erase("token_types");
-    }
-    check(folder.filename().string(), found, expected, rtol, true);
+    check_numbers(folder.filename().string(), found, expected_of(folder), about.at("tolerance").at("rtol"), true);
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_survey_has_the_numbers_of_every_family) {
-    for (auto const& folder : cases("llm")) check_case(folder);
+    for (auto const& folder : analysed_cases("llm")) check_case(folder);
 }
 
 BOOST_AUTO_TEST_CASE(a_survey_has_the_numbers_of_planted_models) {
-    for (auto const& folder : cases("planted")) check_case(folder);
+    for (auto const& folder : analysed_cases("planted")) check_case(folder);
 }
 
 BOOST_AUTO_TEST_CASE(a_newline_is_a_delimiter_but_to_the_reference) {
@@ -105,6 +67,27 @@ BOOST_AUTO_TEST_CASE(a_newline_is_a_delimiter_but_to_the_reference) {
     BOOST_TEST((token_type_of(5, " ") == token_type::weak_semantic));
     BOOST_TEST((token_type_of(5, " King") == token_type::other));
     BOOST_TEST((token_type_of(5, {}) == token_type::other));
+}
+
+BOOST_AUTO_TEST_CASE(a_lone_spike_stays_in_a_small_map) {
+    tensor<float, 2> x({1000, 3000}, .5f);
+    x(703, 2999) = -1e4f;
+    pooled_map const map(view<float const, 2>(x), 96, 192);
+    BOOST_TEST(map.values.size() == 96u * 192u);
+    BOOST_TEST(map.values[map.row_cell(703) * 192 + map.column_cell(2999)] == 1e4f);
+    BOOST_TEST(std::count(map.values.begin(), map.values.end(), .5f) == 96 * 192 - 1);
+}
+
+BOOST_AUTO_TEST_CASE(without_attention_outliers_the_largest_sums_are_the_keys) {
+    attention_survey a;
+    std::vector<float> sums(40, 1);
+    sums[7] = 3, sums[30] = 2;   // T = 40: an outlier has 4
+    a.see({site::pattern_sums::name, 0, 0, {1, 1, 40}, sums, {}});
+    BOOST_TEST((a.found_keys() == std::vector<index_t>{7, 30}));
+    sums[30] = 5;
+    attention_survey b;
+    b.see({site::pattern_sums::name, 0, 0, {1, 1, 40}, sums, {}});
+    BOOST_TEST((b.found_keys() == std::vector<index_t>{30}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

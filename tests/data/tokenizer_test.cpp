@@ -62,18 +62,13 @@ testing::walk_summary walk_tokenizers(fs::path const& root, std::ostream& out) {
     });
 }
 
-/// A tokenizer.json of three pieces with a field replaced.
-std::string small_file(std::string const& pointer, sorted_json const& value) {
-    sorted_json file = {{"version", "1.0"},
-                        {"truncation", nullptr},
-                        {"padding", nullptr},
-                        {"added_tokens", {{{"id", 3}, {"content", "<s>"}, {"special", true}}}},
-                        {"normalizer", nullptr},
-                        {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
-                        {"post_processor", nullptr},
-                        {"decoder", {{"type", "ByteLevel"}}},
-                        {"model", {{"type", "BPE"}, {"vocab", {{"a", 0}, {"b", 1}, {"ab", 2}}}, {"merges", {{"a", "b"}}}}}};
-    if (!pointer.empty()) file[sorted_json::json_pointer(pointer)] = value;
+/// A tokenizer.json of three pieces with the field at a JSON pointer replaced.
+std::string small_file(std::string const& pointer = "", std::string const& value = "") {
+    auto file = sorted_json::parse(R"({"version": "1.0", "truncation": null, "padding": null,
+        "added_tokens": [{"id": 3, "content": "<s>", "special": true}], "normalizer": null,
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "post_processor": null, "decoder": {"type": "ByteLevel"},
+        "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}})");
+    if (!pointer.empty()) file[sorted_json::json_pointer(pointer)] = sorted_json::parse(value);
     return file.dump();
 }
 
@@ -180,44 +175,49 @@ BOOST_AUTO_TEST_CASE(that_are_broken_are_one_line) {
     says([&] { load_tokenizer(here.with("tokenizer.model", "no model")); }, {"tokenizer.model", "SentencePiece"});
     says([&] { load_tokenizer(here.with("tokenizer.model", "")); }, {"tokenizer.model", "SentencePiece"});
     fs::remove(here.path / "tokenizer.model");
-    BOOST_CHECK_NO_THROW(load_tokenizer(here.with("tokenizer.json", small_file("", {}))));
+    BOOST_CHECK_NO_THROW(load_tokenizer(here.with("tokenizer.json", small_file())));
 
+    auto const split = [](std::string const& pattern) { return R"({"type": "Split", "behavior": "Isolated", "pattern": {)" + pattern + "}}"; };
     struct fault {
-        std::string pointer;
-        sorted_json value;
-        std::vector<std::string> named;
+        std::string pointer, value, place, what;
     };
     std::vector<fault> const faults{
-        {"/model/type", "Unigram", {"model", "type", "Unigram"}},
-        {"/model/vocab", {1, 2}, {"model.vocab"}},
-        {"/model/vocab/a", -1, {"model.vocab", "'a'"}},
-        {"/model/vocab/a", 1e10, {"model.vocab", "'a'"}},
-        {"/model/vocab/a", 1, {"model.vocab", "token 1"}},
-        {"/model/merges", {"a b c"}, {"model.merges[0]"}},
-        {"/model/merges", {{"a", "z"}}, {"model.merges[0]", "'z'"}},
-        {"/model/merges", {{"b", "a"}}, {"model.merges[0]", "'ba'"}},
-        {"/model/dropout", 0.1, {"model", "dropout"}},
-        {"/model/end_of_word_suffix", "</w>", {"model", "end_of_word_suffix"}},
-        {"/model/new_field", 1, {"model", "new_field"}},
-        {"/new_field", 1, {"new_field"}},
-        {"/version", "2.0", {"version", "2.0"}},
-        {"/normalizer", {{"type", "Lowercase"}}, {"normalizer", "Lowercase"}},
-        {"/normalizer", {{"type", "Sequence"}, {"normalizers", {{{"type", "NFC"}, {"form", 1}}}}}, {"normalizer.normalizers[0]", "form"}},
-        {"/pre_tokenizer", {{"type", "BertPreTokenizer"}}, {"pre_tokenizer", "BertPreTokenizer"}},
-        {"/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "(a"}}}, {"behavior", "Isolated"}}, {"pre_tokenizer.pattern", "(a"}},
-        {"/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "a{2}+"}}}, {"behavior", "Isolated"}}, {"pre_tokenizer.pattern", "}+"}},
-        {"/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "[a&&b]"}}}, {"behavior", "Isolated"}}, {"pre_tokenizer.pattern", "&&"}},
-        {"/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "\\bx"}}}, {"behavior", "Isolated"}}, {"pre_tokenizer.pattern", "\\b"}},
-        {"/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"String", "a"}}}, {"behavior", "Else"}}, {"pre_tokenizer", "behavior", "Else"}},
-        {"/pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "ab"}}, {"pre_tokenizer", "replacement"}},
-        {"/post_processor", {{"type", "RobertaProcessing"}}, {"post_processor", "RobertaProcessing"}},
-        {"/decoder", {{"type", "WordPiece"}}, {"decoder", "WordPiece"}},
-        {"/added_tokens/0/id", 7, {"added_tokens[0]", "<s>", "expected 3"}},
-        {"/added_tokens/1", {{"id", 4}, {"content", "<s>"}}, {"added_tokens[1]", "twice"}},
-        {"/added_tokens/0/strip", true, {"added_tokens[0]", "strip"}},
+        {"/model/type", R"("Unigram")", "model", "'type': 'Unigram'"},
+        {"/model/vocab", "[1, 2]", "model.vocab", "an object"},
+        {"/model/vocab/a", "-1", "model.vocab", "'a'"},
+        {"/model/vocab/a", "1e10", "model.vocab", "'a'"},
+        {"/model/vocab/a", "4294967296", "model.vocab", "'a'"},
+        {"/model/vocab/a", "1", "model.vocab", "token 1"},
+        {"/model/merges", "null", "model.merges", "a list"},
+        {"/model/merges", R"(["a b c"])", "model.merges[0]", "a b c"},
+        {"/model/merges", R"([["a", "z"]])", "model.merges[0]", "'z'"},
+        {"/model/merges", R"([["a", "b"], ["b", "a"]])", "model.merges[1]", "'ba'"},
+        {"/model/dropout", "0.1", "model", "'dropout'"},
+        {"/model/end_of_word_suffix", R"("</w>")", "model", "'end_of_word_suffix'"},
+        {"/model/new_field", "1", "model", "'new_field'"},
+        {"/new_field", "1", "tokenizer.json", "'new_field'"},
+        {"/version", R"("2.0")", "'version'", "2.0"},
+        {"/normalizer", R"({"type": "Lowercase"})", "normalizer", "'Lowercase'"},
+        {"/normalizer", R"({"type": "Sequence", "normalizers": [{"type": "NFC", "form": 1}]})", "normalizer.normalizers[0]", "'form'"},
+        {"/normalizer", "{}", "normalizer", "'type'"},
+        {"/pre_tokenizer", R"({"type": "BertPreTokenizer"})", "pre_tokenizer", "'BertPreTokenizer'"},
+        {"/pre_tokenizer", split(R"x("Regex": "(a")x"), "pre_tokenizer.pattern", "(a"},
+        {"/pre_tokenizer", split(R"("Regex": "a{2}+")"), "pre_tokenizer.pattern", "}+"},
+        {"/pre_tokenizer", split(R"("Regex": "[a&&b]")"), "pre_tokenizer.pattern", "&&"},
+        {"/pre_tokenizer", split(R"("Regex": "\\bx")"), "pre_tokenizer.pattern", "'\\b'"},
+        {"/pre_tokenizer", split(R"x("Regex": "a(?<name>b)")x"), "pre_tokenizer.pattern", "'(?<'"},
+        {"/pre_tokenizer", split(""), "pre_tokenizer.pattern", "String"},
+        {"/pre_tokenizer", R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Else"})", "pre_tokenizer", "'Else'"},
+        {"/pre_tokenizer", R"({"type": "Metaspace", "replacement": "ab"})", "pre_tokenizer", "'replacement'"},
+        {"/post_processor", R"({"type": "RobertaProcessing"})", "post_processor", "'RobertaProcessing'"},
+        {"/post_processor", R"({"type": "TemplateProcessing", "single": [], "special_tokens": {}})", "post_processor.single", "one Sequence"},
+        {"/decoder", R"({"type": "WordPiece"})", "decoder", "'WordPiece'"},
+        {"/added_tokens/0/id", "7", "added_tokens[0]: '<s>'", "expected 3"},
+        {"/added_tokens/1", R"({"id": 4, "content": "<s>"})", "added_tokens[1]", "twice"},
+        {"/added_tokens/0/strip", "true", "added_tokens[0]", "'strip'"},
     };
     for (auto const& f : faults)
-        says([&] { load_tokenizer(here.with("tokenizer.json", small_file(f.pointer, f.value))); }, {f.pointer.empty() ? "" : "tokenizer.json", f.named[0], f.named.back()});
+        says([&] { load_tokenizer(here.with("tokenizer.json", small_file(f.pointer, f.value))); }, {"tokenizer.json", f.place, f.what});
 }
 
 BOOST_AUTO_TEST_CASE(among_the_bad_fixtures_are_refused) {
@@ -232,13 +232,14 @@ BOOST_AUTO_TEST_CASE(among_the_bad_fixtures_are_refused) {
     BOOST_TEST(seen > 0);
 }
 
-BOOST_AUTO_TEST_CASE(split_long_runs_without_end) {
-    for (auto const* name : {"falcon", "o200k", "mistral"}) {
+BOOST_AUTO_TEST_CASE(split_long_runs_in_time) {
+    for (auto const* name : {"falcon", "o200k", "gemma", "plain"}) {
         auto const t = load_tokenizer(own_cases / name);
-        for (auto const* unit : {" ", "a", "\n", "!", "1"}) {
+        for (auto const* unit : {" ", "e", "\n", "!", "1"}) {
             std::string words;
             for (int i = 0; i < 200000; ++i) words += unit;
-            BOOST_TEST(t->decode(t->encode(words)) == words);
+            auto const tokens = t->encode(words);
+            BOOST_TEST((name == std::string("plain") || t->decode(tokens) == words));
         }
     }
 }

@@ -89,7 +89,7 @@ inline scale_sample read_scale_sample(std::filesystem::path const& path) {
     s.seed = json_as<int>(parse_json_text(meta("seed"), path.string() + ": seed"), path.string(), "seed");
     auto const& shape = in.at("implicit").shape;
     for (auto [name, to] : {std::pair{"implicit", &s.implicit}, {"gates", &s.gates}}) {
-        require(in.at(name).shape == shape && shape.size() == 4 && in.at(name).dtype == "F32", path.string(), ": tensor '", name,
+        require(in.at(name).shape == shape && shape.size() == 4 && in.at(name).type == dtype::f32, path.string(), ": tensor '", name,
                 "': expected F32 of shape (N,L,H,T), one for both tensors");
         to->resize({shape[0], shape[1], shape[2], shape[3]});
         in.copy_to(name, std::span(to->data(), static_cast<std::size_t>(to->size())));

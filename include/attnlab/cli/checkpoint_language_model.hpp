@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <attnlab/cli/checkpoint_model.hpp>
-#include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/command.hpp>
 #include <attnlab/observe/language_model.hpp>
 #include <attnlab/observe/weights.hpp>
 
@@ -22,13 +22,12 @@ namespace attnlab {
 
 class checkpoint_language_model final : public language_model {
 public:
-    /// \param find  the experiment of a policy's name. \throws error naming the file
-    template <class Find>
-    checkpoint_language_model(std::filesystem::path const& path, Find const& find) : run_(read_checkpoint_run(path)) {
+    /// \throws error naming the file
+    checkpoint_language_model(std::filesystem::path const& path, policy_catalogue const& policies) : run_(read_checkpoint_run(path)) {
         run_.settings.length = "trained";   // the T of a formula (sigmoid's -ln T) is that of training, whatever is shown
         settle(run_.settings);
         auto const& c = run_.settings.model;
-        model_ = find(run_.settings.policy).make_model(c);
+        model_ = policies.find(run_.settings.policy).make_model(c);
         load_weights(safetensors_reader(path), model_->parameters());
         facts_.name = std::filesystem::absolute(path).lexically_normal().parent_path().filename().string();
         facts_.family = "gpt", facts_.attention = run_.settings.policy, facts_.stored = "float32";

@@ -38,7 +38,7 @@ template <class F>
 void each_line(std::istream& in, std::ostream& out, F f) {
     std::string line;
     for (std::size_t number = 1; std::getline(in, line); ++number) {
-        f(line, text("standard input: line ", number));
+        f(line, text("standard input, line ", number));
         if (in.rdbuf()->in_avail() <= 0) out.flush();
     }
 }
@@ -56,7 +56,7 @@ inline void tokenize_command(std::istream& in, std::ostream& out, tokenize_setti
     if (s.skip_special && !s.decode) fail<usage_error>("--skip_special: expected with --decode");
     if (s.whole && (s.decode || s.json)) fail<usage_error>("--whole: expected without --decode and --json, whose lines are texts");
     auto const model = load_tokenizer(s.model);
-    if (s.whole) return detail::write_tokens(out, model->encode({std::istreambuf_iterator<char>(in), {}}, s.special));
+    if (s.whole) return detail::write_tokens(out, model->encode(std::string(std::istreambuf_iterator<char>(in), {}), s.special));
     detail::each_line(in, out, [&](std::string const& line, std::string const& where) {
         if (s.decode) {
             auto const tokens = json_as<std::vector<token>>(parse_json_text(line, where), where, "tokens");

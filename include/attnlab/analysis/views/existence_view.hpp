@@ -8,7 +8,9 @@
 #include <vector>
 
 #include <attnlab/analysis/views/existence_figures.hpp>
-#include <attnlab/analysis/views/position_view.hpp>
+#include <attnlab/analysis/views/survey_json.hpp>
+#include <attnlab/analysis/views/view.hpp>
+#include <attnlab/analysis/views/words.hpp>
 
 /// \file
 /// `analyze existence`: are there outliers, and what do they look like? Nothing is typed in: layers, tokens, channels, heads and columns are
@@ -112,32 +114,30 @@ inline std::map<index_t, index_t> heads_to_draw(attention_survey const& a, std::
 inline view_page existence_view(language_model& model, survey const& s, weight_survey const& w, token_sequences const& x, std::vector<index_t> const& keys, json numbers) {
     auto const& facts = model.facts();
     view_page v{text("Outliers in activations, attention and weights: ", facts.name), {}, {}, {}};
-    v.summary.push_back(detail::outliers_sentence(s.layer_out(), x, "Layer outputs", "channel"));
+    v.summary.push_back(outliers_sentence(s.layer_out(), x, "Layer outputs", "channel"));
     view_section activations{"Activations", {}, {}, {}};
     activations.figures.push_back(detail::relief_figure(s.layer_out(), x, "layer_out", "output", "channel"));
     activations.tables.push_back(detail::outlier_table(s.layer_out(), x, "layer_out_outliers", "channel"));
     activations.tables.back().value.title = "Layer outputs. " + activations.tables.back().value.title;
     if (!s.down_in().empty()) {
-        v.summary.push_back(detail::outliers_sentence(s.down_in(), x, "Inputs of down projections", "neuron"));
+        v.summary.push_back(outliers_sentence(s.down_in(), x, "Inputs of down projections", "neuron"));
         activations.figures.push_back(detail::relief_figure(s.down_in(), x, "down_in", "input of the down projection", "neuron"));
         activations.tables.push_back(detail::outlier_table(s.down_in(), x, "down_in_outliers", "neuron"));
         activations.tables.back().value.title = "Inputs of down projections. " + activations.tables.back().value.title;
     }
     v.sections.push_back(std::move(activations));
 
-    // A causal model's pattern over the first tokens is the corner of the whole one.
-    index_t const T = std::min<index_t>(x.length(), 192);
-    tensor<std::int32_t, 2> start({1, T});
-    std::copy_n(x.ids.data(), T, start.data());
+    auto const start = first_tokens(x);
+    index_t const T = start.shape(1);
     pattern_maps maps(heads_to_draw(s.attention(), keys));
     model.forward(start, maps);
-    std::vector<std::string> key_words, layer_words;
-    for (index_t k : keys) key_words.push_back(token_mark(x, k));
-    for (auto const& [l, m] : maps.layers()) layer_words.push_back(std::to_string(l));
+    auto const key_words = keys_text(x, keys);
+    std::vector<index_t> drawn;
+    for (auto const& [l, m] : maps.layers()) drawn.push_back(l);
     view_section attention{"Attention", {}, {}, {}};
     attention.figures.push_back({"attention", text("Attention weights, queries down, keys across", T < x.length() ? text(", of the first ", T, " of ", x.length(), " tokens") : std::string(),
-                                                   ": the mean of the heads, and the head that gives the keys ", listed(key_words), " the most. A sink is a bright column."), existence_patterns(maps)});
-    v.summary.push_back(text("Attention is drawn in layer", layer_words.size() > 1 ? "s " : " ", listed(layer_words), ", for keys ", listed(key_words), " (", numbers.at("attention").at("keys_are").get<std::string>(), ")."));
+                                                   ": the mean of the heads, and the head that gives ", key_words, " the most. A sink is a bright column."), existence_patterns(maps)});
+    v.summary.push_back(text("Attention is drawn in ", named("layer", drawn), ", for ", key_words, " (", numbers.at("attention").at("keys_are").get<std::string>(), ")."));
     v.sections.push_back(std::move(attention));
 
     if (!w.down.empty()) {
@@ -165,8 +165,8 @@ inline view_page existence_view(language_model& model, survey const& s, weight_s
             auto const& d = w.down[static_cast<std::size_t>(l)];
             t.add({std::to_string(l), std::to_string(d.top[0]), std::to_string(d.top_row[0]), number(d.top_weight[0]), number(d.largest), number(d.median)});
         }
-        weights.tables.push_back({"weight_columns", std::move(t), {}});
-        v.summary.push_back(text("The column of ", w.down_matrix, " that stands out most: ", w.down[best].top[0], " of layer ", best, ", largest over mean |W| ", number(w.down[best].largest), "."));
+        weights.tables.push_back({"", std::move(t), {}});
+        v.summary.push_back(weight_sentence(w, best));
         v.sections.push_back(std::move(weights));
     }
     v.numbers = std::move(numbers);

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include <attnlab/analysis/views/overlaps.hpp>
-#include <attnlab/analysis/views/position_view.hpp>
+#include <attnlab/analysis/views/survey_json.hpp>
+#include <attnlab/analysis/views/view.hpp>
+#include <attnlab/analysis/views/words.hpp>
 
 /// \file
 /// `analyze overlap`: whether outliers of activations, attention and weights are the same ones.
@@ -42,13 +44,21 @@ inline view_page overlap_view(model_facts const& facts, survey const& s, weight_
         add(c.found.all, c.claim, false);
         if (c.found.without_first) add(*c.found.without_first, "\u2026 without position 0", true), first_left_out = true;
         auto const& o = c.found.all;
-        if (o.iou) v.summary.push_back(text(static_cast<char>(std::toupper(static_cast<unsigned char>(c.claim[0]))), c.claim.substr(1), ": ", o.both, " of ", o.a, " and ", o.b, ", IoU ", number(*o.iou),
+        if (o.a > 0 && o.b > 0) v.summary.push_back(text(static_cast<char>(std::toupper(static_cast<unsigned char>(c.claim[0]))), c.claim.substr(1), ": ", o.both, " of ", o.a, " and ", o.b, ", IoU ", number(*o.iou),
                                             c.found.without_first && c.found.without_first->iou ? text("; without position 0 IoU ", number(*c.found.without_first->iou)) : std::string(), "."));
     }
-    if (v.summary.empty()) v.summary.push_back("There are no outliers of these kinds: nothing coincides, nothing differs.");
+    auto const missing = [&](bool none, std::string const& what) {
+        if (none) v.summary.push_back("There are no " + what + ": of what is claimed of them nothing can be judged.");
+    };
+    missing(s.layer_out().outliers().empty(), text("outliers in layer outputs above ", number(s.layer_out().factor()), " times the mean |x|"));
+    missing(!s.down_in().empty() && s.down_in().outliers().empty(), "such outliers in inputs of down projections");
+    missing(s.attention().outliers().empty(), "attention outliers");
+    missing(w.outliers && w.outliers->empty(), "weight outliers");
     claims.paragraphs.push_back("IoU: both over A or B. By chance: how many would be in both if A were thrown anywhere into the space; lift: how many times that; log10 p: of so many or more (hypergeometric). "
                                 "Tokens that are outliers in one layer mostly are in the next, so that p of many layers reads smaller than it is." + std::string(first_left_out ? " Position 0 is a sink of nearly every model: agreement there is no evidence." : ""));
-    view_figure by_offset{"overlap", "IoU of activation outliers and keys so many layers later, and of weights with channels and neurons. Dark: all positions; light: without position 0. A missing bar: both sets are empty.", {}};
+    view_figure by_offset{"overlap", "IoU of tokens with activation outliers and keys with attention outliers, of the same layer, so many layers later, or of any layer; of rows and columns with outlying weights and channels and neurons "
+                                    "with outliers. A missing bar: both sets are empty, or there are no positions.", {}};
+    bool any = false;
     panel p;
     p.y.label = "intersection over union", p.y.range = {0, 1};
     bars with, without;
@@ -56,16 +66,16 @@ inline view_page overlap_view(model_facts const& facts, survey const& s, weight_
     without.colours = {5};
     for (auto const& c : found.claims) {
         auto const offset = c.found.all.options.layer_offset;
-        auto const any = c.name.ends_with("in_any_layer") ? ", any layer" : "";
-        p.x.names.push_back(c.name.starts_with("rows") ? text("weight rows, channels", any) : c.name.starts_with("columns") ? text("weight columns, neurons", any) : *any ? text("tokens, keys", any)
-                            : offset == 0 ? "tokens, keys, same layer" : text("tokens, keys ", offset, offset == 1 ? " layer later" : " layers later"));
+        auto const of = c.name.substr(0, c.name.find('_'));   // tokens, rows, columns
+        p.x.names.push_back(of + (c.name.ends_with("in_any_layer") ? ", any layer" : offset == 0 ? ", same layer" : text(", +", offset, offset == 1 ? " layer" : " layers")));
+        any = any || c.found.all.iou.value_or(0) > 0;
         with.values.push_back(c.found.all.iou.value_or(std::nan("")));
         without.values.push_back(c.found.without_first ? c.found.without_first->iou.value_or(std::nan("")) : std::nan(""));
     }
     p.groups = {std::move(with), std::move(without)};
     by_offset.value.aspect = 0.4;
     by_offset.value.panels = {std::move(p)};
-    claims.figures.push_back(std::move(by_offset));
+    if (any) claims.figures.push_back(std::move(by_offset));
     claims.tables.push_back({"overlap", std::move(t), std::move(exact)});
     v.sections.push_back(std::move(claims));
 
@@ -83,7 +93,7 @@ inline view_page overlap_view(model_facts const& facts, survey const& s, weight_
         };
         by_layer.add({std::to_string(l), names(tokens), names(keys), detail::ratio_text(found.by_layer[l])});
     }
-    layers.tables.push_back({"overlap_by_layer", std::move(by_layer), {}});
+    layers.tables.push_back({"", std::move(by_layer), {}});
     v.sections.push_back(std::move(layers));
     v.numbers = std::move(numbers);
     v.numbers["overlaps"] = std::move(all);

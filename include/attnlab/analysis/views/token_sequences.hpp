@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -27,6 +28,14 @@ struct token_sequences {
     index_t length() const { return ids.shape(1); }
     token_text at(index_t sequence, index_t position) const { return text_of(ids(sequence, position)); }
 };
+
+/// The first tokens of the first sequence, so many that a whole pattern may be kept. A causal model's pattern over them is the corner of the
+/// pattern over all.
+inline tensor<std::int32_t, 2> first_tokens(token_sequences const& x, index_t most = 192) {
+    tensor<std::int32_t, 2> out({1, std::min(x.length(), most)});
+    std::copy_n(x.ids.data(), out.size(), out.data());
+    return out;
+}
 
 /// "53 '.'": a token of the first sequence by its position and text.
 inline std::string token_mark(token_sequences const& x, index_t position) { return text(position, " '", x.at(0, position).shown, "'"); }

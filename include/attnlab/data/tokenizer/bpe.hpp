@@ -3,16 +3,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <queue>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <attnlab/core/error.hpp>
+#include <attnlab/data/tokenizer/bpe_cache.hpp>
+#include <attnlab/data/tokenizer/merge_cuts.hpp>
 #include <attnlab/data/tokenizer/pair_map.hpp>
 #include <attnlab/data/tokenizer/utf8.hpp>
 #include <attnlab/data/tokenizer/vocabulary.hpp>
@@ -30,30 +32,6 @@ struct bpe_options {
     bool ignore_merges = false;           ///< a word that is a piece is its token, whatever the merges say
 };
 
-/// The tokens of words already seen. Not shared between threads.
-class word_cache {
-public:
-    std::optional<std::span<token const>> find(std::string_view word) const {
-        auto const at = words_.find(word);
-        if (at == words_.end()) return std::nullopt;
-        return std::span(tokens_).subspan(at->second.first, at->second.second);
-    }
-    void keep(std::string_view word, std::span<token const> tokens) {
-        if (word.size() > longest || words_.size() == most) return;
-        words_.emplace(word, std::pair(tokens_.size(), tokens.size()));
-        tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-    }
-
-private:
-    static constexpr std::size_t longest = 255, most = 1 << 16;   // bytes of a word, words
-
-    struct hash : std::hash<std::string_view> {
-        using is_transparent = void;
-    };
-    std::unordered_map<std::string, std::pair<std::size_t, std::size_t>, hash, std::equal_to<>> words_;   // first token, how many
-    std::vector<token> tokens_;
-};
-
 class bpe {
 public:
     using merge = std::pair<std::string, std::string>;
@@ -62,74 +40,84 @@ public:
     /// \throws error naming `where` and the piece that a merge needs and the vocabulary lacks
     bpe(vocabulary const& pieces, std::vector<merge> const& merges, bpe_options options, std::string const& where)
         : pieces_(&pieces), options_(std::move(options)), where_(where), ranks_(merges.size()) {
-        merged_.reserve(merges.size());
-        for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-            auto const& [left, right] = merges[rank];
+        std::vector<merge_rule> rules;
+        rules.reserve(merges.size());
+        for (auto const& [left, right] : merges) {
             auto const known = [&](std::string const& piece) {
                 auto const id = pieces.find(piece);
-                require(id.has_value(), where, ".merges[", rank, "]: '", piece, "': expected a piece of the vocabulary");
+                require(id.has_value(), where, ".merges[", rules.size(), "]: '", piece, "': expected a piece of the vocabulary");
                 return *id;
             };
             auto const a = known(left), b = known(right);
-            merged_.push_back(known(left + right));
-            ranks_.set(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(rank));
+            ranks_.set(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(rules.size()));
+            rules.push_back({a, b, known(left + right)});
+            merged_.push_back(rules.back()[2]);
         }
         if (options_.unknown) unknown_ = pieces.find(*options_.unknown);
         for (unsigned byte = 0; options_.byte_fallback && byte < 256; ++byte) {
             constexpr char const* digits = "0123456789ABCDEF";
             bytes_[byte] = pieces.find(std::string("<0x") + digits[byte / 16] + digits[byte % 16] + '>');
         }
+        for (unsigned c = 0; c < ascii_.size(); ++c) ascii_[c] = pieces.find(std::string(1, static_cast<char>(c)));
+
+        std::vector<token> symbols;
+        pieces.each([&](std::string_view piece, token id) {
+            if (!piece.empty() && first_character(piece).size() == piece.size()) symbols.push_back(id);
+        });
+        if (unknown_) symbols.push_back(*unknown_);
+        for (auto const& byte : bytes_)
+            if (byte) symbols.push_back(*byte);
+        cuts_.emplace(pieces, symbols, rules);
     }
 
     /// Appends the tokens of a word. \throws error when it needs an unknown piece that the vocabulary lacks
-    void encode(std::string_view word, std::vector<token>& out, word_cache& cache) const {
+    void encode(std::string_view word, std::vector<token>& out, bpe_cache& cache) const {
         if (options_.ignore_merges)
             if (auto const whole = pieces_->find(word)) return out.push_back(*whole);
-        if (auto const seen = cache.find(word)) {
-            out.insert(out.end(), seen->begin(), seen->end());
-            return;
-        }
+        if (cache.words.append(word, out)) return;
         auto const before = out.size();
-        auto symbols = characters(word);
-        merge_all(symbols);
-        for (auto const& s : symbols)
-            if (s.id != merged_away) out.push_back(s.id);
-        cache.keep(word, std::span(out).subspan(before));
+        auto const symbols = characters(word);
+        std::size_t begin = 0;
+        for (std::size_t end = 1; end <= symbols.size(); ++end) {
+            if (end < symbols.size() && !cuts_->between(symbols[end - 1], symbols[end])) continue;
+            auto const part = std::span(symbols).subspan(begin, end - begin);
+            // A part of a word is known by its symbols: an unknown one stands for any text.
+            std::string_view const key(reinterpret_cast<char const*>(part.data()), part.size_bytes());
+            if (part.size() == 1) {
+                out.push_back(part[0]);
+            } else if (!cache.parts.append(key, out)) {
+                auto const from = out.size();
+                merge_all(part, out);
+                if (part.size() < symbols.size()) cache.parts.keep(key, std::span(out).subspan(from));
+            }
+            begin = end;
+        }
+        cache.words.keep(word, std::span(out).subspan(before));
     }
 
 private:
-    static constexpr token merged_away = -1;
-    struct symbol {
-        token id;
-        std::int32_t previous, next;   // -1: none
-    };
-
-    std::vector<symbol> characters(std::string_view word) const {
-        std::vector<symbol> out;
+    /// The tokens of a word before any merge.
+    std::vector<token> characters(std::string_view word) const {
+        std::vector<token> out;
         out.reserve(word.size());
-        auto const add = [&](token id) {
-            auto const here = static_cast<std::int32_t>(out.size());
-            out.push_back({id, here - 1, here + 1});
-        };
         bool pending = false;   // an unknown token, not yet added: the next character may fuse with it
         for (std::size_t at = 0; at < word.size();) {
             auto const character = first_character(word.substr(at));
             at += character.size();
-            if (auto const id = pieces_->find(character)) {
-                if (pending) add(*unknown_);
+            if (auto const id = character.size() == 1 ? ascii_[static_cast<unsigned char>(character[0])] : pieces_->find(character)) {
+                if (pending) out.push_back(*unknown_);
                 pending = false;
-                add(*id);
+                out.push_back(*id);
             } else if (options_.byte_fallback && has_bytes(character)) {
-                for (char c : character) add(*bytes_[static_cast<unsigned char>(c)]);
+                for (char c : character) out.push_back(*bytes_[static_cast<unsigned char>(c)]);
             } else if (options_.unknown) {
                 require(unknown_.has_value(), where_, ".unk_token: '", *options_.unknown, "': expected a piece of the vocabulary; '", character,
                         "' needs it");
-                if (pending && !options_.fuse_unknown) add(*unknown_);
+                if (pending && !options_.fuse_unknown) out.push_back(*unknown_);
                 pending = true;
             }
         }
-        if (pending) add(*unknown_);
-        if (!out.empty()) out.back().next = -1;
+        if (pending) out.push_back(*unknown_);
         return out;
     }
 
@@ -141,7 +129,20 @@ private:
 
     std::uint32_t rank(token a, token b) const { return ranks_.find(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b)); }
 
-    void merge_all(std::vector<symbol>& symbols) const {
+    /// Appends what becomes of the symbols.
+    void merge_all(std::span<token const> part, std::vector<token>& out) const {
+        static constexpr token merged_away = -1;
+        struct symbol {
+            token id;
+            std::int32_t previous, next;   // -1: none
+        };
+        require(part.size() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()), where_, ": a word of ", part.size(),
+                " characters: expected fewer than 2^31");
+        std::vector<symbol> symbols(part.size());
+        for (std::size_t i = 0; i < part.size(); ++i) {
+            auto const here = static_cast<std::int32_t>(i);
+            symbols[i] = {part[i], here - 1, i + 1 < part.size() ? here + 1 : -1};
+        }
         // Rank above position in one number: the smallest is the merge to do next.
         using candidate = std::uint64_t;
         auto const of = [&](std::int32_t left) -> std::optional<candidate> {
@@ -173,6 +174,8 @@ private:
                 if (auto const c = of(s.previous)) queue.push(*c);
             if (auto const c = of(left)) queue.push(*c);
         }
+        for (auto const& s : symbols)
+            if (s.id != merged_away) out.push_back(s.id);
     }
 
     vocabulary const* pieces_;
@@ -182,6 +185,8 @@ private:
     std::vector<token> merged_;   // by rank
     std::optional<token> unknown_;
     std::array<std::optional<token>, 256> bytes_{};
+    std::array<std::optional<token>, 128> ascii_{};
+    std::optional<merge_cuts> cuts_;
 };
 
 }  // namespace attnlab::tokenizers

@@ -62,7 +62,7 @@ public:
         if (special) out = parts_.around.before;
         // One call at a time may fill the tokeniser's cache; a call beside it has its own.
         std::unique_lock const turn(cache_turn_, std::try_to_lock);
-        word_cache own;
+        bpe_cache own;
         auto& cache = turn ? cache_ : own;
         raw_.split(text, [&](std::string_view part, added_token const* found) {
             if (found != nullptr) return out.push_back(found->id);
@@ -126,7 +126,7 @@ private:
     std::unordered_map<std::string, token> added_by_content_;
     index_t size_ = 0;
     mutable std::mutex cache_turn_;
-    mutable word_cache cache_;
+    mutable bpe_cache cache_;
 };
 
 }  // namespace attnlab::tokenizers

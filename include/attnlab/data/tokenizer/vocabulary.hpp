@@ -1,7 +1,6 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,11 +47,22 @@ public:
 
     /// The piece of a token, if there is one.
     std::optional<std::string_view> piece(token id) const {
-        // Nearly always token n is entry n; a file that skips tokens has fewer entries.
-        auto at = by_id_.begin() + std::clamp<std::ptrdiff_t>(id, 0, static_cast<std::ptrdiff_t>(by_id_.size()));
-        if (at == by_id_.end() || at->first != id)
-            at = std::lower_bound(by_id_.begin(), by_id_.end(), id, [](auto const& entry, token wanted) { return entry.first < wanted; });
-        return at == by_id_.end() || at->first != id ? std::nullopt : std::optional(at->second);
+        auto const at = position(id);
+        return at == size() ? std::nullopt : std::optional(by_id_[at].second);
+    }
+
+    /// A token's rank among those there are, from 0; size() where there is none.
+    std::size_t position(token id) const {
+        // Nearly always token n has rank n; a file that skips tokens has fewer.
+        if (id >= 0 && static_cast<std::size_t>(id) < size() && by_id_[static_cast<std::size_t>(id)].first == id) return static_cast<std::size_t>(id);
+        auto const at = std::lower_bound(by_id_.begin(), by_id_.end(), id, [](auto const& entry, token wanted) { return entry.first < wanted; });
+        return at != by_id_.end() && at->first == id ? static_cast<std::size_t>(at - by_id_.begin()) : size();
+    }
+
+    /// Calls f(piece, token) in order of token.
+    template <class F>
+    void each(F f) const {
+        for (auto const& [id, piece] : by_id_) f(piece, id);
     }
 
     std::size_t size() const { return by_id_.size(); }
