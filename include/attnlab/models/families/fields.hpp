@@ -15,10 +15,10 @@ namespace attnlab {
 inline activation read_activation(config_section const& c, std::string const& field, std::string const& otherwise) {
     auto const name = c.word_or(field, otherwise);
     if (name == "gelu") return activation::gelu;
-    if (name == "gelu_new" || name == "gelu_pytorch_tanh") return activation::gelu_tanh;
+    if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return activation::gelu_tanh;
     if (name == "silu" || name == "swish") return activation::silu;
     if (name == "relu") return activation::relu;
-    fail(c.where(), ": field '", field, "': '", name, "': expected gelu, gelu_new, gelu_pytorch_tanh, silu or relu");
+    fail(c.where(), ": field '", field, "': '", name, "': expected gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, silu or relu");
 }
 
 /// Sizes under the names that most families use, and the check that heads divide.

@@ -72,7 +72,11 @@ inline rotation_form rotation_of(rope_config const& c, index_t D) {
 /// Reads the rotation into a description whose head size is known.
 inline void read_rotation(config_file const& c, decoder_description& d, rope_names const& names = {}) {
     auto const rope = read_rope(c, names);
-    d.rotation = rotation_of(rope, d.head_size);
+    try {
+        d.rotation = rotation_of(rope, d.head_size);
+    } catch (error const& e) {
+        fail(c.where(), ": ", e.what());
+    }
     if (rope.scaling == rope_scaling::dynamic) d.refuses_longer = true, d.longest = rope.original_length;
 }
 
