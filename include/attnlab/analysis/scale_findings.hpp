@@ -18,7 +18,7 @@ inline std::string scale_rule() {
            "matter (i), a scale that is the same for all queries hurts (ii), and any constant key and value do as well (iii). The rule, run by run: a "
            "change hurts where it lies above its 95 % interval over the evaluation sequences; the claim holds where (ii) hurts and (i) and (iii) do not, "
            "holds but for a tenth where these cost no more than a tenth of (ii), and else does not. Where every sequence begins with the same token (iii) "
-           "changes nothing but rounding, by construction: the sink's key and value are constants there, and the claim rests on (i) and (ii). All sink heads are "
+           "changes nothing but rounding, by construction: the sink's key and value are constants there, and the claim rests on (i) and (ii). All heads with a mean weight above 0.3 on the first key are "
            "changed at once. Intervals in the table are over seeds. Dormant: more than half of the weight on the first key.";
 }
 
