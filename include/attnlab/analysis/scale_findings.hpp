@@ -32,7 +32,7 @@ inline std::string scale_finding(results const& all, policy_summary const& p) {
     double largest_p = 0;
     for (auto const& [seed, sinks] : values["sinks"]) {
         if (sinks == 0 || !values["mean_scale"].contains(seed)) continue;
-        auto const change = [&](std::string const& name) { return loss_change{values[name][seed], values[name + ".noise"][seed]}; };
+        auto const change = [&, at = seed](std::string const& name) { return loss_change{values[name][at], values[name + ".noise"][at]}; };
         ++counts[verdict_of(change("zero_value"), change("mean_scale"), change("constant_sink"))];
         ++runs;
     }
