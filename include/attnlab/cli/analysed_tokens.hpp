@@ -11,6 +11,7 @@
 #include <attnlab/analysis/views/token_sequences.hpp>
 #include <attnlab/cli/checkpoint_language_model.hpp>
 #include <attnlab/cli/data_source.hpp>
+#include <attnlab/data/tokenizer/load.hpp>
 #include <attnlab/io/npy.hpp>
 
 /// \file
@@ -20,6 +21,7 @@ namespace attnlab {
 
 struct sequence_options {
     std::filesystem::path text, tokens;
+    bool bos = false;                    ///< sequences of a folder's text begin with BOS (an own run's always do)
     std::filesystem::path strings;       ///< JSON list of what each token stands for, where no tokenizer says it
     index_t sequences = 0, length = 0;   ///< 0: as many and as long as the source has, within reason
 };
@@ -119,20 +121,60 @@ inline void read_own(token_sequences& x, sequence_options const& o, checkpoint_r
     };
 }
 
+/// The folder's tokeniser, or null where it has none.
+inline std::shared_ptr<tokenizer const> tokenizer_of(std::filesystem::path const& model) {
+    bool const any = std::filesystem::exists(model / "tokenizer.json") || std::filesystem::exists(model / "tokenizer.model") ||
+                     (std::filesystem::exists(model / "vocab.json") && std::filesystem::exists(model / "merges.txt"));
+    return any ? load_tokenizer(model) : nullptr;
+}
+
+/// What a folder's tokens are called; a part of a character by its spelling.
+inline auto text_by(std::shared_ptr<tokenizer const> words) {
+    return [words](token id) {
+        if (id >= words->size()) return token_text{"#" + std::to_string(id), {}};
+        token const one[] = {id};
+        auto const decoded = words->decode(one);
+        return token_text{shown_text(decoded.empty() || decoded.find("\xEF\xBF\xBD") != decoded.npos ? words->piece(id) : decoded), decoded};
+    };
+}
+
+/// A text, by the folder's tokeniser, in windows.
+inline void read_folder(token_sequences& x, sequence_options const& o, model_facts const& facts, tokenizer const& words) {
+    std::string const name = o.text.string();
+    std::optional<token> begin;
+    if (o.bos) {
+        begin = words.bos();
+        if (!begin) fail<usage_error>("--bos: the tokeniser of ", facts.name, " names no BOS");
+    }
+    auto const stream = words.encode(read_text(o.text));
+    require(!stream.empty(), name, ": empty: expected text");
+    index_t const have = static_cast<index_t>(stream.size()) + (begin ? 1 : 0);
+    index_t const T = o.length > 0 ? o.length : std::min<index_t>({have, 1024, facts.longest > 0 ? facts.longest : 1024});
+    x.ids = windows_of(stream, name, o.sequences > 0 ? o.sequences : 4, T, begin);
+    x.from = name;
+    x.bos = o.bos;
+}
+
 }  // namespace detail
 
+/// \param path  of the model: a folder's tokeniser says what its tokens are
 /// \throws usage_error where nothing says which tokens; error naming the file
-inline token_sequences read_sequences(sequence_options const& o, language_model const& model) {
+inline token_sequences read_sequences(sequence_options const& o, language_model const& model, std::filesystem::path const& path) {
     if (!o.text.empty() && !o.tokens.empty()) fail<usage_error>("--text, --tokens: expected one of them");
     token_sequences x;
     auto const* own = dynamic_cast<checkpoint_language_model const*>(&model);
+    auto const words = own ? nullptr : detail::tokenizer_of(path);
+    if (words) x.text_of = detail::text_by(words);
     if (!o.tokens.empty()) {
         x.from = o.tokens.string();
         detail::read_tokens(x, o, model.facts());
     } else if (own) {
         detail::read_own(x, o, own->run());
+    } else if (o.text.empty()) {
+        fail<usage_error>("--text, --tokens: expected one of them: a text, or a file of tokens (.npy or .bin)");
     } else {
-        fail<usage_error>(o.text.empty() ? "--tokens: expected a file of tokens (.npy or .bin)" : "--text: this model has no tokenizer here: expected --tokens with a file of tokens");
+        if (!words) fail<usage_error>("--text: ", path.string(), " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
+        detail::read_folder(x, o, model.facts(), *words);
     }
     detail::check_ids(x, model.facts().vocabulary);
     if (!o.strings.empty()) {

@@ -33,6 +33,7 @@ inline void declare(option_table& o, perplexity_settings& s) {
     o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
     o.add("text", s.tokens.text, "a text, cut into windows");
     o.add("tokens", s.tokens.tokens, "a file of tokens instead: .npy (N, T), or a stream, .npy or .bin");
+    o.add("bos", s.tokens.bos, "sequences of a folder's text begin with BOS");
     o.add("sequences", s.tokens.sequences, "how many windows; 0: as many as there are, 32 of a text", at_least{0});
     o.add("length", s.tokens.length, "tokens of a window; 0: as the file has them, else the model's longest up to 1024", at_least{0});
     o.add("intervene", s.intervene, "what becomes of massive activations after a layer: their mean, or zero", one_of{{"none", "mean", "zero"}});
@@ -105,7 +106,7 @@ inline double mean_of(std::vector<double> const& x) {
 
 /// \throws error, usage_error
 inline void perplexity_command(perplexity_settings const& s, language_model& model) {
-    auto const x = read_sequences(s.tokens, model);
+    auto const x = read_sequences(s.tokens, model, s.model);
     require(x.length() > 1, x.from, ": windows of ", x.length(), " token: expected at least 2");
     if (s.layer >= model.facts().layers) fail<usage_error>("--layer: ", s.layer, ": expected 0 to ", model.facts().layers - 1);
     detail::window_losses const windows(model, x.ids, s.quiet);
