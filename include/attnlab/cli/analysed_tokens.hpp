@@ -136,8 +136,9 @@ inline std::function<token_text(token)> texts_of(std::shared_ptr<tokenizer const
     return [words](token id) {
         if (id >= words->size()) return token_text{"#" + std::to_string(id), {}};
         token const one[] = {id};
-        auto const decoded = words->decode(one, true);
-        return decoded.empty() ? token_text{words->piece(id), {}} : token_text{shown_text(decoded), decoded};
+        auto const decoded = words->decode(one);
+        bool const whole = !decoded.empty() && decoded.find("\xEF\xBF\xBD") == decoded.npos;   // a part of a character is shown by its spelling
+        return token_text{whole ? shown_text(decoded) : words->piece(id), decoded};
     };
 }
 
@@ -164,15 +165,18 @@ inline token_sequences read_sequences(sequence_options const& o, language_model 
     if (!o.text.empty() && !o.tokens.empty()) fail<usage_error>("--text, --tokens: expected one of them");
     token_sequences x;
     auto const* own = dynamic_cast<checkpoint_language_model const*>(&model);
+    auto const& facts = model.facts();
+    bool const has_words = !own && has_tokenizer(facts.path);
     if (!o.tokens.empty()) {
         x.from = o.tokens.string();
-        detail::read_tokens(x, o, model.facts());
+        detail::read_tokens(x, o, facts);
+        if (has_words) x.text_of = detail::texts_of(open_tokenizer(facts.path));
     } else if (own) {
         detail::read_own(x, o, own->run());
     } else {
-        detail::read_foreign(x, o, model.facts());
+        if (!has_words) fail<usage_error>(o.text.empty() ? "--tokens" : "--text", ": ", facts.path.string(), " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
+        detail::read_foreign(x, o, facts);
     }
-    if (!own && !o.tokens.empty() && has_tokenizer(model.facts().path)) x.text_of = detail::texts_of(open_tokenizer(model.facts().path));
     detail::check_ids(x, model.facts().vocabulary);
     if (!o.strings.empty()) {
         auto const strings = std::make_shared<std::vector<std::string> const>(json_as<std::vector<std::string>>(parse_json(o.strings), o.strings.string(), "(list)"));
