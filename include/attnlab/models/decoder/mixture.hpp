@@ -29,7 +29,15 @@ public:
         auto const bias_of = [&](std::string const& name, index_t e, index_t out) { return values_of<S>(slice(from.tensor(prefix + name + "_bias", {E, out}), e)); };
         for (index_t e = 0; e < E; ++e) {
             expert x;
-            if (m.fused) {   // (E, I, O)
+            if (m.fused && from.has(prefix + m.gate + "_blocks")) {
+                auto const packed = [&](std::string const& name, index_t in, index_t out) {
+                    require(in % 32 == 0, "tensor '", prefix, name, "_blocks': ", in, " inputs: expected a multiple of 32");
+                    auto const blocks = from.tensor(prefix + name + "_blocks", {E, out, in / 32, 16}), scales = from.tensor(prefix + name + "_scales", {E, out, in / 32});
+                    return stored_linear<Device>(slice(blocks, e), slice(scales, e), bias_of(name, e, out));
+                };
+                x.both = packed(m.gate, C, 2 * F);
+                x.down = packed(m.down, F, C);
+            } else if (m.fused) {   // (E, I, O)
                 x.both = stored_linear<Device>(slice(from.tensor(prefix + m.gate, {E, C, 2 * F}), e), true, bias_of(m.gate, e, 2 * F));
                 x.down = stored_linear<Device>(slice(from.tensor(prefix + m.down, {E, F, C}), e), true, bias_of(m.down, e, C));
             } else {

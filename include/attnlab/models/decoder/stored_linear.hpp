@@ -5,6 +5,7 @@
 
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/models/decoder/description.hpp>
+#include <attnlab/models/decoder/mxfp4.hpp>
 #include <attnlab/models/model_folder.hpp>
 
 namespace attnlab {
@@ -44,6 +45,12 @@ public:
         out_ = weight_.shape[transposed ? 1 : 0];
         in_ = weight_.shape[transposed ? 0 : 1];
     }
+    /// W in MXFP4. \param blocks (O, I / 32, 16) \param scales (O, I / 32)
+    stored_linear(stored_tensor blocks, stored_tensor scales, buffer<S> bias) : weight_(std::move(blocks)), scales_(std::move(scales)), bias_(std::move(bias)) {
+        out_ = weight_.shape[0];
+        in_ = 32 * weight_.shape[1];
+        for (auto const* t : {&weight_, &scales_}) require(t->type == dtype::u8, t->where(), ": holds ", about(t->type).name, ", expected U8");
+    }
     /// \throws error naming the tensor that is missing or of another shape
     stored_linear(model_folder const& from, std::string const& prefix, matrix_name const& m, index_t in, index_t out)
         : stored_linear(from.tensor(prefix + m.name + ".weight", m.transposed ? std::vector{in, out} : std::vector{out, in}), m.transposed,
@@ -79,7 +86,7 @@ public:
     tensor<S, 2> matrix() const {
         tensor<S, 2> out({out_, in_});
         if (!transposed_) {
-            weight_.read(out.data(), 0, out.size());
+            read(0, out.size(), out.data());
         } else {
             buffer<S> row(static_cast<std::size_t>(out_));
             for (index_t i = 0; i < in_; ++i) {
@@ -90,7 +97,7 @@ public:
         return out;
     }
 
-    void release() const { weight_.release(); }
+    void release() const { weight_.release(), scales_.release(); }
 
 private:
     static constexpr index_t panel = index_t{1} << 21;   ///< values: 8 MiB of floats, so that a panel stays in the last cache
@@ -99,10 +106,14 @@ private:
         constexpr index_t piece = 1 << 16;
         index_t const pieces = (count + piece - 1) / piece;
 #pragma omp parallel for schedule(static)
-        for (index_t i = 0; i < pieces; ++i) weight_.read(to + i * piece, first + i * piece, std::min(piece, count - i * piece));
+        for (index_t i = 0; i < pieces; ++i) read(first + i * piece, std::min(piece, count - i * piece), to + i * piece);
+    }
+    void read(index_t first, index_t count, S* to) const {
+        if (scales_.bytes.empty()) weight_.read(to, first, count);
+        else read_mxfp4(weight_, scales_, first, count, to);
     }
 
-    stored_tensor weight_;
+    stored_tensor weight_, scales_;   // scales: of MXFP4 alone
     bool transposed_ = false;
     buffer<S> bias_;
     index_t in_ = 0, out_ = 0;
