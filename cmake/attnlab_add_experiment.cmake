@@ -1,17 +1,18 @@
 # attnlab_add_compiled(): the target attnlab::compiled, which holds what is the same for every policy: layers and kernels, the commands,
-# the six policies to compare with, the decoders of Hugging Face folders. Compiled in the project that uses it, with the flags of the directory that asks first: all that
-# links it must be compiled for the same processor.
+# the six policies to compare with, the decoders of Hugging Face folders. Compiled in the project that uses it, with the flags of the
+# directory that asks first: all that links it must be compiled for the same processor.
 function(attnlab_add_compiled)
   if(TARGET attnlab_compiled)
     return()
   endif()
   set(folder "${PROJECT_BINARY_DIR}/attnlab")
-  file(CONFIGURE OUTPUT "${folder}/program.cpp" CONTENT "#include <attnlab/cli/program.hpp>\n" @ONLY)
-  file(CONFIGURE OUTPUT "${folder}/paper_policies.cpp" CONTENT "#include <attnlab/cli/paper_policies.hpp>\n" @ONLY)
-  file(CONFIGURE OUTPUT "${folder}/pretrained_models.cpp" CONTENT "#include <attnlab/cli/pretrained_models.hpp>\n" @ONLY)
+  set(sources "${folder}/templates.cpp")
   file(CONFIGURE OUTPUT "${folder}/templates.cpp" CONTENT "#define ATTNLAB_COMPILE template\n#include <attnlab/cli/compiled.hpp>\n" @ONLY)
-  add_library(attnlab_compiled STATIC "${folder}/program.cpp" "${folder}/paper_policies.cpp" "${folder}/pretrained_models.cpp"
-    "${folder}/templates.cpp")
+  foreach(part program run_commands model_commands paper_policies pretrained_models)
+    file(CONFIGURE OUTPUT "${folder}/${part}.cpp" CONTENT "#include <attnlab/cli/@part@.hpp>\n" @ONLY)
+    list(APPEND sources "${folder}/${part}.cpp")
+  endforeach()
+  add_library(attnlab_compiled STATIC ${sources})
   add_library(attnlab::compiled ALIAS attnlab_compiled)
   target_link_libraries(attnlab_compiled PUBLIC attnlab::attnlab)
   target_compile_definitions(attnlab_compiled PUBLIC ATTNLAB_COMPILED)

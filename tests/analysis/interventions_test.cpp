@@ -201,19 +201,42 @@ BOOST_AUTO_TEST_CASE(a_sink_as_a_scale) {
     sink_heads const heads({{{1, 0}, 1}}, {axis_range{2, 0, 2}, {1, 0, 1}}, {});
     record<float, site::v, site::pattern, site::z> seen;
     double const loss = model.loss(model.x, model.y, seen);
-    auto const r = sink_as_scale(model, model.x, model.y, heads);
-    BOOST_TEST(r.loss == loss);
-    BOOST_TEST(r.heads.size() == 1U);
+    std::vector<token_batch> const batch{{*model.x, *model.y}};
+    auto const r = sink_as_scale(model, batch, {.heads = heads, .head_by_head = true});
+    BOOST_TEST(r.loss == loss, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(r.sequences == 2U);
+    BOOST_TEST(r.sinks() == 1);
+    BOOST_REQUIRE(r.heads.size() == 2U);
+    auto const& head = r.heads[1];
+    BOOST_TEST(head.sink);
+    BOOST_TEST(sink_as_scale(model, batch).heads[1].sink);  // found without being named
     auto const& p = seen.at("blocks.1.attn.hook_pattern").values;
-    double mean = 0;
+    double mean = 0, square = 0;
     for (std::size_t b = 0; b < 2; ++b)
-        for (std::size_t i = 1; i < 16; ++i) mean += (1 - p[(b * 16 + i) * 16]) / 30;
-    BOOST_TEST(r.heads[0].scale.mean() == mean, boost::test_tools::tolerance(1e-6));
-    BOOST_TEST(r.heads[0].scale.count() == 30);
-    BOOST_TEST(r.heads[0].sink_part.mean() >
-               0.9);  // nearly all of the output comes from the sink: this one is planted for its value
-    BOOST_TEST(r.with_constant == loss, boost::test_tools::tolerance(1e-6));  // one token begins all sequences
-    BOOST_TEST(r.without_value != loss);
+        for (std::size_t i = 1; i < 16; ++i) {
+            double const s = 1 - static_cast<double>(p[(b * 16 + i) * 16]);
+            mean += s / 30, square += s * s / 30;
+        }
+    BOOST_TEST(head.mean() == mean, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(std::abs(head.variance() - (square - mean * mean)) < 1e-9);
+    BOOST_TEST(head.all.count() == 30);
+    BOOST_TEST(head.quantile(0) <= head.quantile(0.5));
+    BOOST_TEST(head.quantile(1) == *std::max_element(head.scale.begin(), head.scale.end()));
+    BOOST_TEST(head.sink_part.mean() > 0.9);  // nearly all of the output comes from the sink: this one is planted for its value
+    BOOST_TEST(std::abs(r.with_constant.mean) < 1e-6);  // one token begins all sequences
+    BOOST_TEST(r.cache.keys(1).error(0) == 0);
+    BOOST_TEST((r.verdict() == scale_verdict::fails || !r.without_value.hurts()));
+
+    auto const change_of = [&](auto&& o) { return model.loss(model.x, model.y, o) - loss; };
+    auto drained = alter<site::v>([](auto, index_t layer, view<float, 4> v) {
+        for (index_t b = 0; layer == 1 && b < 2; ++b) std::fill_n(&v(b, 0, 0, 0), 8, 0.0f);
+    });
+    BOOST_TEST(std::abs(r.without_value.mean - change_of(drained)) < 1e-5);
+    auto off = alter<site::z>([](auto, index_t layer, view<float, 3> z) {
+        if (layer == 1) std::fill(z.begin(), z.end(), 0.0f);
+    });
+    BOOST_TEST(std::abs(head.excess_risk - change_of(off)) < 1e-5);
+    BOOST_TEST(r.heads[0].excess_risk != head.excess_risk);
 
     // (ii) is z with another scale on what does not come from the sink; the loss of that z is the loss that was told.
     auto const& v = seen.at("blocks.1.attn.hook_v").values;
@@ -230,13 +253,53 @@ BOOST_AUTO_TEST_CASE(a_sink_as_a_scale) {
                         static_cast<float>(mean * rest / weights + p[(b * 16 + i) * 16] * v[b * 16 * 8 + c]);
                 }
     });
-    BOOST_TEST(r.with_mean_scale == model.loss(model.x, model.y, by_hand), boost::test_tools::tolerance(1e-5));
+    BOOST_TEST(std::abs(r.with_mean_scale.mean - change_of(by_hand)) < 1e-5);
 
     // At a later position keys differ from sequence to sequence, and a constant one is another model.
     model.x(1, 3) = model.x(0, 3) % 3 + 1;
-    auto const later = sink_as_scale(model, model.x, model.y, heads, 3);
-    BOOST_TEST(later.with_constant != later.loss);
-    BOOST_CHECK_THROW(sink_as_scale(model, model.x, model.y, heads, 16), error);
+    auto const later = sink_as_scale(model, batch, {.heads = heads, .sink = 3});
+    BOOST_TEST(std::abs(later.with_constant.mean) > 1e-9);
+    BOOST_TEST(later.cache.keys(1).error(0) > 0);
+    BOOST_CHECK_THROW(sink_as_scale(model, batch, {.heads = heads, .sink = 15}), error);
+}
+
+// A head that is a scale by its weights: every score is that of the query's first channel against the first token, whose value is 0.
+BOOST_AUTO_TEST_CASE(a_planted_scale_is_read_off) {
+    planted model;
+    auto const at = [&](std::string const& name) { return model.parameters().at("transformer." + name).value; };
+    auto const weights = at("h.1.attn.c_attn.weight"), bias = at("h.1.attn.c_attn.bias");
+    std::fill(weights.begin(), weights.end(), 0.0f);
+    std::fill(bias.begin(), bias.end(), 0.0f);
+    // q = 1 in channel 0; k = what channel 2 of the stream says, times 3, which is large at the first token alone and else some number below 0.
+    bias[0] = 1, weights[8 * 8 + 2] = 3;
+    record<float, site::k> seen;
+    model.loss(model.x, model.y, seen);
+    auto const& k = seen.at("blocks.1.attn.hook_k").values;
+    auto const r = sink_as_scale(model, {{*model.x, *model.y}});
+    std::size_t n = 0;
+    for (std::size_t b = 0; b < 2; ++b)
+        for (std::size_t i = 1; i < 16; ++i, ++n) {
+            double rest = 0;
+            for (std::size_t j = 1; j <= i; ++j) rest += std::exp(static_cast<double>(k[(b * 16 + j) * 8]) / std::sqrt(8.0));
+            double const first = std::exp(static_cast<double>(k[b * 16 * 8]) / std::sqrt(8.0));
+            BOOST_TEST(static_cast<double>(r.heads[1].scale[n]) == rest / (first + rest), boost::test_tools::tolerance(1e-4));
+        }
+    BOOST_TEST(r.heads[1].scale.size() == n);
+    BOOST_TEST(r.heads[1].scale[14] > r.heads[1].scale[0]);   // more keys share what the sink leaves
+    // No value is handed on by anyone: nothing that is done to the scale can be seen.
+    BOOST_TEST((r.verdict() == scale_verdict::no_contrast));
+}
+
+BOOST_AUTO_TEST_CASE(verdicts_by_the_rule) {
+    loss_change const nothing{1e-9, 0}, noise{0.01, 0.02}, less{-0.1, 0.01}, small{0.009, 0.001}, much{0.1, 0.01};
+    BOOST_TEST((verdict_of(nothing, much, nothing) == scale_verdict::holds));
+    BOOST_TEST((verdict_of(noise, much, less) == scale_verdict::holds));
+    BOOST_TEST((verdict_of(small, much, nothing) == scale_verdict::holds_mostly));
+    BOOST_TEST((verdict_of(much, much, nothing) == scale_verdict::fails));
+    BOOST_TEST((verdict_of(nothing, much, much) == scale_verdict::fails));
+    BOOST_TEST((verdict_of(small, noise, nothing) == scale_verdict::fails));
+    BOOST_TEST((verdict_of(noise, nothing, less) == scale_verdict::no_contrast));
+    BOOST_TEST(!loss_change({0.1, std::nan("")}).hurts());   // a single sequence says nothing
 }
 
 BOOST_AUTO_TEST_CASE(losses_by_position_are_those_of_the_model) {

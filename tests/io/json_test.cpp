@@ -69,4 +69,22 @@ BOOST_AUTO_TEST_CASE(files_round_trip_in_order) {
     BOOST_TEST(std::isnan(field<double>(back, "r.json", "a")));
 }
 
+BOOST_AUTO_TEST_CASE(an_object_is_taken_field_by_field) {
+    std::string seen;
+    auto const walk = [&](std::string_view text) {
+        seen.clear();
+        for_each_json_field(text, "h", 3, 6, [&](std::string const& name, json const& value) { seen += name + '=' + value.dump() + ' '; });
+    };
+    walk(R"({"a": 1, "b": {"c": [1, 2]}, "d": [], "e": null, "f": {}})");
+    BOOST_TEST(seen == R"(a=1 b={"c":[1,2]} d=[] e=null f={} )");
+    walk("{}");
+    BOOST_TEST(seen.empty());
+    for (auto const* text : {"[]", "3", "null", "[1]"}) BOOST_TEST(names(error_of([&] { walk(text); }), "h: expected a JSON object"));
+    BOOST_TEST(names(error_of([&] { walk(R"({"a": 1, "a": 2})"); }), "'a'", "twice"));
+    BOOST_TEST(names(error_of([&] { walk(R"({"b": {"c": 1, "c": 2}})"); }), "'c'", "twice"));
+    BOOST_TEST(names(error_of([&] { walk(R"({"a": [[[1]]]})"); }), "nested"));
+    BOOST_TEST(names(error_of([&] { walk(R"({"a": 1, "b": [1, 2, 3, 4, 5, 6, 7]})"); }), "'b'", "at most 6"));
+    BOOST_TEST(names(error_of([&] { walk("{\"a\": 1,\n 2}"); }), "line 2"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

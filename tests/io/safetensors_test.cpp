@@ -1,7 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -80,19 +79,6 @@ BOOST_AUTO_TEST_CASE(round_trip_is_bit_for_bit) {
     BOOST_TEST(narrow[0] == 0.1f);
 }
 
-BOOST_AUTO_TEST_CASE(every_half_number_is_widened) {
-    // Against the definition: (-1)^s 2^(e-15) (1 + f/1024), subnormal (-1)^s 2^-14 f/1024.
-    for (unsigned bits = 0; bits < 65536; ++bits) {
-        float const value = static_cast<float>(half{static_cast<std::uint16_t>(bits)});
-        int const exponent = static_cast<int>(bits >> 10 & 31), fraction = static_cast<int>(bits & 1023);
-        double expected = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
-        if (exponent == 31) expected = fraction == 0 ? std::numeric_limits<double>::infinity() : std::nan("");
-        if (bits & 0x8000) expected = -expected;
-        bool const same = std::isnan(expected) ? std::isnan(value) : value == expected && std::signbit(value) == std::signbit(expected);
-        BOOST_REQUIRE_MESSAGE(same, bits << " reads " << value << ", expected " << expected);
-    }
-}
-
 BOOST_AUTO_TEST_CASE(half_types_and_offsets_out_of_order_are_read) {
     folder f;
     // "h" comes first in the header and second in the file.
@@ -122,9 +108,13 @@ BOOST_AUTO_TEST_CASE(broken_files_are_refused) {
     BOOST_TEST(names(error_of([&] { safetensors_reader{f.write("cut", file_of("{}", 0).substr(0, 9))}; }), "cut", "header"));
     BOOST_TEST(names(error_for("{\"a\":", 0), "line 1"));
     BOOST_TEST(names(error_for("[]", 0), "object"));
-    BOOST_TEST(names(error_for(std::string(100, '['), 0), "nested"));
+    BOOST_TEST(names(error_for("{\"w\":" + std::string(100, '['), 0), "nested"));
     BOOST_TEST(names(error_for(R"({"__metadata__":{"a":1}})", 0), "__metadata__", "'a'"));
     BOOST_TEST(names(error_for("{}", 4), "4 bytes after"));
+    // A header is as long as it says, but not one entry of it: the numbers of this one would take 16 bytes each.
+    std::string many = R"({"w":{"dtype":"F32","shape":[0)";
+    for (int i = 0; i < 200'000; ++i) many += ",0";
+    BOOST_TEST(names(error_for(many + R"(],"data_offsets":[0,0]}})", 0), "'w'", "at most 100000"));
 
     auto const entry = [](std::string const& name, std::string const& dtype, std::string const& shape, std::string const& offsets) {
         return "\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}";

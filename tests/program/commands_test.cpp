@@ -42,6 +42,8 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_one_line_and_exit_2) {
     expect_usage_error("train --rate_factors k_bias", "name:factor");
     expect_usage_error("evaluate", "CHECKPOINT");
     expect_usage_error("compress", "CHECKPOINT");
+    expect_usage_error("scale", "CHECKPOINT");
+    expect_usage_error("convert run", "OUT");
     expect_usage_error("compress --eval_sequences 0 run", "expected a whole number, 1 or more");
     expect_usage_error("reproduce --policies softmax,nonsense", "nonsense");
 }
@@ -64,7 +66,7 @@ BOOST_AUTO_TEST_CASE(a_short_text_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(help_and_lists) {
-    for (std::string const command : {"--help", "train --help", "reproduce --help", "evaluate --help", "compress --help", "generate --help", "benchmark --help"})
+    for (std::string const command : {"--help", "train --help", "reproduce --help", "evaluate --help", "compress --help", "scale --help", "convert --help", "generate --help", "benchmark --help"})
         BOOST_TEST(attnlab_run(command).status == 0, command);
     BOOST_TEST(attnlab_run("policies").text.find("context_scale.0.weight") != std::string::npos);
     BOOST_TEST(attnlab_run("sites").text.find("attn.hook_pattern") != std::string::npos);
@@ -176,6 +178,62 @@ BOOST_AUTO_TEST_CASE(compress_takes_another_text) {
     BOOST_TEST(attnlab_run("compress --text /nowhere/a.txt " + out).text.find("/nowhere/a.txt") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(scale_says_what_a_sink_is_worth) {
+    temporary_folder folder;
+    auto const run = (folder.path / "run").string(), sigmoid = (folder.path / "sigmoid").string();
+    BOOST_TEST(attnlab_run("train --policy value_bias" + small + "--max_iters 20 --out_dir " + run).status == 0);
+    auto const j = attnlab::parse_json_text(attnlab_run("scale --json --eval_sequences 8 " + run).text, "scale --json");
+    BOOST_TEST(j.at("sequences").get<int>() == 8);
+    BOOST_TEST(j.at("heads").size() == 2u);
+    for (auto const& h : j.at("heads")) BOOST_TEST(h.at("key_error").get<double>() == 0, "every sequence begins with BOS: " << h.dump());
+    auto const shown = attnlab_run("scale " + run);
+    BOOST_TEST(shown.status == 0, shown.text);
+    BOOST_TEST(shown.text.find("excess risk") != std::string::npos, shown.text);
+    BOOST_TEST(attnlab_run("train --policy sigmoid" + small + "--max_iters 1 --out_dir " + sigmoid).status == 0);
+    auto const refused = attnlab_run("scale " + sigmoid);
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(refused.text.find("do not sum to 1") != std::string::npos, refused.text);
+}
+
+// Every sequence begins with BOS, so k', v' are its key and value, and the converted model computes the same.
+BOOST_AUTO_TEST_CASE(convert_is_exact_where_all_sequences_begin_alike) {
+    temporary_folder folder;
+    auto const run = (folder.path / "run").string(), out = (folder.path / "converted").string();
+    BOOST_TEST(attnlab_run("train" + small + "--n_layer 2 --max_iters 60 --out_dir " + run).status == 0);
+    auto const said = attnlab_run("convert " + run + " " + out);
+    BOOST_TEST(said.status == 0, said.text);
+    BOOST_TEST(said.text.find("differ from them by 0 % and 0 %") != std::string::npos, said.text);
+    auto const number_after = [](std::string const& text, std::string const& words) {
+        auto const at = text.find(words);
+        BOOST_REQUIRE_MESSAGE(at != text.npos, words << " is not in " << text);
+        return std::stod(text.substr(at + words.size()));
+    };
+    BOOST_TEST(number_after(said.text, "largest difference of a logit ") < 1e-4);
+    // evaluate takes it; the loss is that of the positions that are left.
+    auto const evaluated = attnlab_run("evaluate " + out);
+    BOOST_TEST(evaluated.status == 0, evaluated.text);
+    BOOST_TEST(evaluated.text.starts_with("attention_bias, step 60, 8 sequences of 31"), evaluated.text);
+    BOOST_TEST(std::abs(number_after(evaluated.text, "loss ") - number_after(said.text, "after")) < 1e-3, evaluated.text << said.text);
+    // So does generate, and says the same as long as the sequence fits.
+    std::string const start = "generate --start '0 9 11' --temperature 0 --max_new_tokens 29 ";
+    BOOST_TEST(attnlab_run(start + run).text == attnlab_run(start + out).text);
+    expect_usage_error("generate " + out, "at least two tokens");
+    // And training goes on from it.
+    auto const trained = attnlab_run("train --config " + out + "/train.cfg --resume true --max_iters 70");
+    BOOST_TEST(trained.status == 0, trained.text);
+    BOOST_TEST(attnlab_run("evaluate " + out).text.find("step 70") != std::string::npos);
+
+    auto const before = read_text(out + "/ckpt.safetensors");
+    auto const again = attnlab_run("convert " + run + " " + out);
+    BOOST_TEST(again.status == 1);
+    BOOST_TEST(again.text.find("exists already") != std::string::npos, again.text);
+    BOOST_TEST(read_text(out + "/ckpt.safetensors") == before);
+    auto const other = attnlab_run("convert " + out + " " + out + "-2");
+    BOOST_TEST(other.status == 1);
+    BOOST_TEST(other.text.find("expected softmax") != std::string::npos, other.text);
+    BOOST_TEST(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 2);   // nothing half made is left
+}
+
 BOOST_AUTO_TEST_CASE(reproduce_writes_its_report_and_goes_on_where_it_was) {
     temporary_folder folder;
     auto const out = (folder.path / "report").string();
@@ -188,6 +246,9 @@ BOOST_AUTO_TEST_CASE(reproduce_writes_its_report_and_goes_on_where_it_was) {
     auto const results = read_text(out + "/results.csv");
     BOOST_TEST(results.find("compression.W8A8") != std::string::npos);
     BOOST_TEST(read_text(out + "/report.md").find("What compression costs") != std::string::npos);
+    BOOST_TEST(read_text(out + "/report.md").find("Are outliers implicit context-aware scaling factors?") != std::string::npos);
+    BOOST_TEST(read_text(out + "/report.md").find("Not asked of (f) sigmoid") != std::string::npos);
+    BOOST_TEST(std::filesystem::exists(std::filesystem::path(out) / "figures/scales.pdf"));
     // One run is lost; the others are not trained again, and the numbers come out the same.
     std::filesystem::remove_all(out + "/runs/sigmoid-2");
     auto const kept = std::filesystem::last_write_time(out + "/runs/softmax-1/run.json");

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 #include <sys/wait.h>
+#include <utility>
 
 #include <attnlab/core/error.hpp>
 
@@ -30,9 +31,9 @@ struct outcome {
     std::string text;   ///< standard output and errors
 };
 
-/// `attnlab ARGUMENTS`, through a shell.
-inline outcome attnlab_run(std::string const& arguments) {
-    std::string const command = std::string(ATTNLAB_PROGRAM) + " " + arguments + " 2>&1";
+/// What a line to the shell gives.
+inline outcome shell(std::string line) {
+    std::string const command = "{ " + std::move(line) + "; } 2>&1";
     FILE* pipe = ::popen(command.c_str(), "r");
     require(pipe != nullptr, "cannot run ", command);
     outcome out{0, {}};
@@ -42,5 +43,8 @@ inline outcome attnlab_run(std::string const& arguments) {
     out.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return out;
 }
+
+/// `attnlab ARGUMENTS`.
+inline outcome attnlab_run(std::string const& arguments) { return shell(std::string(ATTNLAB_PROGRAM) + " " + arguments); }
 
 }  // namespace attnlab::test

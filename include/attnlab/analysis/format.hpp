@@ -8,6 +8,7 @@
 
 #include <attnlab/analysis/estimate.hpp>
 #include <attnlab/core/error.hpp>
+#include <attnlab/core/view.hpp>
 
 /// \file
 /// Numbers as a report prints them: two or three figures, one dash for what is not there.
@@ -62,6 +63,14 @@ inline std::string listed(std::vector<std::string> const& words) {
     std::string out;
     for (std::size_t i = 0; i < words.size(); ++i) out += (i == 0 ? "" : i + 1 < words.size() ? ", " : " and ") + words[i];
     return out;
+}
+
+/// "layer 3", "layers 3, 4 and 5".
+inline std::string named(std::string const& what, std::vector<std::string> const& which) { return what + (which.size() == 1 ? " " : "s ") + listed(which); }
+inline std::string named(std::string const& what, std::vector<index_t> const& which) {
+    std::vector<std::string> words;
+    for (index_t n : which) words.push_back(std::to_string(n));
+    return named(what, words);
 }
 
 /// "one", "two" ... as sentences begin with words; digits from ten on.

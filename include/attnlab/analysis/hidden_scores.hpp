@@ -64,6 +64,8 @@ public:
 
     std::int64_t sequences() const { return inf_norm_.count(); }
     std::int64_t not_finite() const { return power_.not_finite(); }
+    /// Of all elements.
+    double mean_abs() const { return power_.mean_abs(); }
 
     /// E[(x-mu)^4] / E[(x-mu)^2]^2 over all elements (2306.12929, which takes the mean of this over layers); a Gaussian has 3.
     double element_kurtosis() const { return power_.centred_kurtosis(); }
@@ -71,6 +73,12 @@ public:
     double neuron_kurtosis() const { return channels_.kurtosis(); }
     /// Over the channels of a token, the sink's and the mean of the others' (2410.17174).
     token_kurtosis_result token_kurtosis() const { return {kurtosis_first_.mean(), kurtosis_rest_.mean()}; }
+    /// The same, the mean over all tokens.
+    double mean_token_kurtosis() const {
+        auto all = kurtosis_first_;
+        all.merge(kurtosis_rest_);
+        return all.mean();
+    }
     /// max |h| of a sequence, mean over sequences (2306.12929).
     double inf_norm() const { return inf_norm_.mean(); }
     /// max |h| / RMS of a sequence, mean over sequences.

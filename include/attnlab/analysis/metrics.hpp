@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <attnlab/analysis/compression.hpp>
@@ -17,6 +18,11 @@ namespace attnlab {
 inline constexpr double sink_threshold = 0.3;
 /// A value is drained when |v_0| falls below this share of the other values' mean norm.
 inline constexpr double drain_threshold = 0.3;
+/// A stream has a residual peak when |h_0| passes this many times the other tokens' mean. Ours: 2410.13835 names no number.
+inline constexpr double peak_threshold = 3;
+
+/// Percentiles that stand for the distribution of a scale.
+inline constexpr int scale_percentiles[] = {5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95};
 
 /// What a name in a result means.
 struct metric {
@@ -41,6 +47,30 @@ inline void add_stream_metrics(std::vector<metric>& all, std::string const& site
     add("outliers_50x", "tokens", "tokens with max_c |h[t,c]| > 50 mean |h| of their sequence, counted", "2502.06415, smaller factor");
     add("outliers_custom", "tokens", "tokens with max_c |h[t,c]| > outlier_factor x mean |h| of their sequence, counted",
         "2502.06415, the user's factor");
+}
+
+/// A sink read as a scale (interventions/sink_as_scale.hpp): S_i = 1 - P[i, 0] over queries i > 0.
+inline void add_sink_scale_metrics(std::vector<metric>& all) {
+    auto add = [&](std::string const& name, char const* unit, std::string const& definition, char const* source = "2502.06415, measured here") {
+        all.push_back({"sink_scale." + name, unit, definition, source});
+    };
+    add("obstacle", "",
+        "what keeps a sink from being read as a scale: 0 nothing, 1 a prologue, 2 weights that do not sum to 1, 3 a slot, 4 an output joint, 5 grouped queries");
+    add("sinks", "heads", "heads whose S_i = 1 - P[i,0] is below 1 - 0.3 in the mean over queries i > 0: those that are intervened on, all at once");
+    add("mean", "", "mean of a head's S_i over queries and sequences");
+    add("variance", "", "variance of a head's S_i over queries and sequences");
+    for (int p : scale_percentiles) add("p" + std::to_string(p), "", std::to_string(p) + " % of a head's S_i are below this");
+    add("sink_part", "", "mean of |a_i v_0| / |o_i|, a_i = P[i,0]: how much of a head's output comes from the sink");
+    add("excess_risk", "nats/token", "change of the loss when the head's output is zero", "2410.13835");
+    for (auto const& [name, what] : {std::pair{"zero_value", "v_0 of the sink heads is zero"},
+                                     {"mean_scale", "S_i of each sink head is its mean over queries and sequences"},
+                                     {"constant_sink", "k_0 and v_0 of the sink heads are their means over sequences: an attention bias in their place"}}) {
+        add(name, "nats/token", std::string("change of the loss when ") + what);
+        add(std::string(name) + ".noise", "nats/token", std::string("half the 95 % interval, over evaluation sequences, of the change of the loss when ") + what, "paired, Student's t");
+    }
+    add("correlation", "", "correlation of the sink heads' S_i with the explicit scale of context_scale runs on the same tokens; heads matched one to one for the largest sum; mean over pairs and runs");
+    add("correlation.chance", "", "the same, matched anew, with the sequences of one side in another order: mean over 100 orders");
+    add("correlation.p", "", "share of the orders that reach the correlation, (1 + n) / 101: the largest over context_scale runs");
 }
 
 inline std::vector<metric> make_metrics() {
@@ -84,6 +114,15 @@ inline std::vector<metric> make_metrics() {
          "2410.13835"},
         {"value_ratio_min", "", "smallest value ratio of a head", "2410.13835"},
         {"sinks_and_drains", "heads", "number of heads with BOS mass > 0.3 and value ratio < 0.3", "2410.13835, joined here"},
+        // while training, on one fixed batch
+        {"sink_share", "weight", "mean over queries 0..T-1 of the weight on key 0, on the batch looked at while training", "2410.10781 (alpha_0)"},
+        {"top_key", "position", "the key that gets the most weight, summed over queries, in the most sequences of that batch", ""},
+        {"top_key_share", "weight", "sum_i P[i,j] / T of the key with the most weight; mean over the batch's sequences", "2502.06415, a_j / T per head"},
+        {"attention_entropy", "nats", "mean over queries of -sum_j P log P, on that batch", ""},
+        {"largest_score", "", "largest score of a head on that batch", "QK-clip"},
+        {"residual_peak", "", "mean |h_0| over mean |h_t|, t > 0, of the stream that enters the layer, on that batch", "2410.13835"},
+        {"steps_to_sink", "steps", "first look from which the head's sink share stays above 0.3", "2410.10781"},
+        {"steps_to_peak", "steps", "first look from which the layer's residual peak stays above 3", "2410.13835, threshold ours"},
         // how much was looked at
         {"sequences", "", "evaluation sequences behind these rows", ""},
         {"length", "tokens", "their length T", ""},
@@ -95,6 +134,7 @@ inline std::vector<metric> make_metrics() {
     for (auto const& c : compressions())
         all.push_back({"compression." + c.name, "nats/token", "change of the loss with the Linears of the blocks compressed after training: " + description(c),
                        c.pruned != 0 ? "magnitude pruning" : "fake quantisation, 2502.06415 for weights"});
+    add_sink_scale_metrics(all);
     return all;
 }
 }  // namespace detail

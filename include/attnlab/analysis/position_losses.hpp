@@ -11,6 +11,29 @@
 
 namespace attnlab {
 
+/// -log softmax(row)[target], nats.
+template <class T>
+double cross_entropy(view<T const, 1> row, std::int32_t target) {
+    require(0 <= target && target < row.shape(0), "losses: target ", target, ": expected 0 to ", row.shape(0) - 1);
+    double const top = static_cast<double>(*std::max_element(row.begin(), row.end()));
+    double sum = 0;
+    for (T x : row) sum += std::exp(static_cast<double>(x) - top);
+    return top + std::log(sum) - static_cast<double>(row(target));
+}
+
+/// Mean cross-entropy of each sequence, in nats; targets of -1 do not count. \param logits  (B, T, V) \param targets  (B, T)
+template <class T>
+std::vector<double> sequence_losses(view<T const, 3> logits, view<std::int32_t const, 2> targets) {
+    std::vector<double> out;
+    for (index_t b = 0; b < targets.shape(0); ++b) {
+        running_mean mean;
+        for (index_t t = 0; t < targets.shape(1); ++t)
+            if (targets(b, t) != -1) mean.add(cross_entropy(logits[b][t], targets(b, t)));
+        out.push_back(mean.mean());
+    }
+    return out;
+}
+
 /// Cross-entropy by position, in nats, over any number of sequences; targets of -1 do not count.
 class position_losses {
 public:
@@ -24,13 +47,7 @@ public:
             for (index_t t = 0; t < targets.shape(1); ++t) {
                 auto const target = targets(b, t);
                 if (target == -1) continue;
-                auto const row = logits[b][t];
-                require(0 <= target && target < row.shape(0), "position losses: target ", target, ": expected 0 to ",
-                        row.shape(0) - 1);
-                double const top = static_cast<double>(*std::max_element(row.begin(), row.end()));
-                double sum = 0;
-                for (T x : row) sum += std::exp(static_cast<double>(x) - top);
-                at_[static_cast<std::size_t>(t)].add(top + std::log(sum) - static_cast<double>(row(target)));
+                at_[static_cast<std::size_t>(t)].add(cross_entropy(logits[b][t], target));
             }
     }
     void merge(position_losses const& o) {

@@ -12,10 +12,12 @@
 #include <attnlab/analysis/comparison.hpp>
 #include <attnlab/analysis/compression_table.hpp>
 #include <attnlab/analysis/curve_figures.hpp>
+#include <attnlab/analysis/emergence_report.hpp>
 #include <attnlab/analysis/findings.hpp>
 #include <attnlab/analysis/map_figures.hpp>
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/analysis/results_json.hpp>
+#include <attnlab/analysis/scale_panel.hpp>
 #include <attnlab/io/page.hpp>
 #include <attnlab/io/render.hpp>
 #include <attnlab/io/table.hpp>
@@ -54,6 +56,18 @@ inline std::vector<report_figure> curve_figures(manifest const& m, results const
              "lift the largest three away from the median by a factor near 1000." + over_seeds(m), magnitude_figure(drawn)},
             {"Kurtosis of the residual stream", "kurtosis",
              "E[x^4] / E[x^2]^2 of the stream into each layer and out of the last; log scale." + over_seeds(m), kurtosis_figure(drawn)}};
+}
+
+/// Nothing where no run was looked at while it trained.
+inline std::vector<report_figure> emergence_figures(manifest const& m, results const& rows, std::vector<policy_summary> const& policies) {
+    std::vector<drawn_policy> drawn;
+    for (auto& p : drawn_policies(rows, policies))
+        if (p.rows.find({.metric = "sink_share"})) drawn.push_back(std::move(p));
+    if (drawn.empty()) return {};
+    return {{"", "emergence_sinks", "Sink share of every head of every seed while training, a colour a layer; the dashed line stands at " + cell(sink_threshold) + ".",
+             emergence_sink_figure(drawn)},
+            {"", "emergence_peaks", "Residual peak of the stream that enters each layer while training; the dashed line stands at " + cell(peak_threshold) + "." + over_seeds(m),
+             emergence_peak_figure(drawn)}};
 }
 
 /// The first sample of each policy, in the order of the page.
@@ -110,8 +124,12 @@ inline void write_report(std::filesystem::path const& folder, manifest const& m,
     auto figures = detail::curve_figures(m, rows, policies);
     auto const maps = detail::attention_figures(detail::one_sample_each(samples, policies));
     figures.insert(figures.begin() + 2, maps.begin(), maps.end());
+    auto const emergence = detail::emergence_figures(m, rows, policies);
+    auto const scales = scale_figure(rows, policies);
     std::vector<figure_file> files;
-    for (auto const& f : figures) files.push_back({f.value, folder / "figures" / f.name});
+    if (scales) files.push_back({*scales, folder / "figures" / "scales"});
+    for (auto const* some : {&std::as_const(figures), &emergence})
+        for (auto const& f : *some) files.push_back({f.value, folder / "figures" / f.name});
     render(files);
 
     auto title = count_word(policies.size()) + " attention polic" + (policies.size() == 1 ? "y" : "ies, side by side");
@@ -134,11 +152,29 @@ inline void write_report(std::filesystem::path const& folder, manifest const& m,
     if (auto const needed = outlook(policies); !needed.empty()) p.paragraph(needed);
     p.paragraph(detail::thresholds_text(m));
 
-    for (auto const& f : figures) {
-        if (!f.heading.empty()) p.heading(2, f.heading);
-        p.figure_svg(read_text(folder / "figures" / (f.name + ".svg")), "figures/" + f.name + ".svg", f.caption);
+    auto const show = [&](std::vector<detail::report_figure> const& some) {
+        for (auto const& f : some) {
+            if (!f.heading.empty()) p.heading(2, f.heading);
+            p.figure_svg(read_text(folder / "figures" / (f.name + ".svg")), "figures/" + f.name + ".svg", f.caption);
+        }
+    };
+    show(figures);
+    if (!emergence.empty()) {
+        p.heading(2, "Emergence");
+        show(emergence);
+        p.add(emergence_table(m, rows, policies));
+        p.paragraph(emergence_text());
     }
 
+    if (auto const scale = scale_table(m, rows, policies); !scale.rows.empty()) {
+        p.heading(2, "Are outliers implicit context-aware scaling factors?");
+        p.add(scale);
+        p.paragraph(scale_text(rows, policies));
+        if (scales)
+            p.figure_svg(read_text(folder / "figures" / "scales.svg"), "figures/scales.svg",
+                         "S of every head in the first seed: for which share of the queries it lies below what. A flat line is a constant scale, a step a switch.");
+        if (auto const heads = scale_heads_table(rows, policies); !heads.rows.empty()) p.add(heads);
+    }
     if (auto const costs = compression_table(m, rows, policies); !costs.rows.empty()) {
         p.heading(2, "What compression costs");
         p.add(costs);

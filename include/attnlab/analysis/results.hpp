@@ -9,15 +9,13 @@
 #include <attnlab/analysis/estimate.hpp>
 #include <attnlab/analysis/metrics.hpp>
 #include <attnlab/core/view.hpp>
+#include <attnlab/io/observations.hpp>
 
 /// \file
 /// Numbers of many runs in one list: who (policy, seed), when (step), where (layer, head), what (metric). Everything printed or
 /// drawn is asked from here.
 
 namespace attnlab {
-
-/// "The whole model" as a layer, "all heads" as a head.
-inline constexpr index_t whole = -1;
 
 /// One measured number.
 struct result {

@@ -1,11 +1,9 @@
 #pragma once
-#include <charconv>
 #include <cstddef>
 #include <filesystem>
 #include <ostream>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,34 +20,6 @@ namespace detail {
 inline std::vector<std::string> const& result_columns() {
     static std::vector<std::string> const names = {"policy", "seed", "step", "layer", "head", "metric", "value", "definition"};
     return names;
-}
-
-/// Takes one record (RFC 4180; quotes may hold commas and line ends) off the front of `rest`. False where a quote stays open.
-inline bool take_csv_record(std::string_view& rest, std::vector<std::string>& cells) {
-    cells.assign(1, "");
-    bool quoted = false;
-    for (std::size_t i = 0; i < rest.size(); ++i) {
-        char const c = rest[i];
-        if (quoted) {
-            if (c != '"') cells.back() += c;
-            else if (i + 1 < rest.size() && rest[i + 1] == '"') cells.back() += rest[++i];
-            else quoted = false;
-        } else if (c == '"') quoted = true;
-        else if (c == ',') cells.emplace_back();
-        else if (c == '\n') return rest.remove_prefix(i + 1), true;
-        else if (c != '\r') cells.back() += c;
-    }
-    rest = {};
-    return !quoted;
-}
-
-template <class Number>
-Number csv_number(std::string const& cell, std::string const& where, std::string const& column) {
-    Number value{};
-    auto const [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (code != std::errc() || end != cell.data() + cell.size() || cell.empty())
-        fail(where, ": field '", column, "': expected a number, found '", cell, "'");
-    return value;
 }
 
 }  // namespace detail
@@ -70,15 +40,15 @@ inline results read_results_csv(std::filesystem::path const& path) {
     std::string_view rest = content;
     std::vector<std::string> cells;
     auto const& columns = detail::result_columns();
-    if (!detail::take_csv_record(rest, cells) || cells != columns) fail(path.string(), ": header: expected ", joined(columns, ","));
+    if (!take_csv_record(rest, cells) || cells != columns) fail(path.string(), ": header: expected ", joined(columns, ","));
     results out;
     for (std::size_t number = 1; !rest.empty(); ++number) {
         auto const where = text(path.string(), ": record ", number);
-        require(detail::take_csv_record(rest, cells), where, ": expected a closing quote");
+        require(take_csv_record(rest, cells), where, ": expected a closing quote");
         require(cells.size() == columns.size(), where, ": expected ", columns.size(), " fields, found ", cells.size());
-        auto whole_number = [&](std::size_t column) { return detail::csv_number<index_t>(cells[column], where, columns[column]); };
-        out.add({cells[0], detail::csv_number<int>(cells[1], where, columns[1]), whole_number(2), whole_number(3), whole_number(4), cells[5],
-                 detail::csv_number<double>(cells[6], where, columns[6]), cells[7]});
+        auto whole_number = [&](std::size_t column) { return csv_number<index_t>(cells[column], where, columns[column]); };
+        out.add({cells[0], csv_number<int>(cells[1], where, columns[1]), whole_number(2), whole_number(3), whole_number(4), cells[5],
+                 csv_number<double>(cells[6], where, columns[6]), cells[7]});
     }
     return out;
 }

@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <attnlab/analysis/interventions/attention_changer.hpp>
+#include <attnlab/analysis/interventions/scale_policy.hpp>
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/models/gpt.hpp>
@@ -55,6 +57,19 @@ public:
     virtual void operator()(site::pattern_columns, index_t layer, view<float const, 4> x) = 0;
 };
 
+/// An observer of what training is looked at by: all of it by-products of a pass, nothing of size T x T.
+class step_watcher {
+public:
+    using sites = site_list<site::resid_pre, site::v, site::pattern_sums, site::pattern_entropy, site::largest_score, site::resid_post>;
+    virtual ~step_watcher() = default;
+    virtual void operator()(site::resid_pre, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::v, index_t layer, view<float const, 4> x) = 0;
+    virtual void operator()(site::pattern_sums, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::pattern_entropy, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::largest_score, index_t layer, view<float const, 3> x) = 0;
+    virtual void operator()(site::resid_post, index_t layer, view<float const, 3> x) = 0;
+};
+
 /// Changes what the Linears of the blocks are given, (B, T, C) or (B, T, 4C).
 class input_changer {
 public:
@@ -80,8 +95,13 @@ public:
     virtual view<float const, 3> logits(ids x, model_watcher& o) = 0;
     virtual view<float const, 3> logits(ids x, statistics_watcher& o) = 0;
     virtual view<float const, 3> logits(ids x, any_observer& o) = 0;
+    /// \throws error where `scale_obstacle()` says so
+    virtual view<float const, 3> logits(ids x, attention_changer<float>& o) = 0;
+    /// Whether its sinks can be read as scales, and attention changed.
+    virtual attnlab::scale_obstacle scale_obstacle() const = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, model_watcher& o) = 0;
+    virtual double loss(ids x, ids y, step_watcher& o) = 0;
     virtual double loss(ids x, ids y, input_changer& o) = 0;
     virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
 };
@@ -97,8 +117,17 @@ public:
     view<float const, 3> logits(ids x, model_watcher& o) override { return model_.logits(x, o); }
     view<float const, 3> logits(ids x, statistics_watcher& o) override { return model_.logits(x, o); }
     view<float const, 3> logits(ids x, any_observer& o) override { return model_.logits(x, o); }
+    view<float const, 3> logits([[maybe_unused]] ids x, [[maybe_unused]] attention_changer<float>& o) override {
+        if constexpr (obstacle_to_scale<Policy> == attnlab::scale_obstacle::none) return model_.logits(x, o);
+        else fail("this policy's attention is not to be changed: ", words(scale_obstacle()));
+    }
+    attnlab::scale_obstacle scale_obstacle() const override {
+        if (obstacle_to_scale<Policy> != attnlab::scale_obstacle::none) return obstacle_to_scale<Policy>;
+        return model_.config().kv_heads() == model_.config().n_head ? attnlab::scale_obstacle::none : attnlab::scale_obstacle::grouped;
+    }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, model_watcher& o) override { return model_.loss(x, y, o); }
+    double loss(ids x, ids y, step_watcher& o) override { return model_.loss(x, y, o); }
     double loss(ids x, ids y, input_changer& o) override { return model_.loss(x, y, o); }
     double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
 

@@ -26,6 +26,21 @@ inline std::filesystem::path checkpoint_path(std::filesystem::path const& given)
     return std::filesystem::is_directory(given) ? given / "ckpt.safetensors" : given;
 }
 
+namespace detail {
+
+/// Sizes that a file states are believed, and memory is taken for a model of them, only when its tensors are of these sizes.
+inline void check_sizes(safetensors_reader const& file, gpt_config const& c) {
+    auto const expect = [&](std::string const& name, std::vector<index_t> const& shape) {
+        auto const& t = file.at(name);
+        require(t.shape == shape, t.where(), ": shape ", shape_text(t.shape), ": expected ", shape_text(shape), " from the checkpoint's config");
+    };
+    expect("transformer.wte.weight", {c.vocab_size, c.n_embd});
+    expect("transformer.wpe.weight", {c.block_size, c.n_embd});
+    for (index_t l = 0; l < c.n_layer; ++l) file.at(text("transformer.h.", l, ".mlp.c_fc.weight"));
+}
+
+}  // namespace detail
+
 /// \throws error naming the file when it is no checkpoint of `attnlab train`
 inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
     safetensors_reader const file(path);
@@ -46,6 +61,7 @@ inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
         table.set(name, given, where + ": ");
     }
     settle(run.settings);
+    detail::check_sizes(file, run.settings.model);
     return run;
 }
 

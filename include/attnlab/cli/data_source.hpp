@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -6,8 +7,10 @@
 #include <vector>
 
 #include <attnlab/cli/run_settings.hpp>
+#include <attnlab/core/buffer.hpp>
 #include <attnlab/data/batches.hpp>
 #include <attnlab/data/text.hpp>
+#include <attnlab/data/token_file.hpp>
 
 /// \file
 /// The data that a run's settings name, as one source of batches.
@@ -19,13 +22,14 @@ class data_source {
 public:
     /// \param code_points  the vocabulary a checkpoint was trained with, for a text of characters
     /// \throws error naming the file
-    explicit data_source(run_settings const& s, std::optional<std::vector<std::uint32_t>> code_points = {}) : batches_(open(s, code_points)) {}
+    explicit data_source(run_settings const& s, std::optional<std::vector<std::uint32_t>> code_points = {})
+        : skipped_(s.skip_first), batches_(open(s, code_points)) {}
 
     void batch(std::uint64_t i, view<token, 2> x, view<token, 2> y) const {
-        std::visit([&](auto const& b) { b.batch(i, x, y); }, batches_);
+        fill(x, y, [&](auto... to) { std::visit([&](auto const& b) { b.batch(i, to...); }, batches_); });
     }
     void evaluation(std::uint64_t i, view<token, 2> x, view<token, 2> y) const {
-        std::visit([&](auto const& b) { b.evaluation(i, x, y); }, batches_);
+        fill(x, y, [&](auto... to) { std::visit([&](auto const& b) { b.evaluation(i, to...); }, batches_); });
     }
 
     index_t vocabulary_size() const { return vocabulary_size_; }
@@ -53,11 +57,24 @@ public:
 private:
     using any_batches = std::variant<backcopy_batches, token_batches>;
 
+    /// `take(x, y)` of sequences that are longer by what is skipped.
+    template <class Take>
+    void fill(view<token, 2> x, view<token, 2> y, Take take) const {
+        if (skipped_ == 0) return take(x, y);
+        tensor<token, 2> whole_x({x.shape(0), x.shape(1) + skipped_}), whole_y(whole_x.shape());
+        take(*whole_x, *whole_y);
+        for (index_t b = 0; b < x.shape(0); ++b) {
+            std::copy_n(&whole_x(b, skipped_), x.shape(1), &x(b, 0));
+            std::copy_n(&whole_y(b, skipped_), x.shape(1), &y(b, 0));
+        }
+    }
+
     any_batches open(run_settings const& s, std::optional<std::vector<std::uint32_t>> const& code_points) {
         vocabulary_size_ = s.model.vocab_size;
+        index_t const length = s.model.block_size + skipped_;
         if (s.task == "backcopy")
-            return backcopy_batches(backcopy({s.model.vocab_size, s.triggers, s.model.block_size, s.matrix_seed}), s.seed);
-        token_batch_settings window{s.model.block_size, s.seed, {}};
+            return backcopy_batches(backcopy({s.model.vocab_size, s.triggers, length, s.matrix_seed}), s.seed);
+        token_batch_settings window{length, s.seed, {}};
         if (s.task == "tokens")
             return token_batches(load_bin(s.data_dir / "train.bin", s.model.vocab_size), load_bin(s.data_dir / "val.bin", s.model.vocab_size),
                                  window);
@@ -70,6 +87,7 @@ private:
         return token_batches(corpus.train, corpus.validation, window);
     }
 
+    index_t skipped_;   ///< tokens at the front of a sequence that the model is not given
     index_t vocabulary_size_ = 0;
     std::optional<text_vocabulary> vocabulary_;
     any_batches batches_;   // last: `open` fills the others

@@ -1,10 +1,13 @@
 #pragma once
+#include <cstdint>
+#include <filesystem>
 #include <iostream>
 
 #include <attnlab/analysis/results_json.hpp>
 #include <attnlab/cli/checkpoint_model.hpp>
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/measure_run.hpp>
+#include <attnlab/io/progress.hpp>
 
 /// \file
 /// `attnlab evaluate`: a checkpoint's loss, and all measures of sinks and outliers, on its evaluation sequences.
@@ -12,13 +15,16 @@
 namespace attnlab {
 
 /// \param as_json print every row instead of the few lines for people
-inline void evaluate_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, bool as_json) {
+/// \param quiet   no progress on a terminal
+inline void evaluate_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, bool as_json, bool quiet) {
     auto s = run.settings;
     data_source const data(s, run.code_points);
     auto const model = e.make_model(s.model);
     load_weights(safetensors_reader(path), model->parameters());
     results rows;
-    auto const found = measure_model(*model, data, s, run.state.iteration, rows);
+    progress shown("evaluating " + s.policy, static_cast<std::uint64_t>(s.eval_sequences), "sequences", answer_progress(quiet));
+    auto const found = measure_model(*model, data, s, run.state.iteration, rows, &shown);
+    shown.finish();
     if (as_json) {
         json all = json::array();
         for (auto const& r : rows) all.push_back(to_json(r));

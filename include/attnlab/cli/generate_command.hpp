@@ -68,11 +68,14 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
         }
         if (start.empty()) start.push_back(0);
     }
+    index_t const skipped = s.skip_first;
+    if (static_cast<index_t>(start.size()) <= skipped)
+        fail<usage_error>("--start: expected ", is_text ? "at least one character" : "at least two tokens", ": this model is not given the first token of a sequence");
     for (index_t n = 0; n < g.num_samples; ++n) {
         auto sequence = start;
         for (index_t i = 0; i < g.max_new_tokens; ++i) {
             // The block slides: positions are learned up to block_size.
-            auto const T = std::min(static_cast<index_t>(sequence.size()), s.model.block_size);
+            auto const T = std::min(static_cast<index_t>(sequence.size()) - skipped, s.model.block_size);
             auto const logits = model->logits(view<token const, 2>(sequence.data() + static_cast<index_t>(sequence.size()) - T, {1, T}));
             double const u = rng::uniform(rng::stream(g.seed, static_cast<std::uint64_t>(n)), static_cast<std::uint64_t>(i));
             sequence.push_back(draw_token(logits[0][T - 1], g.temperature, g.top_k, u));

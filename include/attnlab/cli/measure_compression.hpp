@@ -1,13 +1,10 @@
 #pragma once
-#include <algorithm>
-#include <cstdint>
 #include <vector>
 
 #include <attnlab/analysis/compression.hpp>
 #include <attnlab/analysis/results.hpp>
 #include <attnlab/cli/any_model.hpp>
-#include <attnlab/cli/data_source.hpp>
-#include <attnlab/cli/run_settings.hpp>
+#include <attnlab/cli/evaluation_batches.hpp>
 
 /// \file
 /// What quantisation and pruning cost a model on its evaluation sequences.
@@ -24,22 +21,6 @@ private:
     quantised_inputs inputs_;
 };
 }  // namespace detail
-
-/// One batch of evaluation sequences, each (B, T).
-struct evaluation_batch {
-    tensor<token, 2> x, y;
-};
-
-/// As many evaluation sequences as the settings ask for, in batches of training's size; at least that many.
-inline std::vector<evaluation_batch> evaluation_batches(data_source const& data, run_settings const& s) {
-    index_t const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
-    std::vector<evaluation_batch> out;
-    for (std::uint64_t i = 0; static_cast<index_t>(out.size()) * B < s.eval_sequences; ++i) {
-        out.push_back({tensor<token, 2>({B, T}), tensor<token, 2>({B, T})});
-        data.evaluation(i, out.back().x, out.back().y);
-    }
-    return out;
-}
 
 /// Mean loss of the batches, nats per token, with the Linears of the blocks compressed; afterwards the model is as before.
 inline double loss_under(compression const& c, any_model& model, std::vector<evaluation_batch> const& batches) {

@@ -11,6 +11,7 @@
 #include <attnlab/analysis/sample.hpp>
 #include <attnlab/cli/data_source.hpp>
 #include <attnlab/cli/experiment.hpp>
+#include <attnlab/io/progress.hpp>
 #include <attnlab/observe/record.hpp>
 
 /// \file
@@ -24,8 +25,8 @@ struct skill {
     std::optional<backcopy_score> score;   ///< on Bigram-Backcopy
 };
 
-/// Passes the evaluation sequences through the model; `o` watches.
-inline skill evaluate_model(any_model& model, data_source const& data, run_settings const& s, measure<float>& o) {
+/// Passes the evaluation sequences through the model; `o` watches. \param shown  told of each batch's sequences; or null
+inline skill evaluate_model(any_model& model, data_source const& data, run_settings const& s, measure<float>& o, progress* shown = nullptr) {
     index_t const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
     tensor<token, 2> x({B, T}), y({B, T});
     std::vector<std::uint8_t> triggers(static_cast<std::size_t>(B * T));
@@ -38,19 +39,20 @@ inline skill evaluate_model(any_model& model, data_source const& data, run_setti
         if (data.task()) {
             for (index_t k = 0; k < x.size(); ++k) triggers[static_cast<std::size_t>(k)] = data.task()->is_trigger(x.data()[k]);
             o.mark_triggers(view<std::uint8_t const, 2>(triggers.data(), {B, T}));
-            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, watcher));
+            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, watcher), s.skip_first);
         } else {
             out.loss += model.loss(*x, *y, watcher) / static_cast<double>(batches);
         }
+        if (shown) shown->advance(static_cast<std::uint64_t>(B));
     }
     if (out.score) out.loss = out.score->loss();
     return out;
 }
 
 /// Appends all rows of a measurement at `step`.
-inline skill measure_model(any_model& model, data_source const& data, run_settings const& s, index_t step, results& rows) {
+inline skill measure_model(any_model& model, data_source const& data, run_settings const& s, index_t step, results& rows, progress* shown = nullptr) {
     measure<float> watcher(s.outlier_factor);
-    auto const found = evaluate_model(model, data, s, watcher);
+    auto const found = evaluate_model(model, data, s, watcher, shown);
     int const seed = static_cast<int>(s.seed);
     auto const row = [&](char const* name, double value) { rows.add(s.policy, seed, step, {name}, value); };
     row("loss", found.loss);

@@ -172,4 +172,7 @@ private:
     std::vector<positional_argument> positionals_;
 };
 
+/// `--quiet`, the same in every command that takes long.
+inline void declare_quiet(option_table& o, bool& quiet) { o.add("quiet", quiet, "no word on progress: results and errors alone"); }
+
 }  // namespace attnlab

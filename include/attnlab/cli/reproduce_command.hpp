@@ -14,6 +14,7 @@
 #include <attnlab/analysis/report.hpp>
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/machine.hpp>
+#include <attnlab/cli/measure_scale.hpp>
 #include <attnlab/cli/process.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/run_settings.hpp>
@@ -43,7 +44,7 @@ inline void declare(option_table& o, reproduce_settings& s) {
     o.add("steps", s.steps, "training steps; 0: the preset's", at_least{0});
     o.add("out", s.out, "folder of runs and report; nothing: attnlab-PRESET");
     o.add("jobs", s.jobs, "runs at a time; 0: as many as cores", at_least{0});
-    o.add("quiet", s.quiet, "no progress line");
+    declare_quiet(o, s.quiet);
     declare_experiment(o, s.run);
 }
 
@@ -177,10 +178,13 @@ inline void reproduce_command(reproduce_settings s, json const& options, std::st
 
     results all;
     std::vector<sample> samples;
+    std::vector<scale_sample> scales;
     for (auto const& run : runs) {
         all.merge(read_results_csv(run.folder / "results.csv"));
         samples.push_back(read_sample(run.folder / "sample.safetensors"));
+        if (auto const path = run.folder / "scales.safetensors"; std::filesystem::exists(path)) scales.push_back(read_scale_sample(path));
     }
+    add_scale_matches(all, scales, static_cast<index_t>(s.run.train.max_iters));
     manifest m;
     m.task = s.run.task == "backcopy" ? "backcopy" : s.run.task == "text" ? s.run.text.string() : s.run.data_dir.string();
     m.command = command;

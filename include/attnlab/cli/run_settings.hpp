@@ -25,6 +25,7 @@ struct run_settings {
     std::string task = "backcopy";             ///< backcopy, text or tokens
     std::filesystem::path text, data_dir;
     std::string level = "bytes";
+    bool skip_first = false;                   ///< the model sees sequences from their second token on
     index_t triggers = 3;
     std::uint64_t matrix_seed = 1;
 
@@ -33,7 +34,10 @@ struct run_settings {
     bool resume = false, measure = true;
     index_t eval_sequences = 128;
     double outlier_factor = 20;
+    std::int64_t observe_interval = 0;         ///< steps; 0: not observed while it trains
+    std::vector<std::string> observe_format = {"csv"};
     std::string progress = "line";
+    bool quiet = false;
 };
 
 /// Fills in a preset. \throws usage_error for an unknown name
@@ -47,6 +51,7 @@ inline run_settings preset(std::string const& name) {
     t.batch_size = 16, t.block_size = 32, t.gradient_accumulation_steps = 1;
     t.max_iters = t.schedule.lr_decay_iters = 1500;
     t.eval_interval = 50, t.log_interval = 10;
+    s.observe_interval = 25;
     t.schedule.learning_rate = 1e-2, t.schedule.min_lr = 1e-3, t.schedule.warmup_iters = 50, t.schedule.warmup_from_zero = false;
     t.optimizer.weight_decay = 0, t.optimizer.beta2 = 0.99;
     if (name == "default") return s;
@@ -63,6 +68,7 @@ inline run_settings preset(std::string const& name) {
     }
     if (name == "text") {
         s.task = "text";
+        s.observe_interval = 0;
         s.model = {.n_layer = 4, .n_head = 4, .n_embd = 128, .block_size = 64, .vocab_size = 257, .bias = true, .init_std = 0.05};
         t.block_size = 64;
         t.max_iters = t.schedule.lr_decay_iters = 2000;
@@ -77,6 +83,7 @@ inline run_settings preset(std::string const& name) {
         s.data_dir = "data/openwebtext";
         s.model = {};
         s.train = {};
+        s.observe_interval = 0;
         t.max_iters = 50000;
         t.eval_iters = 200;
         s.eval_sequences = 24;
@@ -94,6 +101,7 @@ inline void declare_run(option_table& o, run_settings& s) {
     o.add("resume", s.resume, "go on from the checkpoint in out_dir");
     o.add("measure", s.measure, "measure sinks and outliers at each evaluation");
     o.add("progress", s.progress, "how progress is shown", one_of{{"line", "lines", "none"}});
+    declare_quiet(o, s.quiet);
 }
 
 /// Declares what all runs of an experiment share. Present values are the defaults.
@@ -106,12 +114,16 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("eval_sequences", s.eval_sequences, "evaluation sequences of a measurement", at_least{1});
     o.add("outlier_factor", s.outlier_factor, "factor of the third count of outliers, beside 1000 and 50 times the mean", at_least{1});
 
+    o.add("observe_interval", s.observe_interval, "steps between two looks at a fixed batch, streamed to out_dir/observations.*; 0: none", at_least{0});
+    o.add("observe_format", s.observe_format, "of these files", one_of{{"csv", "jsonl"}});
+
     o.group("Data");
     o.add("task", s.task, "backcopy (made up), text (--text FILE), tokens (--data_dir with train.bin and val.bin)",
           one_of{{"backcopy", "text", "tokens"}});
     o.add("text", s.text, "a plain text; its last 10 % are held out");
     o.add("level", s.level, "a token of a text is", one_of{{"bytes", "characters"}});
     o.add("data_dir", s.data_dir, "folder with nanoGPT's train.bin and val.bin (uint16)");
+    o.add("skip_first", s.skip_first, "the model sees sequences from their second token on, as `convert` makes it");
     o.add("triggers", s.triggers, "backcopy: trigger tokens", at_least{1});
     o.add("matrix_seed", s.matrix_seed, "backcopy: draws the transition matrix");
 

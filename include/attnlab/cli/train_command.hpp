@@ -1,19 +1,23 @@
 #pragma once
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <iostream>
 #include <string>
 
+#include <attnlab/analysis/emergence.hpp>
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/measure_compression.hpp>
 #include <attnlab/cli/measure_run.hpp>
+#include <attnlab/cli/measure_scale.hpp>
+#include <attnlab/cli/observe_run.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/progress.hpp>
 
 /// \file
-/// `attnlab train`: one model, measured along the way. The run's folder holds ckpt.safetensors, results.csv, sample.safetensors and,
-/// when it has come to its end, run.json.
+/// `attnlab train`: one model, measured along the way. The run's folder holds ckpt.safetensors, results.csv, observations.csv, and, when it
+/// has come to its end, sample.safetensors, scales.safetensors and run.json.
 
 namespace attnlab {
 
@@ -57,7 +61,7 @@ class run_progress {
 public:
     run_progress(run_settings const& s, std::int64_t start)
         : lines_(s.progress == "lines"), line_("training " + s.policy, static_cast<std::uint64_t>(s.train.max_iters), "steps",
-                                               {.quiet = s.progress != "line"}) {
+                                               {.quiet = s.quiet || s.progress != "line"}) {
         line_.advance(static_cast<std::uint64_t>(start));
     }
     void step(std::int64_t iteration, double loss) {
@@ -96,11 +100,18 @@ inline void train_command(experiment const& e, run_settings s, json options) {
     detail::step_clock clock;
     if (s.resume) {
         run.resume(checkpoint);
-        // The evaluation of the step it stopped at is repeated.
+        // The evaluation of the step it stopped at is repeated; what is drawn from observations is drawn from all of them at the end.
         if (std::filesystem::exists(table, ignored))
             for (auto const& r : read_results_csv(table))
-                if (r.step < run.state().iteration) rows.add(r);
+                if (r.step < run.state().iteration && !of_emergence(r.metric)) rows.add(r);
         if (auto const before = rows.last(s.policy, {"train_seconds"}); before.count > 0) clock.set(before.mean);
+    }
+
+    std::deque<observation_stream> streams;
+    if (s.observe_interval > 0) {
+        for (auto const& path : observation_paths(s)) streams.emplace_back(path);
+        auto const look = [batch = observed_batch(data, s), &clock](any_model& m, step_rows& row) { batch(m, row), clock.pause(); };
+        run.observe_every(s.observe_interval, look, streams);
     }
 
     int const seed = static_cast<int>(s.seed);
@@ -117,10 +128,11 @@ inline void train_command(experiment const& e, run_settings s, json options) {
         auto const row = [&](char const* name, double value) { rows.add(s.policy, seed, step, {name}, value); };
         if (s.measure) {
             auto const found = measure_model(m, data, s, step, rows);
-            if (s.progress == "none") std::cout << "step " << step << ": loss " << found.loss << std::endl;
+            if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": loss " << found.loss << std::endl;
         }
         if (!std::isnan(estimate.validation)) {
-            std::cout << "step " << step << ": train loss " << estimate.train << ", val loss " << estimate.validation << std::endl;
+            if (!s.quiet)
+                std::cout << "step " << step << ": train loss " << estimate.train << ", val loss " << estimate.validation << std::endl;
             if (!s.measure) row("loss", estimate.validation);
             row("train_loss", estimate.train);
         } else if (looks > 0) {
@@ -143,9 +155,16 @@ inline void train_command(experiment const& e, run_settings s, json options) {
     if (s.train.eval_only) return;
 
     detail::add_convergence(rows, s, run.state().iteration);
-    if (s.measure) add_compressions(rows, model, data, s, run.state().iteration);
+    if (s.measure) {
+        add_compressions(rows, model, data, s, run.state().iteration);
+        add_scales(rows, model, data, s, run.state().iteration);
+    }
+    if (!streams.empty()) add_emergence(rows, s.policy, seed, run.state().iteration, read_observations(streams.front().path()));
     write_results_csv(table, rows);
-    if (s.measure) write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
+    if (s.measure) {
+        write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
+        write_scale_sample(s.out_dir / "scales.safetensors", take_scales(model, data, s));
+    }
     json const finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}};
     write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
 }

@@ -141,9 +141,10 @@ public:
     /// Measures a model: inputs and targets (B,T) as `sequence` makes them; logits (B,T,V), float or double, up to a constant a
     /// row, so log-probabilities serve as well. The excess of a prediction is KL(P[x_t] || model) where the next token is drawn
     /// and -log model(x_(t-1)) where it is copied. Arithmetic in double; a logit of NaN makes losses and excess NaN.
+    /// \param first  place of the first column in its sequence
     /// \throws error when shapes disagree or a token is not of this vocabulary
     template <class Real>
-    backcopy_score score(view<token const, 2> inputs, view<token const, 2> targets, view<Real, 3> logits) const {
+    backcopy_score score(view<token const, 2> inputs, view<token const, 2> targets, view<Real, 3> logits, index_t first = 0) const {
         index_t const B = inputs.shape(0), T = inputs.shape(1), V = settings_.vocabulary;
         require(targets.shape() == inputs.shape(), "backcopy: score: targets: expected the shape of the inputs (", B, ",", T,
                 "), got (", targets.shape(0), ",", targets.shape(1), ")");
@@ -160,7 +161,7 @@ public:
                 double const normalizer = log_normalizer(row);
                 ++total.positions;
                 total.loss_sum += normalizer - static_cast<double>(row(y));
-                if (copies(t + 1, x)) {
+                if (copies(first + t + 1, x) && t > 0) {
                     token const wanted = inputs(b, t - 1);
                     double const nats = normalizer - static_cast<double>(row(wanted));
                     ++total.triggers;

@@ -1,9 +1,6 @@
 #pragma once
 #include <cstdint>
-#include <filesystem>
-#include <limits>
 #include <memory>
-#include <ostream>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,10 +8,9 @@
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/core/view.hpp>
-#include <attnlab/io/file.hpp>
 
 /// \file
-/// Tokens: the type, an array of them, and nanoGPT's files (`train.bin`, `val.bin`: 16-bit little-endian numbers, no header).
+/// Tokens: the type, and an array of them. Their files are in token_file.hpp.
 
 namespace attnlab {
 
@@ -34,6 +30,9 @@ public:
     /// 16-bit tokens that `owner` keeps alive.
     token_array(std::string name, std::shared_ptr<void const> owner, std::span<std::uint16_t const> tokens)
         : name_(std::move(name)), owner_(std::move(owner)), narrow_(tokens) {}
+    /// 32-bit tokens that `owner` keeps alive.
+    token_array(std::string name, std::shared_ptr<void const> owner, std::span<token const> tokens)
+        : name_(std::move(name)), owner_(std::move(owner)), wide_(tokens) {}
 
     std::string const& name() const { return name_; }
     index_t size() const { return static_cast<index_t>(wide_.size() + narrow_.size()); }
@@ -62,36 +61,5 @@ private:
     std::span<token const> wide_;  // of the two, one is empty
     std::span<std::uint16_t const> narrow_;
 };
-
-/// Maps a nanoGPT file and reads it once to check it. `vocabulary_limit`: the number of tokens the model knows.
-/// \throws error naming the file: not readable, empty, an odd number of bytes, or the position of a token out of the vocabulary
-inline token_array load_bin(std::filesystem::path const& path, index_t vocabulary_limit) {
-    auto const file = std::make_shared<mapped_file const>(path);
-    std::string const name = path.string();
-    require(file->size() > 0, name, ": empty: expected 16-bit tokens");
-    require(file->size() % 2 == 0, name, ": ", file->size(), " bytes: expected an even number, 16-bit tokens");
-    // A mapping begins on a page, so the numbers are aligned.
-    std::span<std::uint16_t const> const tokens(reinterpret_cast<std::uint16_t const*>(file->bytes().data()), file->size() / 2);
-    for (std::size_t i = 0; i < tokens.size(); ++i)
-        if (tokens[i] >= vocabulary_limit)
-            fail(name, ": token ", tokens[i], " at position ", i, ": expected below ", vocabulary_limit);
-    return {name, file, tokens};
-}
-
-/// Writes a nanoGPT file, in one step. 	hrows error naming the position of a token that 16 bits do not hold, or the path
-inline void save_bin(std::filesystem::path const& path, std::span<token const> tokens) {
-    require(!tokens.empty(), path.string(), ": not written: expected at least one token");
-    constexpr token largest = std::numeric_limits<std::uint16_t>::max();
-    std::vector<std::uint16_t> narrow(tokens.size());
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-        if (tokens[i] < 0 || tokens[i] > largest)
-            fail(path.string(), ": token ", tokens[i], " at position ", i, ": expected 0 to ", largest);
-        narrow[i] = static_cast<std::uint16_t>(tokens[i]);
-    }
-    write_atomically(path, [&](std::ostream& out) {
-        out.write(reinterpret_cast<char const*>(narrow.data()),
-                  static_cast<std::streamsize>(narrow.size() * sizeof(std::uint16_t)));
-    });
-}
 
 }  // namespace attnlab

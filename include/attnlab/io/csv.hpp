@@ -1,10 +1,14 @@
 #pragma once
+#include <charconv>
+#include <cstddef>
 #include <filesystem>
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
+#include <attnlab/core/error.hpp>
 #include <attnlab/io/file.hpp>
 #include <attnlab/io/table.hpp>
 
@@ -39,6 +43,35 @@ inline std::string to_csv(table const& t) {
     std::string out = csv_line(t.header);
     for (auto const& row : t.rows) out += csv_line(row);
     return out;
+}
+
+/// Takes one record (RFC 4180; quotes may hold commas and line ends) off the front of `rest`. False where a quote stays open.
+inline bool take_csv_record(std::string_view& rest, std::vector<std::string>& cells) {
+    cells.assign(1, "");
+    bool quoted = false;
+    for (std::size_t i = 0; i < rest.size(); ++i) {
+        char const c = rest[i];
+        if (quoted) {
+            if (c != '"') cells.back() += c;
+            else if (i + 1 < rest.size() && rest[i + 1] == '"') cells.back() += rest[++i];
+            else quoted = false;
+        } else if (c == '"') quoted = true;
+        else if (c == ',') cells.emplace_back();
+        else if (c == '\n') return rest.remove_prefix(i + 1), true;
+        else if (c != '\r') cells.back() += c;
+    }
+    rest = {};
+    return !quoted;
+}
+
+/// The number in a cell. \param where  begins the line of an error
+template <class Number>
+Number csv_number(std::string const& cell, std::string const& where, std::string const& column) {
+    Number value{};
+    auto const [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+    if (code != std::errc() || end != cell.data() + cell.size() || cell.empty())
+        fail(where, ": field '", column, "': expected a number, found '", cell, "'");
+    return value;
 }
 
 /// Writes header and rows atomically. \throws error naming the path

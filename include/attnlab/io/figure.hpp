@@ -12,7 +12,7 @@
 
 /// \file
 /// What a figure shows, as plain values: fill them, then `render` (render.hpp) them. A figure is a grid of panels (one, mostly); a
-/// panel has curves, grouped bars or a heat map, and reference lines. NaN is a gap in a curve and a blank in a map.
+/// panel has curves, grouped bars, a heat map or a relief, and reference lines. NaN is a gap in a curve and a blank in a map.
 
 namespace attnlab {
 
@@ -37,13 +37,14 @@ struct figure_axis {
 
 enum class draw { line, line_points, points };
 
-/// y over x, with a band from low to high where these are given.
+/// y over x, with a band (or bars) from low to high where these are given.
 struct curve {
     std::string label{};  ///< for the legend; curves of one label share an entry
     std::vector<double> x{}, y{}, low{}, high{};
     std::size_t colour = 0;  ///< index for `colour_of`
     draw style = draw::line;
     bool dashed = false;
+    bool bars = false;  ///< low and high as a bar at each point, in place of a band
 };
 
 /// One bar in each group of the panel (one group for each of `x.names`), with an error bar where low and high are given.
@@ -59,6 +60,22 @@ struct heat_map {
     std::vector<double> values{};
 };
 
+/// A place along an axis of a relief.
+struct axis_mark {
+    double at = 0;  ///< in rows or columns
+    std::string label{};
+};
+
+/// Sizes over a grid in space: a line a row, the first in front, heights from 0. A lone spike among thousands of small values is seen in it
+/// as in no heat map. The panel's x names the columns, its y the heights.
+struct relief {
+    std::size_t rows = 0, columns = 0;
+    std::vector<double> values{};                           ///< not negative, row-major
+    std::string row_label{};
+    std::vector<axis_mark> row_marks{}, column_marks{};     ///< where two would overlap, the first stays
+    std::vector<std::size_t> highlighted{};                 ///< rows drawn in colour
+};
+
 /// A thin dashed line across the panel at a value of one axis, e.g. the entropy floor.
 struct reference_line {
     double at = 0;
@@ -72,6 +89,7 @@ struct panel {
     std::vector<curve> curves{};
     std::vector<bars> groups{};
     std::optional<heat_map> map{};
+    std::optional<relief> heights{};
     std::vector<reference_line> references{};
 };
 
@@ -117,6 +135,12 @@ inline void check(figure const& f) {
         sound(p.y);
         expect(!p.map || (p.curves.empty() && p.groups.empty()), "a panel with a heat map: expected no curves and no bars");
         expect(p.curves.empty() || p.groups.empty(), "a panel: expected curves or bars, not both");
+        expect(!p.heights || (!p.map && p.curves.empty() && p.groups.empty()), "a panel with a relief: expected nothing else");
+        if (p.heights) {
+            expect(p.heights->rows > 0 && p.heights->columns > 1, "relief: expected at least one row and two columns");
+            as_long("relief", p.heights->values.size(), p.heights->rows * p.heights->columns, false);
+            for (std::size_t r : p.heights->highlighted) expect(r < p.heights->rows, "relief: highlighted row ", r, ": expected below ", p.heights->rows);
+        }
         for (auto const& c : p.curves) {
             as_long("curve y", c.y.size(), c.x.size(), false);
             as_long("curve low", c.low.size(), c.x.size(), true);

@@ -146,6 +146,7 @@ inline panel_layout scaled_panel(figure const& f, std::size_t i, double width) {
     panel_layout out;
     out.x = make_scale(lead.x, data_range(shown, true, lead.x.log), width / x_room, whole_x);
     out.y = make_scale(lead.y, data_range(shown, false, lead.y.log), width * aspect_of(f) / y_room, lead.map.has_value());
+    if (lead.heights) out.x.ticks.clear(), out.y.ticks.clear();   // a relief has its axes inside
     out.outer_left = !f.shared_axes || i % f.columns == 0;
     out.outer_bottom = !f.shared_axes || i + f.columns >= f.panels.size();
     return out;
@@ -172,8 +173,8 @@ inline figure_layout make_layout(figure const& f) {
     }
     if (x_names > 0.95 * x_slot) out.names_angle = x_slot < 28 ? 90 : 35;
     double const x_numbers = std::max(22.0, std::sin(out.names_angle * std::numbers::pi / 180) * x_names + 14);
-    double const left_room = y_numbers + (any([](auto const& p) { return !p.y.label.empty(); }) ? 22 : 0);
-    double const bottom_room = x_numbers + (any([](auto const& p) { return !p.x.label.empty(); }) ? 22 : 0);
+    double const left_room = y_numbers + (any([](auto const& p) { return !p.y.label.empty() && !p.heights; }) ? 22 : 0);
+    double const bottom_room = x_numbers + (any([](auto const& p) { return !p.x.label.empty() && !p.heights; }) ? 22 : 0);
     out.y_label_offset = y_numbers + 9;
     out.x_label_offset = x_numbers + 14;
 

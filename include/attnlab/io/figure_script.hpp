@@ -10,6 +10,7 @@
 #include <attnlab/core/error.hpp>
 #include <attnlab/io/figure.hpp>
 #include <attnlab/io/figure_layout.hpp>
+#include <attnlab/io/figure_relief.hpp>
 #include <attnlab/io/figure_scale.hpp>
 #include <attnlab/io/gnuplot_text.hpp>
 
@@ -59,6 +60,7 @@ public:
                                text(" ", colour_of(b.colours[b.colours.size() == 1 ? 0 : k])) + "\n";
                 });
             }
+            if (p.heights) out += relief_data(*p.heights, p.y.range, name(i, 0));
             if (!p.map) continue;
             shown_range const shades = layout_.colour.range;
             block(i, item, [&] {
@@ -130,11 +132,11 @@ private:
         for (std::size_t i = 0; i < l.panels.size(); ++i) {
             auto const& p = l.panels[i];
             out += label(f_.panels[i].title, middle(p), p.top - 11, "center", label_font);
-            if (f_.shared_axes) continue;
+            if (f_.shared_axes || f_.panels[i].heights) continue;
             out += label(f_.panels[i].x.label, middle(p), p.top + p.height + l.x_label_offset, "center", label_font);
             out += label(f_.panels[i].y.label, p.left - l.y_label_offset, p.top + p.height / 2, "center", label_font, false, true);
         }
-        if (f_.shared_axes) {
+        if (f_.shared_axes && !f_.panels[0].heights) {
             out += label(f_.panels[0].x.label, (l.grid_left + l.grid_right) / 2, l.grid_bottom + l.x_label_offset, "center", label_font);
             out += label(f_.panels[0].y.label, l.grid_left - l.y_label_offset, (l.grid_top + l.grid_bottom) / 2, "center", label_font, false, true);
         }
@@ -162,6 +164,7 @@ private:
     std::string drawing_of(std::size_t i) const {
         auto const& p = f_.panels[i];
         auto const& l = layout_.panels[i];
+        if (p.heights) return margins(l.left, l.top, l.width, l.height) + relief_drawing(p, name(i, 0), l.width, l.height);
         bool const map = p.map.has_value();
         std::string out = margins(l.left, l.top, l.width, l.height) + text("set border ", map ? 15 : 3, " lw 0.8 lc rgb '", faint, "'\n");
         out += axis_of("x", l.x, l.outer_bottom, map, layout_.names_angle);
@@ -172,7 +175,9 @@ private:
 
         std::vector<std::string> layers;
         for (std::size_t k = 0; k < p.curves.size(); ++k)
-            if (!p.curves[k].low.empty())
+            if (!p.curves[k].low.empty() && p.curves[k].bars)
+                layers.push_back(text(name(i, k), " using 1:3:(0):($4-$3) with vectors heads size screen 0.004,90 lw 1.4 lc rgb ", gp_colour(colour_of(p.curves[k].colour))));
+            else if (!p.curves[k].low.empty())
                 layers.push_back(text(name(i, k), " using 1:3:4 with filledcurves fs transparent solid 0.18 noborder lc rgb ", gp_colour(colour_of(p.curves[k].colour))));
         for (std::size_t k = 0; k < p.curves.size(); ++k) {
             auto const& c = p.curves[k];

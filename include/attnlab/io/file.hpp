@@ -54,7 +54,7 @@ private:
 /// An open file descriptor, closed at the end of its life.
 class descriptor {
 public:
-    descriptor(std::filesystem::path const& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC)) {}
+    descriptor(std::filesystem::path const& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
     descriptor(descriptor const&) = delete;
     descriptor& operator=(descriptor const&) = delete;
     ~descriptor() {

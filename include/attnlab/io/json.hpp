@@ -29,23 +29,34 @@ namespace attnlab {
 using json = nlohmann::ordered_json;
 using sorted_json = nlohmann::json;
 
-/// Parses `text`; `where` begins the error line. A key twice in one object and nesting deeper than `max_depth` are errors too.
-/// \throws error
-template <class Json = json>
-Json parse_json_text(std::string_view text, std::string const& where, int max_depth = 64) {
-    std::vector<std::unordered_set<std::string>> keys;
-    auto const watch = [&](int depth, typename Json::parse_event_t event, Json& value) {
+namespace detail {
+
+/// Refuses what the library would take: a key twice in one object, and nesting deeper than `max_depth`.
+template <class Json>
+class json_guard {
+public:
+    json_guard(std::string const& where, int max_depth) : where_(where), max_depth_(max_depth) {}
+    void operator()(int depth, typename Json::parse_event_t event, Json& value) {
         using on = typename Json::parse_event_t;
         if (event == on::object_start || event == on::array_start)
-            require(depth < max_depth, where, ": expected JSON nested at most ", max_depth, " deep");
-        if (event == on::object_start) keys.emplace_back();
-        if (event == on::object_end) keys.pop_back();
+            require(depth < max_depth_, where_, ": expected JSON nested at most ", max_depth_, " deep");
+        if (event == on::object_start) keys_.emplace_back();
+        if (event == on::object_end) keys_.pop_back();
         if (event == on::key) {
             auto const& name = value.template get_ref<std::string const&>();
-            require(keys.back().insert(name).second, where, ": field '", name, "' is there twice");
+            require(keys_.back().insert(name).second, where_, ": field '", name, "' is there twice");
         }
-        return true;
-    };
+    }
+
+private:
+    std::string const& where_;
+    int max_depth_;
+    std::vector<std::unordered_set<std::string>> keys_;
+};
+
+/// `watch(depth, event, value)` says whether a value is kept.
+template <class Json, class Watch>
+Json parse_watched(std::string_view text, std::string const& where, Watch const& watch) {
     try {
         return Json::parse(text.begin(), text.end(), watch);
     } catch (typename Json::parse_error const& e) {
@@ -56,6 +67,45 @@ Json parse_json_text(std::string_view text, std::string const& where, int max_de
     } catch (typename Json::exception const&) {
         fail(where, ": expected JSON whose numbers fit a double");
     }
+}
+
+}  // namespace detail
+
+/// Parses `text`; `where` begins the error line. A key twice in one object and nesting deeper than `max_depth` are errors too.
+/// \throws error
+template <class Json = json>
+Json parse_json_text(std::string_view text, std::string const& where, int max_depth = 64) {
+    detail::json_guard<Json> guard(where, max_depth);
+    return detail::parse_watched<Json>(text, where, [&](int depth, typename Json::parse_event_t event, Json& value) {
+        guard(depth, event, value);
+        return true;
+    });
+}
+
+/// Parses an object field by field: `use(name, value)` is called with each and the value forgotten, so that a text of any length takes the
+/// memory of its largest field, which may have `max_parts` keys and values in it. \throws error
+template <class Json = json, class Use>
+void for_each_json_field(std::string_view text, std::string const& where, int max_depth, std::size_t max_parts, Use use) {
+    detail::json_guard<Json> guard(where, max_depth);
+    std::string name;
+    std::size_t parts = 0;
+    detail::parse_watched<Json>(text, where, [&](int depth, typename Json::parse_event_t event, Json& value) {
+        using on = typename Json::parse_event_t;
+        guard(depth, event, value);
+        if (depth == 0) {
+            require(event == on::object_start || event == on::object_end, where, ": expected a JSON object");
+            return true;
+        }
+        if (depth == 1 && event == on::key) {
+            name = value.template get<std::string>();
+            parts = 0;
+        }
+        parts += event != on::object_end && event != on::array_end;
+        require(parts <= max_parts, where, ": field '", name, "': expected at most ", max_parts, " keys and values");
+        if (depth > 1 || (event != on::object_end && event != on::array_end && event != on::value)) return true;
+        use(std::as_const(name), std::as_const(value));
+        return false;
+    });
 }
 
 /// Reads and parses a file. \throws error

@@ -58,23 +58,34 @@ public:
     /// \throws error when the file holds fractions and T is a whole number, or a value is out of T's range
     template <class T>
     std::vector<T> as() const {
-        return with_type([&](auto type) -> std::vector<T> {
+        std::vector<T> out(size());
+        read(0, std::span<T>(out));
+        return out;
+    }
+
+    /// Values first, first + 1, ... in C order; \throws error as `as`, or when there are not so many
+    template <class T>
+    void read(std::size_t first, std::span<T> out) const {
+        require(first <= size() && out.size() <= size() - first, where(), ": holds ", size(), " values, expected ", out.size(), " from value ",
+                first, " on");
+        with_type([&](auto type) -> void {
             using stored = decltype(type);
             if constexpr (std::integral<T> && std::floating_point<stored>) {
                 fail(where(), ": descr: '", dtype, "': expected whole numbers");
             } else {
-                std::vector<T> out(size());
                 for (std::size_t i = 0; i < out.size(); ++i) {
                     stored value;
-                    std::memcpy(&value, values_.data() + i * sizeof value, sizeof value);
+                    std::memcpy(&value, values_.data() + (first + i) * sizeof value, sizeof value);
                     if constexpr (std::integral<T>)
-                        require(std::in_range<T>(value), where(), ": value ", i, " is ", value, ": out of the range expected");
+                        require(std::in_range<T>(value), where(), ": value ", first + i, " is ", value, ": out of the range expected");
                     out[i] = static_cast<T>(value);
                 }
-                return out;
             }
         });
     }
+
+    /// Whether the values are whole numbers.
+    bool whole() const { return dtype[1] != 'f'; }
 
 private:
     std::string where() const { return file_.path().string(); }

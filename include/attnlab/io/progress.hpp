@@ -28,6 +28,13 @@ struct progress_output {
     double interval = terminal ? 0.1 : 10;         ///< seconds between two lines
 };
 
+/// Of a command whose output is an answer: a line that is redrawn for someone who waits at a terminal, and nothing in a file or a pipe.
+inline progress_output answer_progress(bool quiet) {
+    progress_output out;
+    out.quiet = quiet || !out.terminal;
+    return out;
+}
+
 /// Counts units of work of one thread: `progress p("training softmax", total, "tokens"); p.advance(n); p.note("loss 1.95");`
 /// The last line has the total time; it is written by `finish` or at the end of its life.
 class progress {

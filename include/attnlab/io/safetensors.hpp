@@ -72,16 +72,14 @@ private:
     std::string where() const { return file_->path().string(); }
 
     void read_header(std::string_view header, std::span<std::byte const> data) {
-        auto const entries = parse_json_text<sorted_json>(header, where() + ": header", 4);
-        require(entries.is_object(), where(), ": header: expected a JSON object");
-        for (auto const& [name, entry] : entries.items()) {
+        for_each_json_field<sorted_json>(header, where() + ": header", 4, 100'000, [&](std::string const& name, sorted_json const& entry) {
             if (name != "__metadata__") {
                 tensors_.push_back(read_entry(name, entry, data));
-                continue;
+                return;
             }
             require(entry.is_object(), where(), ": header: field '__metadata__': expected an object of texts");
             for (auto const& [key, value] : entry.items()) metadata_[key] = json_as<std::string>(value, where() + ": __metadata__", key);
-        }
+        });
         std::stable_sort(tensors_.begin(), tensors_.end(), [](auto const& a, auto const& b) {
             return std::pair(a.bytes.data(), a.bytes.size()) < std::pair(b.bytes.data(), b.bytes.size());
         });

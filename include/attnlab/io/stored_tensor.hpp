@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,6 +78,24 @@ void convert_values(std::byte const* from, T* to, std::size_t count) {
     }
 }
 
+/// MXFP4 (OCP Microscaling Formats, version 1.0): 32 values of 4 bits (1 sign, 2 exponent, 1 fraction), the first in the low half of its
+/// byte, times 2^(scale - 127); a scale of 255 is NaN. `first` is that of `from` and `scales`.
+template <class T>
+void convert_mxfp4(std::byte const* from, std::byte const* scales, T* to, std::size_t first, std::size_t count) {
+    static constexpr float magnitudes[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+    constexpr std::size_t block = 32;
+    for (std::size_t i = first; i < first + count;) {
+        auto const exponent = std::to_integer<int>(scales[i / block]);
+        float const scale = exponent == 255 ? std::numeric_limits<float>::quiet_NaN() : std::ldexp(1.0f, exponent - 127);
+        float values[16];
+        for (int v = 0; v < 8; ++v) values[v] = scale * magnitudes[v], values[v + 8] = -values[v];
+        for (std::size_t const end = std::min(first + count, (i / block + 1) * block); i < end; ++i) {
+            auto const both = std::to_integer<unsigned>(from[i / 2]);
+            *to++ = static_cast<T>(values[i % 2 == 0 ? both & 15u : both >> 4]);
+        }
+    }
+}
+
 }  // namespace detail
 
 /// (3, 4), as NumPy and PyTorch show a shape.
@@ -92,6 +112,7 @@ struct stored_tensor {
     std::vector<index_t> shape;
     std::span<std::byte const> bytes;                ///< the values where they are mapped; little-endian, perhaps not aligned
     std::shared_ptr<mapped_file const> file = {};    ///< none: the bytes are memory that somebody else keeps
+    std::shared_ptr<stored_tensor const> scales = {};   ///< of MXFP4, a type F4: one for each 32 values, perhaps in another file
 
     /// Number of values.
     index_t size() const {
@@ -109,7 +130,7 @@ struct stored_tensor {
         return {reinterpret_cast<T const*>(bytes.data()), bytes.size() / sizeof(T)};
     }
 
-    /// Values first to first + count - 1 in C order: F16, BF16, F32, F64 as float or double; I64 as std::int64_t.
+    /// Values first to first + count - 1 in C order: F16, BF16, F32, F64, MXFP4 as float or double; I64 as std::int64_t.
     /// \throws error that names file and tensor: there are not so many, or the type is none of these
     template <class T>
         requires(std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t>)
@@ -126,6 +147,7 @@ struct stored_tensor {
             else if (type == dtype::bf16) detail::convert_values<bfloat16>(from, out, n);
             else if (type == dtype::f16) detail::convert_values<half>(from, out, n);
             else if (type == dtype::f64) detail::convert_values<double>(from, out, n);
+            else if (type == dtype::f4 && scales) detail::convert_mxfp4(bytes.data(), scales->bytes.data(), out, static_cast<std::size_t>(first), n);
             else fail(where(), ": holds ", about(type).name, ", expected F64, F32, F16 or BF16");
         }
     }
@@ -140,10 +162,29 @@ struct stored_tensor {
     /// Tells the system that the values will be read soon.
     void prefetch() const {
         if (file) file->prefetch(bytes);
+        if (scales) scales->prefetch();
     }
     /// Gives the pages back: they no longer count as this process's memory, and are read again from the file when they are touched.
     void release() const {
         if (file) file->release(bytes);
+        if (scales) scales->release();
+    }
+
+    /// `count` rows along the first axis, from `first` on.
+    stored_tensor rows(index_t first, index_t count) const {
+        auto out = *this;
+        std::size_t const n = bytes.size() / static_cast<std::size_t>(shape.front());
+        out.bytes = bytes.subspan(static_cast<std::size_t>(first) * n, static_cast<std::size_t>(count) * n);
+        out.shape.front() = count;
+        if (scales) out.scales = std::make_shared<stored_tensor const>(scales->rows(first, count));
+        return out;
+    }
+    /// Part i along the first axis.
+    stored_tensor slice(index_t i) const {
+        auto out = rows(i, 1);
+        out.shape.erase(out.shape.begin());
+        if (scales) out.scales = std::make_shared<stored_tensor const>(scales->slice(i));
+        return out;
     }
 
     /// How an error line begins that is about this tensor: file, tensor.

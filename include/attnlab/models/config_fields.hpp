@@ -39,7 +39,7 @@ inline constexpr std::string_view harmless_fields[] = {
     // for other tasks, and of the library's text generation
     "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj", "task_specific_params",
     "problem_type", "id2label", "label2id", "num_labels", "finetuning_task", "tie_encoder_decoder", "cross_attention_hidden_size",
-    "pruned_heads", "is_encoder_decoder", "max_length", "min_length", "max_new_tokens", "do_sample", "early_stopping", "num_beams",
+    "pruned_heads", "is_decoder", "is_encoder_decoder", "max_length", "min_length", "max_new_tokens", "do_sample", "early_stopping", "num_beams",
     "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty",
     "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "remove_invalid_values",
     "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "generation_config"};
@@ -68,7 +68,7 @@ inline constexpr neutral_field neutral_fields[] = {
     {"rope_local_base_freq", ""}, {"no_rope_layers", ""}, {"no_rope_layer_interval", ""}, {"use_mrope", "false"}, {"mrope_section", ""},
     {"learned_pos_emb", ""}, {"sliding_window", ""}, {"use_sliding_window", "false"}, {"sliding_window_size", ""},
     {"sliding_window_pattern", ""}, {"max_window_layers", ""}, {"layer_types", ""}, {"attention_chunk_size", ""}, {"prefix_lm", "false"},
-    {"use_bidirectional_attention", "false"}, {"is_decoder", "true"}, {"add_cross_attention", "false"}, {"attention_window", ""},
+    {"use_bidirectional_attention", "false"}, {"add_cross_attention", "false"}, {"attention_window", ""},
     // scores, scales and caps
     {"softmax_scale", ""}, {"attention_multiplier", ""}, {"query_pre_attn_scalar", ""}, {"scale_attn_weights", "true"},
     {"scale_attn_by_inverse_layer_idx", "false"}, {"attn_logit_softcapping", ""}, {"final_logit_softcapping", ""}, {"logit_scale", ""},

@@ -48,8 +48,8 @@ public:
         return at != fields_.end() && at->is_string() && at->get_ref<std::string const&>() == what;
     }
 
-    /// No size, count or length of a model is larger.
-    static constexpr index_t largest = index_t{1} << 24;
+    /// No size or length of a model is larger; none has more layers, heads, channels of a head or experts than `many`.
+    static constexpr index_t largest = index_t{1} << 24, many = index_t{1} << 16;
 
     /// A size or a count from `least` to `most`. \throws error
     index_t integer(std::string const& name, index_t least = 1, index_t most = largest) const {

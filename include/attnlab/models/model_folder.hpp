@@ -57,6 +57,21 @@ public:
         return out;
     }
 
+    /// Whether a tensor is stored as MXFP4: NAME_blocks and NAME_scales in place of NAME.
+    bool has_mxfp4(std::string_view name) const { return has(text(name, "_blocks")); }
+    /// A tensor stored so; its last axis is cut into blocks of 32 values, 16 bytes and a scale each. \throws error as `tensor`
+    stored_tensor mxfp4(std::string_view name, std::vector<index_t> const& shape) const {
+        require(shape.back() % 32 == 0, source_.string(), ": tensor '", name, "': shape ", shape_text(shape), ": expected blocks of 32 values for MXFP4");
+        auto blocks = shape;
+        blocks.back() /= 32;
+        auto const scales = tensor(text(name, "_scales"), blocks);
+        blocks.push_back(16);
+        auto out = tensor(text(name, "_blocks"), blocks);
+        for (stored_tensor const& t : {scales, out}) require(t.type == dtype::u8, t.where(), ": holds ", about(t.type).name, ": expected U8");
+        out.type = dtype::f4, out.shape = shape, out.scales = std::make_shared<stored_tensor const>(scales);
+        return out;
+    }
+
     /// All names, sorted.
     std::vector<std::string> names() const {
         std::vector<std::string> out;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <attnlab/core/error.hpp>
@@ -59,6 +60,13 @@ public:
         return (e4 - 4 * m * e3 + 6 * m * m * e2 - 3 * m * m * m * m) / (variance * variance);
     }
 
+    /// `row(name, value)` for each of them, for streams.
+    template <class Row>
+    void each(Row&& row) const {
+        row("mean", mean()), row("rms", rms()), row("max_abs", max_abs()), row("kurtosis", kurtosis());
+        row("not_finite", static_cast<double>(not_finite()));
+    }
+
 private:
     double n() const { return static_cast<double>(count_); }
     std::int64_t count_ = 0, not_finite_ = 0;
@@ -87,10 +95,21 @@ public:
 
     template <class Site, class T, std::size_t N>
     void operator()(Site, index_t layer, view<T const, N> x) {
-        seen_[site::full_name<Site>(layer)].add(x);
+        auto const name = site::full_name<Site>(layer);
+        seen_[name].add(x);
+        places_[name] = {Site::name, Site::per_layer ? layer : -1};
     }
     void merge(reduce const& o) {
         for (auto const& [name, r] : o.seen_) seen_[name].merge(r);
+        places_.insert(o.places_.begin(), o.places_.end());
+    }
+    /// `row("hook_resid_post.kurtosis", value, layer)` for each number that the reducers tell; layer -1 outside the blocks.
+    template <class Row>
+    void each(Row&& row) const {
+        for (auto const& [name, r] : seen_) {
+            auto const& p = places_.at(name);
+            r.each([&](std::string_view number, double value) { row(text(p.site, '.', number), value, p.layer); });
+        }
     }
     /// \throws error when that site was not seen
     Reducer const& at(std::string const& name) const {
@@ -103,7 +122,12 @@ public:
     std::map<std::string, Reducer> const& all() const { return seen_; }
 
 private:
+    struct place {
+        std::string_view site;
+        index_t layer;
+    };
     std::map<std::string, Reducer> seen_;
+    std::map<std::string, place> places_;
 };
 
 }  // namespace attnlab

@@ -8,6 +8,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/core/error.hpp>
@@ -16,6 +17,7 @@
 #include <attnlab/data/batches.hpp>
 #include <attnlab/train/checkpoint.hpp>
 #include <attnlab/train/interrupt.hpp>
+#include <attnlab/train/observe.hpp>
 #include <attnlab/train/optimizer.hpp>
 #include <attnlab/train/schedule.hpp>
 
@@ -128,16 +130,33 @@ public:
         state_.written_by = version;
     }
 
+    /// Before step 0, every `interval` steps and after the last, `look(model, row)` says numbers by name, `row(metric, value, layer, head)`,
+    /// and all of them are appended to the streams, which must outlive the run: a crash loses the step it comes in, at most. A run that
+    /// resumes goes on where its checkpoint stands. A `probe` is such a look. Training gives the same bits as without.
+    /// \param to  a stream, or several in a std::deque \throws usage_error for an interval below 1
+    template <class Look, class Streams>
+    void observe_every(std::int64_t interval, Look look, Streams& to) {
+        if constexpr (std::same_as<Streams, observation_stream>) {
+            observers_.add(interval, std::move(look), {&to});
+        } else {
+            std::vector<observation_stream*> all;
+            for (observation_stream& s : to) all.push_back(&s);
+            observers_.add(interval, std::move(look), std::move(all));
+        }
+    }
+
     /// Trains up to max_iters.
     /// \throws error when a loss or gradient is not finite: the checkpoint stays as it was
     /// \throws interrupted after SIGINT or SIGTERM: the step was finished and the state saved
     template <batch_source Source>
     void run(Source const& source, train_hooks<Model> const& hooks = {}) {
         make_folder();
+        if (!settings_.eval_only) observers_.begin(state_.iteration);
         signal_watch const signals;
         for (;;) {
             if (signals.caught()) stop(signals.caught());
             bool const last = state_.iteration >= settings_.max_iters || settings_.eval_only;
+            if (!settings_.eval_only) observers_.see(state_.iteration, last, *model_);
             if (last || state_.iteration % settings_.eval_interval == 0) evaluate(source, hooks);
             if (last) return;
             if (signals.caught()) stop(signals.caught());
@@ -214,6 +233,7 @@ private:
     train_settings settings_;
     attnlab::optimizer<scalar> optimizer_;
     training_state state_;
+    training_observers<Model> observers_;
 };
 
 }  // namespace attnlab

@@ -8,17 +8,17 @@
 namespace attnlab {
 
 /// Whose column sums rule attention_column looks at; what it finds has an axis more for each head.
-enum class heads { mean, each };
+enum class column_heads { mean, each };
 
 /// Attention outliers of the paper (2502.06415): a_j = sum_i mean_h P[h,i,j] >= `share` * T. A late key is seen by few queries
-/// and can never pass; `normalised` asks a_j / (T-j) >= share in its place. `basic_attention_column<heads::each>` judges every
+/// and can never pass; `normalised` asks a_j / (T-j) >= share in its place. `basic_attention_column<column_heads::each>` judges every
 /// head by itself.
-template <heads Of>
+template <column_heads Of>
 struct basic_attention_column {
-    static constexpr std::string_view name = Of == heads::mean ? "attention_column" : "attention_column_per_head";
+    static constexpr std::string_view name = Of == column_heads::mean ? "attention_column" : "attention_column_per_head";
     static constexpr bool reads(site_kind k) { return k == site_kind::pattern || k == site_kind::pattern_sums; }
     template <class Site>
-    using axes = std::conditional_t<Of == heads::mean, axis_list<axis::sequence, axis::layer, axis::key>,
+    using axes = std::conditional_t<Of == column_heads::mean, axis_list<axis::sequence, axis::layer, axis::key>,
                                     axis_list<axis::sequence, axis::layer, axis::head, axis::key>>;
 
     double share = 0.1;
@@ -26,7 +26,7 @@ struct basic_attention_column {
 
     rule_parameters parameters() const { return {{"share", share}, {"normalised", normalised}}; }
 
-    using reducer = candidates<Of == heads::mean ? 2 : 3>;   // (sequence, key) or (sequence, head, key)
+    using reducer = candidates<Of == column_heads::mean ? 2 : 3>;   // (sequence, key) or (sequence, head, key)
 
     /// (H,T,T), or the column sums (H,T)
     template <class T, std::size_t N>
@@ -38,10 +38,10 @@ struct basic_attention_column {
             if constexpr (N == 3) one.add(p[h]);
             else one = attention_column_sums(p[h]);
             r.tally::merge(one);
-            if constexpr (Of == heads::mean) all.merge(one);
+            if constexpr (Of == column_heads::mean) all.merge(one);
             else judge(one, 1, [&](index_t j, double a) { r.add({sequence, h, j}, a); });
         }
-        if constexpr (Of == heads::mean)
+        if constexpr (Of == column_heads::mean)
             judge(all, static_cast<double>(p.shape(0)), [&](index_t j, double a) { r.add({sequence, j}, a); });
         return r;
     }
@@ -55,7 +55,7 @@ private:
         }
     }
 };
-using attention_column = basic_attention_column<heads::mean>;
-using attention_column_per_head = basic_attention_column<heads::each>;
+using attention_column = basic_attention_column<column_heads::mean>;
+using attention_column_per_head = basic_attention_column<column_heads::each>;
 
 }  // namespace attnlab

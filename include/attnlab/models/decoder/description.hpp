@@ -46,7 +46,7 @@ struct mixture_form {
     bool normalised = true;
     matrix_name router;
     /// Expert e's matrices as tensors of their own, "{}" its number; or, `fused`, as slices of one tensor (gpt-oss): gate_up (E, C, 2 F),
-    /// gate and up in turn, and down (E, F, C), with biases; or in MXFP4 under the names gate_blocks, gate_scales, ...: (E, O, I / 32, 16).
+    /// gate and up in turn, and down (E, F, C), with biases.
     std::string gate, up, down;
     bool fused = false;
     double clamp = 0, slope = 1;   ///< gpt-oss: (min(g, clamp) sigmoid(slope g)) (clamp(u) + 1)

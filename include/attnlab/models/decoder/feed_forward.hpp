@@ -34,8 +34,8 @@ public:
         index_t const F = d.mlp_width;
         if (d.fused_gate) {
             auto const both = from.tensor(prefix + d.up.name + ".weight", {2 * F, d.width});
-            gate_ = stored_linear<Device>(rows_of(both, 0, F), false, {});
-            up_ = stored_linear<Device>(rows_of(both, F, F), false, {});
+            gate_ = stored_linear<Device>(both.rows(0, F), false, {});
+            up_ = stored_linear<Device>(both.rows(F, F), false, {});
             return;
         }
         up_ = stored_linear<Device>(from, prefix, d.up, d.width, F);

@@ -26,20 +26,12 @@ public:
         : form_(d.mixture), act_(d.act), router_(from, prefix, d.mixture.router, d.width, d.mixture.experts) {
         auto const& m = form_;
         index_t const C = d.width, F = d.mlp_width, E = m.experts;
-        auto const bias_of = [&](std::string const& name, index_t e, index_t out) { return values_of<S>(slice(from.tensor(prefix + name + "_bias", {E, out}), e)); };
+        auto const bias_of = [&](std::string const& name, index_t e, index_t out) { return values_of<S>(from.tensor(prefix + name + "_bias", {E, out}).slice(e)); };
         for (index_t e = 0; e < E; ++e) {
             expert x;
-            if (m.fused && from.has(prefix + m.gate + "_blocks")) {
-                auto const packed = [&](std::string const& name, index_t in, index_t out) {
-                    require(in % 32 == 0, "tensor '", prefix, name, "_blocks': ", in, " inputs: expected a multiple of 32");
-                    auto const blocks = from.tensor(prefix + name + "_blocks", {E, out, in / 32, 16}), scales = from.tensor(prefix + name + "_scales", {E, out, in / 32});
-                    return stored_linear<Device>(slice(blocks, e), slice(scales, e), bias_of(name, e, out));
-                };
-                x.both = packed(m.gate, C, 2 * F);
-                x.down = packed(m.down, F, C);
-            } else if (m.fused) {   // (E, I, O)
-                x.both = stored_linear<Device>(slice(from.tensor(prefix + m.gate, {E, C, 2 * F}), e), true, bias_of(m.gate, e, 2 * F));
-                x.down = stored_linear<Device>(slice(from.tensor(prefix + m.down, {E, F, C}), e), true, bias_of(m.down, e, C));
+            if (m.fused) {
+                x.both = fused(from, prefix + m.gate, E, C, 2 * F, e, bias_of(m.gate, e, 2 * F));
+                x.down = fused(from, prefix + m.down, E, F, C, e, bias_of(m.down, e, C));
             } else {
                 auto const of = [&](std::string const& name) { return matrix_name{decoder_description::of_expert(name, e)}; };
                 x.gate = stored_linear<Device>(from, prefix, of(m.gate), C, F);
@@ -89,6 +81,12 @@ private:
     struct expert {
         stored_linear<Device> gate, up, both, down;
     };
+
+    /// Expert e of one tensor: (E, I, O), or MXFP4 as (E, O, I).
+    static stored_linear<Device> fused(model_folder const& from, std::string const& name, index_t E, index_t in, index_t out, index_t e, buffer<S> bias) {
+        if (from.has_mxfp4(name)) return {from.mxfp4(name, {E, out, in}).slice(e), false, std::move(bias)};
+        return {from.tensor(name, {E, in, out}).slice(e), true, std::move(bias)};
+    }
 
     /// The K largest logits of token i, best first, and the softmax over them (the same as that over all, normalised among the chosen), or
     /// over all.

@@ -5,25 +5,9 @@
 
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/models/decoder/description.hpp>
-#include <attnlab/models/decoder/mxfp4.hpp>
 #include <attnlab/models/model_folder.hpp>
 
 namespace attnlab {
-
-/// `count` rows along the first axis of a stored tensor, from `first` on.
-inline stored_tensor rows_of(stored_tensor t, index_t first, index_t count) {
-    auto const bytes = t.bytes.size() / static_cast<std::size_t>(t.shape.front());
-    t.bytes = t.bytes.subspan(static_cast<std::size_t>(first) * bytes, static_cast<std::size_t>(count) * bytes);
-    t.shape.front() = count;
-    return t;
-}
-
-/// Slice i along the first axis of a stored tensor.
-inline stored_tensor slice(stored_tensor t, index_t i) {
-    t = rows_of(std::move(t), i, 1);
-    t.shape.erase(t.shape.begin());
-    return t;
-}
 
 /// The values of a small stored tensor.
 template <class S>
@@ -44,12 +28,6 @@ public:
     stored_linear(stored_tensor weight, bool transposed, buffer<S> bias) : weight_(std::move(weight)), transposed_(transposed), bias_(std::move(bias)) {
         out_ = weight_.shape[transposed ? 1 : 0];
         in_ = weight_.shape[transposed ? 0 : 1];
-    }
-    /// W in MXFP4. \param blocks (O, I / 32, 16) \param scales (O, I / 32)
-    stored_linear(stored_tensor blocks, stored_tensor scales, buffer<S> bias) : weight_(std::move(blocks)), scales_(std::move(scales)), bias_(std::move(bias)) {
-        out_ = weight_.shape[0];
-        in_ = 32 * weight_.shape[1];
-        for (auto const* t : {&weight_, &scales_}) require(t->type == dtype::u8, t->where(), ": holds ", about(t->type).name, ", expected U8");
     }
     /// \throws error naming the tensor that is missing or of another shape
     stored_linear(model_folder const& from, std::string const& prefix, matrix_name const& m, index_t in, index_t out)
@@ -86,7 +64,7 @@ public:
     tensor<S, 2> matrix() const {
         tensor<S, 2> out({out_, in_});
         if (!transposed_) {
-            read(0, out.size(), out.data());
+            weight_.read(out.data(), 0, out.size());
         } else {
             buffer<S> row(static_cast<std::size_t>(out_));
             for (index_t i = 0; i < in_; ++i) {
@@ -97,7 +75,7 @@ public:
         return out;
     }
 
-    void release() const { weight_.release(), scales_.release(); }
+    void release() const { weight_.release(); }
 
 private:
     static constexpr index_t panel = index_t{1} << 21;   ///< values: 8 MiB of floats, so that a panel stays in the last cache
@@ -106,14 +84,10 @@ private:
         constexpr index_t piece = 1 << 16;
         index_t const pieces = (count + piece - 1) / piece;
 #pragma omp parallel for schedule(static)
-        for (index_t i = 0; i < pieces; ++i) read(first + i * piece, std::min(piece, count - i * piece), to + i * piece);
-    }
-    void read(index_t first, index_t count, S* to) const {
-        if (scales_.bytes.empty()) weight_.read(to, first, count);
-        else read_mxfp4(weight_, scales_, first, count, to);
+        for (index_t i = 0; i < pieces; ++i) weight_.read(to + i * piece, first + i * piece, std::min(piece, count - i * piece));
     }
 
-    stored_tensor weight_, scales_;   // scales: of MXFP4 alone
+    stored_tensor weight_;
     bool transposed_ = false;
     buffer<S> bias_;
     index_t in_ = 0, out_ = 0;

@@ -13,8 +13,8 @@ inline decoder_description describe_falcon(config_file const& c, model_folder co
     d.family = "falcon";
     d.vocabulary = c.integer("vocab_size");
     d.width = c.integer("hidden_size");
-    d.layers = c.integer("num_hidden_layers");
-    d.heads = c.integer("num_attention_heads");
+    d.layers = c.integer("num_hidden_layers", 1, c.many);
+    d.heads = c.integer("num_attention_heads", 1, c.many);
     require(d.width % d.heads == 0, c.where(), ": field 'num_attention_heads': ", d.heads, ": expected a divisor of hidden_size (", d.width, ")");
     d.head_size = d.width / d.heads;
     bool const newer = c.flag_or("new_decoder_architecture", false), one_kv = c.flag_or("multi_query", true);

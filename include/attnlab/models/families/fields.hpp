@@ -25,13 +25,13 @@ inline activation read_activation(config_section const& c, std::string const& fi
 inline void read_sizes(config_file const& c, decoder_description& d) {
     d.vocabulary = c.integer("vocab_size");
     d.width = c.integer("hidden_size");
-    d.layers = c.integer("num_hidden_layers");
-    d.heads = c.integer("num_attention_heads");
+    d.layers = c.integer("num_hidden_layers", 1, c.many);
+    d.heads = c.integer("num_attention_heads", 1, c.many);
     d.kv_heads = c.integer_or("num_key_value_heads", d.heads);
     d.longest = c.integer_or("max_position_embeddings", 0);
     if (!c.has("head_dim"))
         require(d.width % d.heads == 0, c.where(), ": field 'num_attention_heads': ", d.heads, ": expected a divisor of hidden_size (", d.width, ")");
-    d.head_size = c.integer_or("head_dim", std::max<index_t>(1, d.width / d.heads));
+    d.head_size = c.integer_or("head_dim", std::max<index_t>(1, d.width / d.heads), 1, c.many);
     require(d.heads % d.kv_heads == 0, c.where(), ": field 'num_key_value_heads': ", d.kv_heads, ": expected a divisor of num_attention_heads (", d.heads, ")");
 }
 

@@ -10,8 +10,8 @@ inline decoder_description describe_gpt2(config_file const& c, model_folder cons
     d.family = "gpt2";
     d.vocabulary = c.integer("vocab_size");
     d.width = c.integer("n_embd");
-    d.layers = c.integer("n_layer");
-    d.heads = d.kv_heads = c.integer("n_head");
+    d.layers = c.integer("n_layer", 1, c.many);
+    d.heads = d.kv_heads = c.integer("n_head", 1, c.many);
     require(d.width % d.heads == 0, c.where(), ": field 'n_head': ", d.heads, ": expected a divisor of n_embd (", d.width, ")");
     d.head_size = d.width / d.heads;
     d.longest = c.integer("n_positions");

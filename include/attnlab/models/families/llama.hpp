@@ -50,7 +50,7 @@ inline decoder_description describe_mixtral(config_file const& c, model_folder c
     auto d = describe_like_llama(c, {.eps = 1e-5, .theta = 1e6});
     read_windows(c, d, [](index_t) { return true; });
     d.gate = d.up = d.down = {};
-    d.mixture.experts = c.integer_or("num_local_experts", 8);
+    d.mixture.experts = c.integer_or("num_local_experts", 8, 1, c.many);
     d.mixture.chosen = c.integer_or("num_experts_per_tok", 2, 1, d.mixture.experts);
     d.mixture.router = {"block_sparse_moe.gate"};
     d.mixture.gate = "block_sparse_moe.experts.{}.w1", d.mixture.up = "block_sparse_moe.experts.{}.w3", d.mixture.down = "block_sparse_moe.experts.{}.w2";

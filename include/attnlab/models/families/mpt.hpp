@@ -14,8 +14,8 @@ inline decoder_description describe_mpt(config_file const& c, model_folder const
     d.family = "mpt";
     d.vocabulary = c.integer("vocab_size");
     d.width = c.integer("d_model");
-    d.layers = c.integer("n_layers");
-    d.heads = d.kv_heads = c.integer("n_heads");
+    d.layers = c.integer("n_layers", 1, c.many);
+    d.heads = d.kv_heads = c.integer("n_heads", 1, c.many);
     require(d.width % d.heads == 0, c.where(), ": field 'n_heads': ", d.heads, ": expected a divisor of d_model (", d.width, ")");
     d.head_size = d.width / d.heads;
     d.longest = c.integer_or("max_seq_len", 2048);

@@ -1,4 +1,4 @@
-#include <attnlab/data/tokens.hpp>
+#include <attnlab/data/token_file.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -10,7 +10,7 @@
 
 #include "data/support.hpp"
 
-BOOST_AUTO_TEST_SUITE(tokens)
+BOOST_AUTO_TEST_SUITE(token_file)
 
 using namespace attnlab;
 using attnlab::test::folder, attnlab::test::says;
@@ -61,6 +61,32 @@ BOOST_AUTO_TEST_CASE(what_sixteen_bits_do_not_hold_is_not_written) {
     says([&] { save_bin(path, {}); }, {"out.bin", "at least one"});
     BOOST_TEST(!std::filesystem::exists(path));
     says([&] { save_bin(here.path / "no" / "out.bin", std::vector<token>{1}); }, {"out.bin"});
+}
+
+BOOST_AUTO_TEST_CASE(a_large_vocabulary_takes_thirty_two_bits_and_says_so) {
+    folder const here;
+    auto const path = here.path / "wide.bin";
+    std::vector<token> const numbers{1, 65536, 128255};
+    save_bin(path, numbers, 128256);
+    BOOST_TEST(std::filesystem::file_size(path) == 12u);
+    auto const form = read_token_file_form(path, 0);
+    BOOST_TEST((form.wide && form.recorded));
+    BOOST_TEST(form.vocabulary == 128256);
+    BOOST_TEST(contents(load_bin(path, 128256)) == numbers, boost::test_tools::per_element());
+    says([&] { load_bin(path, 50000); }, {"wide.bin", "token 65536", "position 1", "below 50000"});  // the sidecar knows the width
+    std::filesystem::remove(path.string() + ".json");
+    BOOST_TEST(contents(load_bin(path, 128256)) == numbers, boost::test_tools::per_element());  // and so does the vocabulary
+    says([&] { load_bin(path, 70000); }, {"wide.bin", "128255", "sidecar"});
+    says([&] { load_bin(here.with("cut.bin", "abcdef"), 70000); }, {"cut.bin", "6 bytes", "multiple of 4"});
+
+    save_bin(path, std::vector<token>{7}, 100);
+    BOOST_TEST(read_text(path) == std::string("\x07\x00", 2));
+    BOOST_TEST(read_token_file_form(path, 0).vocabulary == 100);
+    save_bin(path, std::vector<token>{7});
+    BOOST_TEST(!std::filesystem::exists(path.string() + ".json"));  // not left from another file
+    says([&] { save_bin(path, std::vector<token>{100}, 100); }, {"wide.bin", "token 100", "0 to 99"});
+    here.with("wide.bin.json", "{\"dtype\": \"int8\"}");
+    says([&] { load_bin(path, 100); }, {"wide.bin.json", "'dtype'", "int8"});
 }
 
 BOOST_AUTO_TEST_CASE(parts_share_memory_and_outlive_the_whole) {

@@ -1,0 +1,91 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <attnlab/analysis/views/existence_view.hpp>
+#include <attnlab/analysis/views/lifecycle_view.hpp>
+#include <attnlab/analysis/views/overlap_view.hpp>
+#include <attnlab/analysis/views/position_view.hpp>
+#include <attnlab/cli/analysed_tokens.hpp>
+#include <attnlab/cli/options.hpp>
+
+/// \file
+/// `attnlab analyze existence|position|lifecycle|overlap MODEL`: the paper's views of a model's outliers, their coordinates found.
+
+namespace attnlab {
+
+struct analyze_settings {
+    std::string what;
+    std::filesystem::path model, out;
+    sequence_options data;
+    std::vector<index_t> keys;
+    double factor = 1000, share = 0.1;
+    bool as_json = false, quiet = false, perplexity = false;
+};
+
+inline void declare(option_table& o, analyze_settings& s) {
+    o.positional("VIEW", s.what, "existence, position, lifecycle or overlap");
+    o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
+    o.group("Sequences");
+    o.add("text", s.data.text, "a text, cut into sequences; nothing: the evaluation sequences of an own run");
+    o.add("tokens", s.data.tokens, "tokens: .npy, (N, T) or one stream, or nanoGPT's .bin");
+    o.add("strings", s.data.strings, "JSON list of what each token stands for, where no tokenizer says it");
+    o.add("sequences", s.data.sequences, "how many; 0: rows of a file all, 32 of an own run, else 4", at_least{0});
+    o.add("length", s.data.length, "tokens of a sequence; 0: rows of a file as they are, an own run's, else up to 1024", at_least{0});
+    o.group("Definitions");
+    o.add("factor", s.factor, "an activation outlier is above so many times the mean |x| of its layer and sequence", at_least{0});
+    o.add("share", s.share, "a key is an attention outlier that receives this share of T", between{0, 1});
+    o.add("keys", s.keys, "positions whose share of attention is shown; nothing: those that are found", each<at_least>{{0}});
+    o.group("Output");
+    o.add("out", s.out, "folder of report.html, analysis.json, CSV and figures; nothing: attnlab-VIEW");
+    o.add("perplexity", s.perplexity, "measure the loss of the sequences too");
+    o.add("json", s.as_json, "print all numbers as JSON");
+    o.add("quiet", s.quiet, "print nothing");
+}
+
+/// Perplexity over the sequences, each a window on its own.
+inline json perplexity_json(tensor<double, 2> const& losses) {
+    json windows = json::array();
+    running_mean all;
+    for (index_t n = 0; n < losses.shape(0); ++n) {
+        running_mean one;
+        for (index_t t = 0; t < losses.shape(1); ++t) one.add(losses(n, t));
+        windows.push_back(json_number(one.mean()));
+        all.add(one.mean());
+    }
+    return {{"T", losses.shape(1) + 1}, {"windows", losses.shape(0)}, {"window_losses", windows}, {"perplexity", json_number(std::exp(all.mean()))}};
+}
+
+inline void analyze_command(analyze_settings s, language_model& model) {
+    auto const x = read_sequences(s.data, model);
+    auto const& facts = model.facts();
+    for (index_t k : s.keys)
+        if (k >= x.length()) fail<usage_error>("--keys: ", k, ": expected 0 to ", x.length() - 1);
+    survey seen({.bos = x.bos, .dtype = "float32", .layers = facts.layers}, {.factor = s.factor}, {.share = s.share});
+    json perplexity;
+    if (s.perplexity) perplexity = perplexity_json(model.next_token_losses(x.ids, seen));
+    else model.forward(x.ids, seen);
+    auto const weights = survey_weights(model, s.what == "position");
+    auto numbers = survey_json(facts, seen, weights, x, s.keys);
+    if (s.perplexity) numbers["perplexity"] = perplexity;
+    auto const keys = s.keys.empty() ? seen.attention().found_keys() : s.keys;
+
+    auto const page = s.what == "existence"   ? existence_view(model, seen, weights, x, keys, std::move(numbers))
+                      : s.what == "lifecycle" ? lifecycle_view(model, seen, weights, x, std::move(numbers))
+                      : s.what == "overlap"   ? overlap_view(facts, seen, weights, x, std::move(numbers))
+                                              : position_view(facts, seen, weights, x, keys, std::move(numbers));
+    write_view(s.out, page);
+    for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
+    if (s.as_json) std::cout << page.numbers.dump(1) << '\n';
+    else if (!s.quiet) {
+        for (auto const& line : page.summary) std::cout << line << '\n';
+        std::cout << "report: " << (s.out / "report.html").string() << std::endl;
+    }
+}
+
+}  // namespace attnlab

@@ -1,0 +1,26 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include <attnlab/cli/checkpoint_model.hpp>
+#include <attnlab/cli/data_source.hpp>
+#include <attnlab/cli/experiment.hpp>
+
+namespace attnlab {
+
+/// A checkpoint's model with its weights, and the data that its settings name.
+struct open_checkpoint {
+    data_source data;
+    std::unique_ptr<any_model> model;
+
+    /// \throws error naming the file, or when the data have another number of tokens than the model
+    open_checkpoint(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path) : data(run.settings, run.code_points) {
+        auto const& c = run.settings.model;
+        if (data.vocabulary_size() != c.vocab_size)
+            fail("the data has ", data.vocabulary_size(), " tokens: expected ", c.vocab_size, ", as the checkpoint was trained with");
+        model = e.make_model(c);
+        load_weights(safetensors_reader(path), model->parameters());
+    }
+};
+
+}  // namespace attnlab

@@ -1,0 +1,195 @@
+#pragma once
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <attnlab/cli/command.hpp>
+#include <attnlab/cli/compress_command.hpp>
+#include <attnlab/cli/convert_command.hpp>
+#include <attnlab/cli/evaluate_command.hpp>
+#include <attnlab/cli/generate_command.hpp>
+#include <attnlab/cli/read_options.hpp>
+#include <attnlab/cli/reproduce_command.hpp>
+#include <attnlab/cli/scale_command.hpp>
+#include <attnlab/cli/train_command.hpp>
+
+/// \file
+/// Commands that train runs and measure their checkpoints: options to settings. Include it in exactly one source file of a program.
+
+namespace attnlab {
+
+namespace detail {
+
+/// Reads the options twice: the first time to know the preset, the second over its values. False after --help.
+template <class Settings, class Run, class Declare>
+bool read_with_preset(Settings& s, Run run_of, Declare declare_all, option_table& table, std::vector<std::string> const& arguments) {
+    Settings first;
+    run_of(first) = preset("default");
+    option_table probe(table.command(), table.summary());
+    declare_all(probe, first);
+    if (!read_options(probe, arguments, std::cout)) return false;
+    bool const text_given = probe.given("text"), preset_given = probe.given("preset");
+    run_of(s) = preset(text_given && !preset_given ? "text" : run_of(first).preset);
+    declare_all(table, s);
+    read_options(table, arguments, std::cout);
+    if (text_given && !table.given("task")) run_of(s).task = "text";
+    return true;
+}
+
+
+inline int run_train([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+    run_settings s;
+    option_table table("attnlab train", "Trains one model and measures it along the way.");
+    auto const self = [](run_settings& r) -> run_settings& { return r; };
+    if (!read_with_preset(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments)) return 0;
+    auto const& e = policies.find(s.policy);
+    s.policy = e.card.name;
+    settle(s);
+    train_command(e, s, effective_values(table));
+    return 0;
+}
+
+inline int run_reproduce([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+    reproduce_settings s;
+    option_table table("attnlab reproduce", "Trains every attention side by side, analyses and writes report.html.");
+    auto const run_of = [](reproduce_settings& r) -> run_settings& { return r.run; };
+    if (!read_with_preset(s, run_of, [](option_table& o, reproduce_settings& r) { declare(o, r); }, table, arguments)) return 0;
+    if (s.policies.empty())
+        for (std::size_t i = 0; i < policies.compared(); ++i) s.policies.push_back(policies.all()[i].card.name);
+    for (auto& name : s.policies) name = policies.find(name).card.name;
+    if (s.seeds == 0) s.seeds = s.run.task == "text" ? 1 : 3;
+    if (s.out.empty()) s.out = "attnlab-" + s.run.preset;
+    auto& t = s.run.train;
+    if (s.steps > 0) {
+        t.max_iters = t.schedule.lr_decay_iters = s.steps;
+        t.schedule.warmup_iters = std::min(t.schedule.warmup_iters, s.steps);
+    }
+    auto checked = s.run;
+    settle(checked);
+    data_source const probe(checked);   // a text that cannot be read is found before anything is trained
+    std::string command = "attnlab reproduce";
+    for (auto const& w : arguments) command += " " + w;
+    reproduce_command(s, effective_values(table), command);
+    std::cout << "report: " << (s.out / "report.html").string() << std::endl;
+    return 0;
+}
+
+inline int run_evaluate([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+    std::filesystem::path given;
+    bool as_json = false, quiet = false;
+    std::string length = "trained";
+    index_t sequences = 0;
+    option_table table("attnlab evaluate", "Loss and measures of a checkpoint on its evaluation sequences.");
+    table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+    table.add("json", as_json, "all measures as JSON");
+    table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
+    table.add("eval_sequences", sequences, "evaluation sequences; 0: as in training", at_least{0});
+    declare_quiet(table, quiet);
+    if (!read_options(table, arguments, std::cout)) return 0;
+    auto const path = checkpoint_path(given);
+    auto run = read_checkpoint_run(path);
+    run.settings.length = length;
+    if (sequences > 0) run.settings.eval_sequences = sequences;
+    settle(run.settings);
+    evaluate_command(policies.find(run.settings.policy), run, path, as_json, quiet);
+    return 0;
+}
+
+/// A checkpoint's run, to be measured on another text where one is given.
+inline checkpoint_run read_run_on(std::filesystem::path const& path, std::filesystem::path const& other_text, std::string const& length, index_t sequences) {
+    auto run = read_checkpoint_run(path);
+    auto& s = run.settings;
+    if (!other_text.empty()) {
+        if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
+        s.text = other_text;
+    }
+    s.length = length;
+    s.eval_sequences = sequences;
+    settle(s);
+    return run;
+}
+
+
+inline int run_compress([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+    std::filesystem::path given, other_text;
+    bool as_json = false, quiet = false;
+    std::string length = "trained";
+    index_t sequences = 256;
+    option_table table("attnlab compress", "Loss of a checkpoint with its blocks' Linears quantised (W, A: bits of weights, inputs) or pruned.");
+    table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+    table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
+    table.add("json", as_json, "as JSON; bits of 0: as trained");
+    table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
+    table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+    declare_quiet(table, quiet);
+    if (!read_options(table, arguments, std::cout)) return 0;
+    auto const path = checkpoint_path(given);
+    auto const run = read_run_on(path, other_text, length, sequences);
+    compress_command(policies.find(run.settings.policy), run, path, as_json, quiet);
+    return 0;
+}
+
+inline int run_scale([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+    std::filesystem::path given, other_text;
+    bool as_json = false;
+    index_t sequences = 128;
+    option_table table("attnlab scale", "Whether a checkpoint's sinks are implicit scaling factors: S = 1 - P[i, 0] of each head, and the loss when the sink's value "
+                                        "is zero, when S is constant, when the sink's key and value are; what each head is worth.");
+    table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+    table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
+    table.add("json", as_json, "as JSON, with percentiles of S");
+    table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+    if (!read_options(table, arguments, std::cout)) return 0;
+    auto const path = checkpoint_path(given);
+    auto const run = read_run_on(path, other_text, "trained", sequences);
+    scale_command(policies.find(run.settings.policy), run, path, as_json);
+    return 0;
+}
+
+inline int run_convert([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+    std::filesystem::path given, out;
+    index_t sequences = 0;
+    option_table table("attnlab convert", "A softmax checkpoint as one of attention_bias, without training: the first token's key and value become k', v' and that token "
+                                          "leaves the sequence.");
+    table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+    table.positional("OUT", out, "a new folder");
+    table.add("eval_sequences", sequences, "sequences to average over, and as many others to check on; 0: as in training", at_least{0});
+    if (!read_options(table, arguments, std::cout)) return 0;
+    auto const path = checkpoint_path(given);
+    auto const run = read_checkpoint_run(path);
+    convert_command(policies.find(run.settings.policy), policies.find("attention_bias"), run, path, out, sequences);
+    return 0;
+}
+
+inline int run_generate([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+    std::filesystem::path given;
+    std::string length = "trained";
+    generate_settings g;
+    option_table table("attnlab generate", "Samples from a checkpoint.");
+    table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
+    declare(table, g);
+    table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
+    if (!read_options(table, arguments, std::cout)) return 0;
+    auto const path = checkpoint_path(given);
+    auto run = read_checkpoint_run(path);
+    run.settings.length = length;
+    settle(run.settings);
+    generate_command(policies.find(run.settings.policy), run, path, g);
+    return 0;
+}
+
+}  // namespace detail
+
+std::vector<command> run_commands() {
+    return {{"reproduce", "train every attention side by side, analyse, write a report", detail::run_reproduce},
+            {"train", "one model (nanoGPT's options)", detail::run_train},
+            {"evaluate", "loss and sinks of a checkpoint", detail::run_evaluate},
+            {"compress", "what quantisation and pruning cost a checkpoint", detail::run_compress},
+            {"scale", "whether a checkpoint's sinks are scaling factors in disguise", detail::run_scale},
+            {"convert", "a softmax checkpoint as one of attention_bias, without training", detail::run_convert},
+            {"generate", "samples from a checkpoint", detail::run_generate}};
+}
+
+}  // namespace attnlab
