@@ -23,6 +23,24 @@ BOOST_AUTO_TEST_CASE(medians) {
     BOOST_TEST(std::isnan(lower_median(nothing)));
 }
 
+BOOST_AUTO_TEST_CASE(medians_of_magnitudes_are_exact) {
+    auto const key = rng::stream(4, "magnitudes");
+    for (std::size_t n : {1u, 2u, 3u, 4u, 1000u, 4097u})
+        for (double spread : {0., 1., 20.}) {   // with ties, and over many binary exponents
+            std::vector<float> x;
+            for (std::uint64_t i = 0; i < n; ++i) x.push_back(static_cast<float>(std::round(8 * rng::normal(key, 2 * i)) * std::exp(spread * rng::normal(key, 2 * i + 1))));
+            std::vector<float> magnitudes;
+            for (float v : x)
+                if (std::isfinite(v)) magnitudes.push_back(std::abs(v));
+            BOOST_TEST(lower_median_magnitude(std::span<float const>(x)) == lower_median(magnitudes));
+            x.insert(x.begin(), {std::nanf(""), -INFINITY, INFINITY});   // not looked at
+            BOOST_TEST(lower_median_magnitude(std::span<float const>(x)) == lower_median(magnitudes));
+            std::vector<double> const wide(x.begin(), x.end());
+            BOOST_TEST(lower_median_magnitude(std::span<double const>(wide)) == lower_median(magnitudes));
+        }
+    BOOST_TEST(std::isnan(lower_median_magnitude(std::span<float const>())));
+}
+
 BOOST_AUTO_TEST_CASE(the_largest_of_any_split) {
     auto const key = rng::stream(3, "top");
     for (std::size_t n : {0u, 1u, 2u, 3u, 50u}) {

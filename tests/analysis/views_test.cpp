@@ -90,4 +90,25 @@ BOOST_AUTO_TEST_CASE(without_attention_outliers_the_largest_sums_are_the_keys) {
     BOOST_TEST((b.found_keys() == std::vector<index_t>{30}));
 }
 
+BOOST_AUTO_TEST_CASE(sequences_may_come_in_parts) {
+    // As a streamed pass shows them: layer by layer, some sequences at a time.
+    tensor<float, 3> h({3, 5, 8});
+    tensor<float, 3> sums({3, 2, 5}, 1.f);
+    for (index_t i = 0; i < h.size(); ++i) h.data()[i] = static_cast<float>((i * 37) % 23) - 11.f;
+    h(2, 3, 6) = 5000;
+    auto const show = [&](survey& s, index_t layer, index_t first, index_t count) {
+        s.see({site::resid_post::name, layer, first, {count, 5, 8}, {&h(first, 0, 0), static_cast<std::size_t>(count * 40)}, {}});
+        s.see({site::pattern_sums::name, layer, first, {count, 2, 5}, {&sums(first, 0, 0), static_cast<std::size_t>(count * 10)}, {}});
+    };
+    survey whole({}, {.factor = 30}), parts({}, {.factor = 30});
+    for (index_t l = 0; l < 2; ++l) show(whole, l, 0, 3);
+    for (index_t l = 0; l < 2; ++l) show(parts, l, 0, 1), show(parts, l, 1, 2);
+    BOOST_TEST((whole.layer_out().outliers().elements() == parts.layer_out().outliers().elements()));
+    BOOST_TEST(whole.layer_out().outliers().size() == 2u);
+    BOOST_TEST(whole.layer_out().outliers().elements()[0].at[0] == 2);   // the third sequence
+    BOOST_TEST(whole.layer_out().at(1).all().median() == parts.layer_out().at(1).all().median());
+    BOOST_TEST((whole.layer_out().at(0).top_channels == parts.layer_out().at(0).top_channels));
+    BOOST_TEST((whole.attention().outliers().elements() == parts.attention().outliers().elements()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -36,15 +36,20 @@ public:
         double const values[] = {m.top1, m.top2, m.top3, m.median};
         for (int i = 0; i < 4; ++i)
             if (std::isfinite(values[i])) curves_[i].add(values[i]);
+        // A token is a thread's; they are summed in their order, so that any number of threads gives the same bits.
+        std::vector<double> kurtosis(static_cast<std::size_t>(h.shape(0))), ratio(kurtosis.size());
+#pragma omp parallel for schedule(static)
         for (index_t t = 0; t < h.shape(0); ++t) {
             moments token;
             token.add(h[t]);
-            if (double const k = token.centred_kurtosis(); std::isfinite(k))
-                (t == sink_ ? kurtosis_first_ : kurtosis_rest_).add(k);
-            double const ratio = attnlab::max_over_median(h[t]);
-            if (!std::isfinite(ratio)) continue;
-            token_ratio_.add(ratio);
-            largest_token_ratio_ = std::max(largest_token_ratio_, ratio);
+            kurtosis[static_cast<std::size_t>(t)] = token.centred_kurtosis();
+            ratio[static_cast<std::size_t>(t)] = attnlab::max_over_median(h[t]);
+        }
+        for (std::size_t t = 0; t < ratio.size(); ++t) {
+            if (std::isfinite(kurtosis[t])) (static_cast<index_t>(t) == sink_ ? kurtosis_first_ : kurtosis_rest_).add(kurtosis[t]);
+            if (!std::isfinite(ratio[t])) continue;
+            token_ratio_.add(ratio[t]);
+            largest_token_ratio_ = std::max(largest_token_ratio_, ratio[t]);
         }
     }
     /// A batch, (B,T,C).

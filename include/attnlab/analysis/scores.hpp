@@ -84,8 +84,7 @@ magnitudes magnitudes_of(std::span<T const> x) {
         m.power.add(static_cast<double>(v));
         if (std::isfinite(v)) top.add(std::abs(static_cast<double>(v)));
     }
-    auto a = finite_magnitudes(x);
-    m.median = lower_median(a);
+    m.median = lower_median_magnitude(x);
     auto const largest = top.values();
     if (largest.size() > 0) m.top1 = largest[0];
     if (largest.size() > 1) m.top2 = largest[1];
@@ -225,10 +224,10 @@ token_kurtosis_result token_kurtosis(view<T const, 2> h) {
 /// max_c |h| / median_c |h| of a token's channels (2405.19279, MMR).
 template <class T>
 double max_over_median(view<T const, 1> token) {
-    auto a = finite_magnitudes(token);
-    if (a.empty()) return std::numeric_limits<double>::quiet_NaN();
-    double const largest = static_cast<double>(*std::max_element(a.begin(), a.end()));
-    return largest / lower_median(a);
+    double largest = std::numeric_limits<double>::quiet_NaN();
+    for (T v : token)
+        if (double const a = std::abs(static_cast<double>(v)); std::isfinite(a) && !(a <= largest)) largest = a;
+    return largest / lower_median_magnitude(std::span<T const>(token.data(), static_cast<std::size_t>(token.size())));
 }
 
 }  // namespace attnlab

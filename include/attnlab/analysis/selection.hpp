@@ -8,6 +8,8 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
+#include <span>
 #include <vector>
 
 #include <attnlab/core/error.hpp>
@@ -31,6 +33,38 @@ double select(std::vector<T>& x, std::size_t k) {
 template <class T>
 double lower_median(std::vector<T>& x) {
     return x.empty() ? std::numeric_limits<double>::quiet_NaN() : select(x, (x.size() - 1) / 2);
+}
+
+/// The lower median of the finite |x|, which stay where they are; NaN when there are none. Magnitudes of floats are ordered as their bits
+/// are: three counts, of 11, 10 and 10 bits, find the one in the middle, several times as fast as a selection that moves copies.
+inline double lower_median_magnitude(std::span<float const> x) {
+    constexpr std::uint32_t infinity = 0x7F800000u;
+    constexpr struct {
+        unsigned shift, bits;
+    } parts[] = {{20, 11}, {10, 10}, {0, 10}};
+    std::uint32_t found = 0, known = 0;   // bits of the median, and which of them are settled
+    std::uint64_t k = 0;
+    for (auto const [shift, bits] : parts) {
+        std::array<std::uint64_t, 2048> counts{};
+        std::uint32_t const part = (1u << bits) - 1;
+        for (float v : x)
+            if (std::uint32_t const u = std::bit_cast<std::uint32_t>(v) & 0x7FFFFFFFu; u < infinity && (u & known) == found) ++counts[(u >> shift) & part];
+        if (known == 0) {
+            std::uint64_t const n = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+            if (n == 0) return std::numeric_limits<double>::quiet_NaN();
+            k = (n - 1) / 2;
+        }
+        std::uint32_t bin = 0;
+        for (; k >= counts[bin]; ++bin) k -= counts[bin];
+        found |= bin << shift, known |= part << shift;
+    }
+    return static_cast<double>(std::bit_cast<float>(found));
+}
+inline double lower_median_magnitude(std::span<double const> x) {
+    std::vector<double> magnitudes;
+    for (double v : x)
+        if (std::isfinite(v)) magnitudes.push_back(std::abs(v));
+    return lower_median(magnitudes);
 }
 
 /// The k largest numbers of a stream.

@@ -11,10 +11,11 @@
 #include <attnlab/analysis/views/token_sequences.hpp>
 #include <attnlab/cli/checkpoint_language_model.hpp>
 #include <attnlab/cli/data_source.hpp>
+#include <attnlab/cli/open_folder.hpp>
 #include <attnlab/io/npy.hpp>
 
 /// \file
-/// Which sequences `analyze` shows a model: those of a file of tokens, of a text, or the evaluation sequences of an own run.
+/// Which sequences commands show a model: those of a file of tokens, of a text, or the evaluation sequences of an own run.
 
 namespace attnlab {
 
@@ -22,7 +23,18 @@ struct sequence_options {
     std::filesystem::path text, tokens;
     std::filesystem::path strings;       ///< JSON list of what each token stands for, where no tokenizer says it
     index_t sequences = 0, length = 0;   ///< 0: as many and as long as the source has, within reason
+    std::string bos = "auto";            ///< whether sequences of a text begin with the tokeniser's BOS: auto, as it does itself; yes; no
 };
+
+inline void declare_sequences(option_table& o, sequence_options& s) {
+    o.group("Sequences");
+    o.add("text", s.text, "a text, cut into sequences; nothing: the evaluation sequences of an own run, the paper's prompt for a folder");
+    o.add("tokens", s.tokens, "tokens: .npy, (N, T) or one stream, or nanoGPT's .bin");
+    o.add("strings", s.strings, "JSON list of what each token stands for, where no tokenizer says it");
+    o.add("sequences", s.sequences, "how many; 0: rows of a file all, 32 of an own run, else 4", at_least{0});
+    o.add("length", s.length, "tokens of a sequence; 0: rows of a file as they are, an own run's, else up to 1024", at_least{0});
+    o.add("bos", s.bos, "whether sequences of a text begin with a folder's BOS; auto: if its tokeniser puts one there", one_of{{"auto", "yes", "no"}});
+}
 
 namespace detail {
 
@@ -119,6 +131,33 @@ inline void read_own(token_sequences& x, sequence_options const& o, checkpoint_r
     };
 }
 
+/// What tokens of a folder with a tokeniser stand for.
+inline std::function<token_text(token)> texts_of(std::shared_ptr<tokenizer const> const& words) {
+    return [words](token id) {
+        if (id >= words->size()) return token_text{"#" + std::to_string(id), {}};
+        token const one[] = {id};
+        auto const decoded = words->decode(one);
+        bool const whole = !decoded.empty() && decoded.find("\xEF\xBF\xBD") == decoded.npos;   // a part of a character is shown by its spelling
+        return token_text{whole ? shown_text(decoded) : words->piece(id), decoded};
+    };
+}
+
+/// Sequences of a text by a folder's own tokeniser; without a text, the prompt of 2502.06415.
+inline void read_foreign(token_sequences& x, sequence_options const& o, model_facts const& facts) {
+    auto const words = open_tokenizer(facts.path);
+    auto const name = o.text.empty() ? std::string("the paper's prompt") : o.text.string();
+    auto const stream = words->encode(o.text.empty() ? "Summer is warm. Winter is cold.\n" : read_text(o.text));
+    auto const alone = words->encode("a", true);
+    bool const begins = o.bos == "yes" || (o.bos == "auto" && words->bos() && !alone.empty() && alone.front() == *words->bos());
+    if (begins && !words->bos()) fail<usage_error>("--bos: yes: the tokeniser of ", facts.name, " names no beginning of a sequence");
+    auto const bos = begins ? words->bos() : std::nullopt;
+    index_t const most = facts.longest > 0 ? std::min<index_t>(1024, facts.longest) : 1024, have = static_cast<index_t>(stream.size()) + begins;
+    x.ids = windows_of(stream, name, o.sequences > 0 ? o.sequences : 4, o.length > 0 ? o.length : std::min(most, have), bos);
+    x.from = name;
+    x.bos = begins;
+    x.text_of = texts_of(words);
+}
+
 }  // namespace detail
 
 /// \throws usage_error where nothing says which tokens; error naming the file
@@ -126,13 +165,17 @@ inline token_sequences read_sequences(sequence_options const& o, language_model 
     if (!o.text.empty() && !o.tokens.empty()) fail<usage_error>("--text, --tokens: expected one of them");
     token_sequences x;
     auto const* own = dynamic_cast<checkpoint_language_model const*>(&model);
+    auto const& facts = model.facts();
+    bool const has_words = !own && has_tokenizer(facts.path);
     if (!o.tokens.empty()) {
         x.from = o.tokens.string();
-        detail::read_tokens(x, o, model.facts());
+        detail::read_tokens(x, o, facts);
+        if (has_words) x.text_of = detail::texts_of(open_tokenizer(facts.path));
     } else if (own) {
         detail::read_own(x, o, own->run());
     } else {
-        fail<usage_error>(o.text.empty() ? "--tokens: expected a file of tokens (.npy or .bin)" : "--text: this model has no tokenizer here: expected --tokens with a file of tokens");
+        if (!has_words) fail<usage_error>(o.text.empty() ? "--tokens" : "--text", ": ", facts.path.string(), " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
+        detail::read_foreign(x, o, facts);
     }
     detail::check_ids(x, model.facts().vocabulary);
     if (!o.strings.empty()) {

@@ -15,6 +15,7 @@ namespace attnlab {
 enum class rope_scaling { none, linear, dynamic, llama3, yarn, longrope };
 
 struct rope_config {
+    std::string where = "rotation";            ///< how an error line about it begins
     double theta = 10000;
     double partial = 1;                        ///< share of a head's channels that are rotated
     rope_scaling scaling = rope_scaling::none;
@@ -44,6 +45,7 @@ inline rope_config read_rope(config_file const& file, rope_names const& names = 
     auto const& all = file.section(current ? "rope_parameters" : "rope_scaling");
     auto const& c = all.has(names.layers) ? all.section(names.layers) : all;
     require(!current || !file.has("rope_scaling"), file.where(), ": fields 'rope_parameters', 'rope_scaling': expected one of them");
+    out.where = c.where();
     out.theta = c.number_or("rope_theta", out.theta);
     out.partial = c.number_or("partial_rotary_factor", out.partial);
     require(out.theta > 1, file.where(), ": field '", names.theta, "': ", out.theta, ": expected more than 1");

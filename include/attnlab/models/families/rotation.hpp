@@ -31,10 +31,10 @@ struct yarn_bounds {
 /// The rotation of heads of D channels that a config.json asks for. \throws error when it is of an odd number of channels
 inline rotation_form rotation_of(rope_config const& c, index_t D) {
     auto const rotated = static_cast<index_t>(static_cast<double>(D) * c.partial);
-    require(rotated > 0 && rotated % 2 == 0 && rotated <= config_section::many, "rotation: ", rotated, " of the ", D, " channels of a head: expected an even number");
+    require(rotated > 0 && rotated % 2 == 0 && rotated <= config_section::many, c.where, ": rotates ", rotated, " of the ", D, " channels of a head: expected an even number");
     if (c.scaling == rope_scaling::longrope)
         for (auto const& [field, factors] : {std::pair{"short_factor", c.shorter}, {"long_factor", c.longer}})
-            require(static_cast<index_t>(factors.size()) == rotated / 2, "rotation: field '", field, "': ", factors.size(), " numbers: expected ", rotated / 2, ", one for each pair of channels");
+            require(static_cast<index_t>(factors.size()) == rotated / 2, c.where, ": field '", field, "': ", factors.size(), " numbers: expected ", rotated / 2, ", one for each pair of channels");
     rotation_form out;
     double const width = static_cast<double>(rotated), length = static_cast<double>(c.original_length);
     for (index_t p = 0; p < rotated / 2; ++p) {
