@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <attnlab/analysis/views/existence_view.hpp>
+#include <attnlab/analysis/views/how_it_was_run.hpp>
 #include <attnlab/analysis/views/lifecycle_view.hpp>
 #include <attnlab/analysis/views/overlap_view.hpp>
 #include <attnlab/analysis/views/position_view.hpp>
@@ -76,10 +77,11 @@ inline void analyze_command(analyze_settings s, language_model& model) {
     if (s.perplexity) numbers["perplexity"] = perplexity;
     auto const keys = s.keys.empty() ? seen.attention().found_keys() : s.keys;
 
-    auto const page = s.what == "existence"   ? existence_view(model, seen, weights, x, keys, std::move(numbers))
-                      : s.what == "lifecycle" ? lifecycle_view(model, seen, weights, x, std::move(numbers))
-                      : s.what == "overlap"   ? overlap_view(facts, seen, weights, x, std::move(numbers))
-                                              : position_view(facts, seen, weights, x, keys, std::move(numbers));
+    auto page = s.what == "existence"   ? existence_view(model, seen, weights, x, keys, std::move(numbers))
+                : s.what == "lifecycle" ? lifecycle_view(model, seen, weights, x, std::move(numbers))
+                : s.what == "overlap"   ? overlap_view(facts, seen, weights, x, std::move(numbers))
+                                        : position_view(facts, seen, weights, x, keys, std::move(numbers));
+    page.sections.push_back(how_it_was_run(facts, seen, x));
     write_view(s.out, page);
     for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
     if (s.as_json) std::cout << page.numbers.dump(1) << '\n';

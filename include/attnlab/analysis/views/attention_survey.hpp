@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <map>
 #include <numeric>
@@ -104,15 +105,14 @@ public:
     }
 
 private:
-    void add(layer& l, view<float const, 2> sums) {
-        if (l.sums.size() == 0) {
-            l.sums.resize(sums.shape());
-            std::copy(sums.begin(), sums.end(), l.sums.data());
-        }
+    void add(layer& l, view<float const, 2> seen) {
+        tensor<float, 2> sums(seen.shape());
+        std::transform(seen.begin(), seen.end(), sums.data(), [](float s) { return std::isfinite(s) ? s : 0.f; });   // as the rules count them
+        if (l.sums.size() == 0) l.sums = sums;
         auto const size = sizes_of(head_mean(sums));
         l.top1.add(size.top1), l.top2.add(size.top2), l.median.add(size.median);
         std::vector<index_t> keys;
-        for (auto const& c : rule_.reduce(0, sums).found) keys.push_back(c.at[1]);
+        for (auto const& c : rule_.reduce(0, view<float const, 2>(sums)).found) keys.push_back(c.at[1]);
         auto const shares = shares_of(sums, keys);
         l.outlier_share.add(shares.mean), l.lowest_share.add(shares.low), l.highest_share.add(shares.high);
     }

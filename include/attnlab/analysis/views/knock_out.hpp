@@ -18,7 +18,7 @@ namespace attnlab {
 /// A survey of a pass in which some neurons of one layer are zero.
 class silenced_survey : public survey {
 public:
-    silenced_survey(index_t layer, std::vector<index_t> neurons) : layer_(layer), neurons_(std::move(neurons)) {}
+    silenced_survey(index_t layer, std::vector<index_t> neurons, mean_ratio rule) : survey({}, rule), layer_(layer), neurons_(std::move(neurons)) {}
 
     void see(seen_site const& x) override {
         if (x.site == site::mlp_post::name && x.layer == layer_) {
@@ -61,7 +61,7 @@ inline after_change look_after(std::string what, survey const& s, outlier_life c
 
 /// Unchanged, with `neurons` of the layer of birth at zero, and with as many others, drawn at random, at zero.
 /// Empty where the model has no such neurons or a change does not flow on.
-inline std::vector<after_change> knock_out(language_model& model, outlier_life const& life, token_sequences const& x, std::vector<index_t> const& neurons) {
+inline std::vector<after_change> knock_out(language_model& model, outlier_life const& life, token_sequences const& x, std::vector<index_t> const& neurons, mean_ratio rule) {
     std::vector<after_change> out;
     index_t const F = model.facts().mlp_width;
     if (neurons.empty() || x.length() < 2 || F <= static_cast<index_t>(2 * neurons.size())) return out;
@@ -72,7 +72,7 @@ inline std::vector<after_change> knock_out(language_model& model, outlier_life c
         if (std::find(neurons.begin(), neurons.end(), f) == neurons.end()) detail::add_once(others, f, neurons.size());
     }
     for (auto const& [what, which] : {std::pair{"unchanged", std::vector<index_t>{}}, std::pair{"the neurons that make them", neurons}, std::pair{"as many others, at random", others}}) {
-        silenced_survey s(life.birth, which);
+        silenced_survey s(life.birth, which, rule);
         auto const losses = model.next_token_losses(first, s);
         if (!s.flows()) return {};
         out.push_back(detail::look_after(what, s, life, losses));

@@ -51,7 +51,7 @@ inline lifecycle find_lifecycle(language_model& model, survey const& s, token_se
     for (std::size_t t = 0; t < out.life.tokens.size(); ++t)
         if (double const share = attention_survey::shares_of(s.attention().at(out.life.spread.front()).sums, {out.life.tokens[t]}).mean; share > best) best = share, most = t;
     out.head = head_behind(facts, s, out.rows, out.life.spread.front(), most);
-    out.test = knock_out(model, out.life, x, out.makers);
+    out.test = knock_out(model, out.life, x, out.makers, {.factor = s.layer_out().factor()});
     return out;
 }
 

@@ -25,6 +25,7 @@ inline view_table written_table(std::string name, std::string title, std::vector
                    {"", {"token", "channel", "before", "attention_adds", "mlp_adds", "after", "neuron", "activation", "weight", "weight_ratio", "adds"}}};
     for (auto const& w : entries)
         for (std::size_t k = 0; k < std::max<std::size_t>(1, std::min<std::size_t>(3, w.neurons.size())); ++k) {
+            if (k > 0 && std::abs(w.neurons[k].adds) < 0.001 * std::abs(w.neurons[0].adds)) break;
             std::vector<std::string> shown{token_mark(x, w.token), std::to_string(w.channel)}, exact{std::to_string(w.token), std::to_string(w.channel)};
             for (double v : {w.before, w.attention, w.mlp, w.after}) shown.push_back(k == 0 ? number(v) : ""), exact.push_back(exact_cell(v));
             if (k > 0) shown[0] = shown[1] = "";
@@ -105,7 +106,8 @@ inline view_section birth_section(language_model& model, lifecycle const& c, wei
         std::vector<index_t> marks;
         for (std::size_t k = 0; k < r.inputs.size(); ++k) {
             auto const& in = r.inputs[k];
-            if (std::abs(in.adds) >= 0.01 * std::abs(r.inputs[0].adds)) marks.push_back(in.channel);
+            if (k > 0 && std::abs(in.adds) < 0.01 * std::abs(r.inputs[0].adds)) break;
+            marks.push_back(in.channel);
             rows.add({k == 0 ? r.module : "", k == 0 ? number(r.value) : "", k == 0 ? range_text(r.low, r.high) : "", std::to_string(in.channel), number(in.input), number(in.weight), number(in.adds)});
         }
         weights.panels.push_back(weight_panel(model.weight(life.birth, r.module), line::row, f, marks, r.module));

@@ -63,7 +63,7 @@ inline view_section position_of_attention(attention_survey const& a, token_seque
                                           std::vector<std::string>& summary) {
     view_section out{"Attention by head", {}, {}, {}};
     auto const words = keys_text(x, keys);
-    out.paragraphs.push_back(text("The keys: ", words, " of the first sequence (", keys_are, ")."));
+    out.paragraphs.push_back(text("Looked after: ", words, " of the first sequence (", keys_are, ")."));
     out.figures.push_back({"attention", "Left: share of all attention of a head that the keys receive, mean over heads and bars from the least head to the most. Right: largest and median column sum of the heads' mean, log scale; the dashed "
                            "line is the threshold of an attention outlier." + means, position_attention(a, keys)});
     view_table t{"attention", {"", {"layer", "share of the keys", "least head", "most head", "largest sum", "second", "median", "outlier keys"}}, {"", {"layer", "mean", "min", "max", "top1", "top2", "median", "outlier_keys"}}};

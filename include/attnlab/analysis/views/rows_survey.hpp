@@ -78,6 +78,7 @@ private:
             l.largest.insert(std::upper_bound(l.largest.begin(), l.largest.end(), e, larger), e);
             if (l.largest.size() > 3) l.largest.pop_back();
         });
+        if (l.largest.empty()) l.largest.push_back({0, 0, std::nan("")});   // no number at all: a broken model is shown as it is
         std::array<index_t, 2> top{0, 0};
         for (std::size_t rank = 0; rank < 2 && rank < peaks.size(); ++rank) {
             auto const at = std::max_element(peaks.begin(), peaks.end());

@@ -156,7 +156,8 @@ inline json over_sequences(survey const& s, token_sequences const& x, index_t la
 /// \param given_keys  whose share of attention is asked; nothing: those that are found
 inline json survey_json(model_facts const& facts, survey const& s, weight_survey const& w, token_sequences const& x, std::vector<index_t> const& given_keys = {}) {
     json out{{"model", facts.name}, {"family", facts.family}, {"attention_policy", facts.attention}, {"stored", facts.stored}, {"layers", facts.layers},
-             {"tokens_from", x.from}, {"sequence", "tokens[0]"}};
+             {"tokens_from", x.from}, {"sequence", "tokens[0]"}, {"length", x.length()}, {"bos", x.bos ? json(*x.bos) : json()},
+             {"rules", {{"activation_factor", s.layer_out().factor()}, {"attention_share", s.attention().rule().share}, {"weight_factor", weight_ratio{}.factor}}}};
     out["layer_out"] = to_json(s.layer_out(), facts.layers);
     if (!s.down_in().empty()) out["down_in"] = to_json(s.down_in(), facts.layers);
     auto const& a = s.attention();
