@@ -21,9 +21,9 @@ namespace attnlab {
 
 struct sequence_options {
     std::filesystem::path text, tokens;
-    bool bos = false;                    ///< sequences of a folder's text begin with BOS (an own run's always do)
-    std::filesystem::path strings;       ///< JSON list of what each token stands for, where no tokenizer says it
-    index_t sequences = 0, length = 0;   ///< 0: as many and as long as the source has, within reason
+    bool bos = false;                   ///< sequences of a folder's text begin with BOS (an own run's always do)
+    std::filesystem::path strings;      ///< JSON list of what each token stands for, where no tokenizer says it
+    index_t sequences = 0, length = 0;  ///< 0: as many and as long as the source has, within reason
 };
 
 namespace detail {
@@ -32,17 +32,23 @@ namespace detail {
 inline std::string shown_text(std::string const& decoded) {
     std::string out;
     for (char c : decoded) {
-        if (c == '\n') out += "\\n";
-        else if (c == '\t') out += "\\t";
-        else if (c == ' ') out += '_';
-        else if (static_cast<unsigned char>(c) < 32 || c == 127) out += text("<", static_cast<int>(static_cast<unsigned char>(c)), ">");
-        else out += c;
+        if (c == '\n')
+            out += "\\n";
+        else if (c == '\t')
+            out += "\\t";
+        else if (c == ' ')
+            out += '_';
+        else if (static_cast<unsigned char>(c) < 32 || c == 127)
+            out += text("<", static_cast<int>(static_cast<unsigned char>(c)), ">");
+        else
+            out += c;
     }
     return out;
 }
 
 /// N windows of a stream, one after the other; with `bos` each begins with it.
-inline tensor<token, 2> windows_of(std::vector<token> const& stream, std::string const& name, index_t N, index_t T, std::optional<token> bos = {}) {
+inline tensor<token, 2> windows_of(std::vector<token> const& stream, std::string const& name, index_t N, index_t T,
+                                   std::optional<token> bos = {}) {
     index_t const taken = T - (bos ? 1 : 0), have = static_cast<index_t>(stream.size());
     require(taken > 0 && have >= taken, name, ": ", have, " tokens: expected at least ", taken, ", one sequence of ", T);
     tensor<token, 2> x({std::min(N, have / taken), T});
@@ -66,7 +72,8 @@ inline void read_tokens(token_sequences& x, sequence_options const& o, model_fac
     index_t rows = 0, columns = 0;
     if (o.tokens.extension() == ".npy") {
         npy_array const a(o.tokens);
-        require(a.shape.size() == 1 || a.shape.size() == 2, name, ": ", a.shape.size(), " axes: expected tokens (N, T), or one stream");
+        require(a.shape.size() == 1 || a.shape.size() == 2, name, ": ", a.shape.size(),
+                " axes: expected tokens (N, T), or one stream");
         stream = a.as<token>();
         if (a.shape.size() == 2) rows = a.shape[0], columns = a.shape[1];
     } else {
@@ -76,7 +83,10 @@ inline void read_tokens(token_sequences& x, sequence_options const& o, model_fac
     }
     require(!stream.empty(), name, ": empty: expected tokens");
     if (rows == 0) {
-        index_t const T = o.length > 0 ? o.length : std::min<index_t>({static_cast<index_t>(stream.size()), 1024, facts.longest > 0 ? facts.longest : 1024});
+        index_t const T =
+            o.length > 0
+                ? o.length
+                : std::min<index_t>({static_cast<index_t>(stream.size()), 1024, facts.longest > 0 ? facts.longest : 1024});
         x.ids = windows_of(stream, name, o.sequences > 0 ? o.sequences : 4, T);
         return;
     }
@@ -89,11 +99,15 @@ inline void read_tokens(token_sequences& x, sequence_options const& o, model_fac
 inline void read_own(token_sequences& x, sequence_options const& o, checkpoint_run const& run) {
     auto const& s = run.settings;
     index_t const T = o.length > 0 ? o.length : s.model.block_size;
-    if (T > s.model.block_size) fail<usage_error>("--length: ", T, ": expected at most ", s.model.block_size, ", as the checkpoint was trained with");
+    if (T > s.model.block_size)
+        fail<usage_error>("--length: ", T, ": expected at most ", s.model.block_size, ", as the checkpoint was trained with");
     if (!o.text.empty()) {
-        if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
-        auto const words = s.level == "bytes" ? text_vocabulary::bytes() : text_vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));
-        x.ids = windows_of(words.encode(read_text(o.text), o.text.string()), o.text.string(), o.sequences > 0 ? o.sequences : 32, T, words.bos());
+        if (s.task != "text")
+            fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
+        auto const words = s.level == "bytes" ? text_vocabulary::bytes()
+                                              : text_vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));
+        x.ids = windows_of(words.encode(read_text(o.text), o.text.string()), o.text.string(), o.sequences > 0 ? o.sequences : 32,
+                           T, words.bos());
         x.from = o.text.string();
         x.bos = true;
         x.text_of = [words](token id) {
@@ -134,7 +148,8 @@ inline auto text_by(std::shared_ptr<tokenizer const> words) {
         if (id >= words->size()) return token_text{"#" + std::to_string(id), {}};
         token const one[] = {id};
         auto const decoded = words->decode(one);
-        return token_text{shown_text(decoded.empty() || decoded.find("\xEF\xBF\xBD") != decoded.npos ? words->piece(id) : decoded), decoded};
+        return token_text{
+            shown_text(decoded.empty() || decoded.find("\xEF\xBF\xBD") != decoded.npos ? words->piece(id) : decoded), decoded};
     };
 }
 
@@ -173,13 +188,17 @@ inline token_sequences read_sequences(sequence_options const& o, language_model 
     } else if (o.text.empty()) {
         fail<usage_error>("--text, --tokens: expected one of them: a text, or a file of tokens (.npy or .bin)");
     } else {
-        if (!words) fail<usage_error>("--text: ", path.string(), " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
+        if (!words)
+            fail<usage_error>("--text: ", path.string(),
+                              " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
         detail::read_folder(x, o, model.facts(), *words);
     }
     detail::check_ids(x, model.facts().vocabulary);
     if (!o.strings.empty()) {
-        auto const strings = std::make_shared<std::vector<std::string> const>(json_as<std::vector<std::string>>(parse_json(o.strings), o.strings.string(), "(list)"));
-        require(static_cast<index_t>(strings->size()) >= model.facts().vocabulary, o.strings.string(), ": ", strings->size(), " strings: expected ", model.facts().vocabulary);
+        auto const strings = std::make_shared<std::vector<std::string> const>(
+            json_as<std::vector<std::string>>(parse_json(o.strings), o.strings.string(), "(list)"));
+        require(static_cast<index_t>(strings->size()) >= model.facts().vocabulary, o.strings.string(), ": ", strings->size(),
+                " strings: expected ", model.facts().vocabulary);
         x.text_of = [strings](token id) {
             auto const& decoded = (*strings)[static_cast<std::size_t>(id)];
             return token_text{detail::shown_text(decoded), decoded};

@@ -16,7 +16,8 @@
 #include <attnlab/cli/options.hpp>
 
 /// \file
-/// `attnlab analyze existence|position|lifecycle|overlap MODEL`: the paper's views of a model's outliers, their coordinates found.
+/// `attnlab analyze existence|position|lifecycle|overlap MODEL`: the paper's views of a model's outliers, their coordinates
+/// found.
 
 namespace attnlab {
 
@@ -38,7 +39,8 @@ inline void declare(option_table& o, analyze_settings& s) {
     o.add("bos", s.data.bos, "sequences of a folder's text begin with BOS");
     o.add("strings", s.data.strings, "JSON list of what each token stands for, where no tokenizer says it");
     o.add("sequences", s.data.sequences, "how many; 0: rows of a file all, 32 of an own run, else 4", at_least{0});
-    o.add("length", s.data.length, "tokens of a sequence; 0: rows of a file as they are, an own run's, else up to 1024", at_least{0});
+    o.add("length", s.data.length, "tokens of a sequence; 0: rows of a file as they are, an own run's, else up to 1024",
+          at_least{0});
     o.group("Definitions");
     o.add("factor", s.factor, "an activation outlier is above so many times the mean |x| of its layer and sequence", at_least{0});
     o.add("share", s.share, "a key is an attention outlier that receives this share of T", between{0, 1});
@@ -60,7 +62,10 @@ inline json perplexity_json(tensor<double, 2> const& losses) {
         windows.push_back(json_number(one.mean()));
         all.add(one.mean());
     }
-    return {{"T", losses.shape(1) + 1}, {"windows", losses.shape(0)}, {"window_losses", windows}, {"perplexity", json_number(std::exp(all.mean()))}};
+    return {{"T", losses.shape(1) + 1},
+            {"windows", losses.shape(0)},
+            {"window_losses", windows},
+            {"perplexity", json_number(std::exp(all.mean()))}};
 }
 
 inline void analyze_command(analyze_settings s, language_model& model) {
@@ -70,8 +75,10 @@ inline void analyze_command(analyze_settings s, language_model& model) {
         if (k >= x.length()) fail<usage_error>("--keys: ", k, ": expected 0 to ", x.length() - 1);
     survey seen({.bos = x.bos, .dtype = "float32", .layers = facts.layers}, {.factor = s.factor}, {.share = s.share});
     json perplexity;
-    if (s.perplexity) perplexity = perplexity_json(model.next_token_losses(x.ids, seen));
-    else model.forward(x.ids, seen);
+    if (s.perplexity)
+        perplexity = perplexity_json(model.next_token_losses(x.ids, seen));
+    else
+        model.forward(x.ids, seen);
     auto const weights = survey_weights(model, s.what == "position");
     auto numbers = survey_json(facts, seen, weights, x, s.keys);
     if (s.perplexity) numbers["perplexity"] = perplexity;
@@ -84,7 +91,8 @@ inline void analyze_command(analyze_settings s, language_model& model) {
     page.sections.push_back(how_it_was_run(facts, seen, x));
     write_view(s.out, page);
     for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
-    if (s.as_json) std::cout << page.numbers.dump(1) << '\n';
+    if (s.as_json)
+        std::cout << page.numbers.dump(1) << '\n';
     else if (!s.quiet) {
         for (auto const& line : page.summary) std::cout << line << '\n';
         std::cout << "report: " << (s.out / "report.html").string() << std::endl;
