@@ -13,6 +13,7 @@
 #include <attnlab/attention/softmax.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/gpt.hpp>
+#include <attnlab/observe/alter.hpp>
 #include <attnlab/observe/record.hpp>
 
 BOOST_AUTO_TEST_SUITE(interventions)
@@ -258,7 +259,7 @@ BOOST_AUTO_TEST_CASE(a_sink_as_a_scale) {
     // At a later position keys differ from sequence to sequence, and a constant one is another model.
     model.x(1, 3) = model.x(0, 3) % 3 + 1;
     auto const later = sink_as_scale(model, batch, {.heads = heads, .sink = 3});
-    BOOST_TEST(std::abs(later.with_constant.mean) > 1e-9);
+    BOOST_TEST(later.with_constant.mean != 0);
     BOOST_TEST(later.cache.keys(1).error(0) > 0);
     BOOST_CHECK_THROW(sink_as_scale(model, batch, {.heads = heads, .sink = 15}), error);
 }

@@ -47,7 +47,8 @@ std::vector<std::string> faults_of(fs::path const& folder, sorted_json const& ex
     auto const t = load_tokenizer(folder);
     for (auto const& e : expected) compare(*t, e, "ids", faults);
     if (fs::exists(folder / "long_ids.npy")) {
-        if (t->encode(read_text(folder / "long.txt")) != npy_array(folder / "long_ids.npy").as<token>()) faults.push_back("long.txt");
+        if (t->encode(read_text(folder / "long.txt")) != npy_array(folder / "long_ids.npy").as<token>())
+            faults.push_back("long.txt");
     }
     if (fs::exists(folder / "tokenizer.model")) {
         auto const library = load_tokenizer(folder / "tokenizer.model");
@@ -74,7 +75,9 @@ std::string small_file(std::string const& pointer = "", std::string const& value
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(agree_with_every_fixture) { BOOST_TEST(testing::good(walk_tokenizers(fixtures() / "tokenizers", std::cout))); }
+BOOST_AUTO_TEST_CASE(agree_with_every_fixture) {
+    BOOST_TEST(testing::good(walk_tokenizers(fixtures() / "tokenizers", std::cout)));
+}
 
 BOOST_AUTO_TEST_CASE(agree_with_hugging_face_in_every_form) { BOOST_TEST(testing::good(walk_tokenizers(own_cases, std::cout))); }
 
@@ -97,19 +100,29 @@ BOOST_AUTO_TEST_CASE(that_disagree_are_found) {
 
 BOOST_AUTO_TEST_CASE(bytes_that_are_no_text_become_replacement_characters) {
     // Python: b"..".decode("utf-8", errors="replace")
-    std::vector<std::pair<std::string, std::string>> const cases{
-        {"a\xff" "b", "a\uFFFDb"},   {"\xc3", "\uFFFD"},          {"\xe4\xbd", "\uFFFD"},     {"\xe4\xbdx", "\uFFFDx"}, {"\xed\xa0\x80", "\uFFFD\uFFFD\uFFFD"},
-        {"\xc0\xaf", "\uFFFD\uFFFD"}, {"\xf0\x9f\x98", "\uFFFD"}, {"\xf5\x80", "\uFFFD\uFFFD"}, {"\xf4\x90", "\uFFFD\uFFFD"}, {"caf\xc3\xa9\xa9", "caf\u00e9\uFFFD"}};
+    std::vector<std::pair<std::string, std::string>> const cases{{"a\xff"
+                                                                  "b",
+                                                                  "a\uFFFDb"},
+                                                                 {"\xc3", "\uFFFD"},
+                                                                 {"\xe4\xbd", "\uFFFD"},
+                                                                 {"\xe4\xbdx", "\uFFFDx"},
+                                                                 {"\xed\xa0\x80", "\uFFFD\uFFFD\uFFFD"},
+                                                                 {"\xc0\xaf", "\uFFFD\uFFFD"},
+                                                                 {"\xf0\x9f\x98", "\uFFFD"},
+                                                                 {"\xf5\x80", "\uFFFD\uFFFD"},
+                                                                 {"\xf4\x90", "\uFFFD\uFFFD"},
+                                                                 {"caf\xc3\xa9\xa9", "caf\u00e9\uFFFD"}};
     for (auto const& [bytes, words] : cases) {
         std::string storage;
         BOOST_TEST(tokenizers::valid_utf8(bytes, storage) == words);
     }
     for (auto const* name : {"falcon", "mistral"}) {
         auto const t = load_tokenizer(own_cases / name);
-        for (auto const& [bytes, words] : cases) BOOST_TEST(t->encode(bytes) == t->encode(words), boost::test_tools::per_element());
+        for (auto const& [bytes, words] : cases)
+            BOOST_TEST(t->encode(bytes) == t->encode(words), boost::test_tools::per_element());
     }
     auto const t = load_tokenizer(own_cases / "falcon");
-    auto const half = t->find("\u00c3");   // the byte C3 in GPT-2's alphabet
+    auto const half = t->find("\u00c3");  // the byte C3 in GPT-2's alphabet
     BOOST_TEST(t->decode(std::vector{*half}) == "\uFFFD");
 }
 
@@ -152,13 +165,15 @@ BOOST_AUTO_TEST_CASE(of_classic_folders_are_read) {
 
     // As OPT's: a BOS among the vocabulary, another token beyond it.
     auto const V = static_cast<token>(file["model"]["vocab"].size());
-    here.with("tokenizer_config.json", R"({"add_bos_token": true, "bos_token": {"__type": "AddedToken", "content": "the", "special": true},
+    here.with("tokenizer_config.json",
+              R"({"add_bos_token": true, "bos_token": {"__type": "AddedToken", "content": "the", "special": true},
         "eos_token": "<end>", "tokenizer_class": "GPT2Tokenizer"})");
     here.with("added_tokens.json", text("{\"<end>\": ", V, "}"));
     auto const opt = load_tokenizer(here.path);
     BOOST_TEST(*opt->bos() == *whole->find("the"));
     BOOST_TEST(*opt->eos() == V);
-    BOOST_TEST(opt->encode("a<end>", true) == (std::vector<token>{*opt->bos(), *opt->find("a"), V}), boost::test_tools::per_element());
+    BOOST_TEST(opt->encode("a<end>", true) == (std::vector<token>{*opt->bos(), *opt->find("a"), V}),
+               boost::test_tools::per_element());
 
     here.with("tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizer"})");
     says([&] { load_tokenizer(here.path); }, {"tokenizer_config.json", "tokenizer_class", "RobertaTokenizer"});
@@ -177,7 +192,9 @@ BOOST_AUTO_TEST_CASE(that_are_broken_are_one_line) {
     fs::remove(here.path / "tokenizer.model");
     BOOST_CHECK_NO_THROW(load_tokenizer(here.with("tokenizer.json", small_file())));
 
-    auto const split = [](std::string const& pattern) { return R"({"type": "Split", "behavior": "Isolated", "pattern": {)" + pattern + "}}"; };
+    auto const split = [](std::string const& pattern) {
+        return R"({"type": "Split", "behavior": "Isolated", "pattern": {)" + pattern + "}}";
+    };
     struct fault {
         std::string pointer, value, place, what;
     };
@@ -198,7 +215,8 @@ BOOST_AUTO_TEST_CASE(that_are_broken_are_one_line) {
         {"/new_field", "1", "tokenizer.json", "'new_field'"},
         {"/version", R"("2.0")", "'version'", "2.0"},
         {"/normalizer", R"({"type": "Lowercase"})", "normalizer", "'Lowercase'"},
-        {"/normalizer", R"({"type": "Sequence", "normalizers": [{"type": "NFC", "form": 1}]})", "normalizer.normalizers[0]", "'form'"},
+        {"/normalizer", R"({"type": "Sequence", "normalizers": [{"type": "NFC", "form": 1}]})", "normalizer.normalizers[0]",
+         "'form'"},
         {"/normalizer", "{}", "normalizer", "'type'"},
         {"/pre_tokenizer", R"({"type": "BertPreTokenizer"})", "pre_tokenizer", "'BertPreTokenizer'"},
         {"/pre_tokenizer", split(R"x("Regex": "(a")x"), "pre_tokenizer.pattern", "(a"},
@@ -210,14 +228,16 @@ BOOST_AUTO_TEST_CASE(that_are_broken_are_one_line) {
         {"/pre_tokenizer", R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Else"})", "pre_tokenizer", "'Else'"},
         {"/pre_tokenizer", R"({"type": "Metaspace", "replacement": "ab"})", "pre_tokenizer", "'replacement'"},
         {"/post_processor", R"({"type": "RobertaProcessing"})", "post_processor", "'RobertaProcessing'"},
-        {"/post_processor", R"({"type": "TemplateProcessing", "single": [], "special_tokens": {}})", "post_processor.single", "one Sequence"},
+        {"/post_processor", R"({"type": "TemplateProcessing", "single": [], "special_tokens": {}})", "post_processor.single",
+         "one Sequence"},
         {"/decoder", R"({"type": "WordPiece"})", "decoder", "'WordPiece'"},
         {"/added_tokens/0/id", "7", "added_tokens[0]: '<s>'", "expected 3"},
         {"/added_tokens/1", R"({"id": 4, "content": "<s>"})", "added_tokens[1]", "twice"},
         {"/added_tokens/0/strip", "true", "added_tokens[0]", "'strip'"},
     };
     for (auto const& f : faults)
-        says([&] { load_tokenizer(here.with("tokenizer.json", small_file(f.pointer, f.value))); }, {"tokenizer.json", f.place, f.what});
+        says([&] { load_tokenizer(here.with("tokenizer.json", small_file(f.pointer, f.value))); },
+             {"tokenizer.json", f.place, f.what});
 }
 
 BOOST_AUTO_TEST_CASE(among_the_bad_fixtures_are_refused) {

@@ -121,9 +121,9 @@ BOOST_AUTO_TEST_CASE(rotation_in_both_styles) {
     auto const yarn = rope_of({{"max_position_embeddings", 131072}, {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 32}, {"beta_fast", 32.0}, {"beta_slow", 1.0}, {"truncate", false}, {"original_max_position_embeddings", 4096}}}});
     BOOST_TEST((yarn.scaling == rope_scaling::yarn && yarn.original_length == 4096 && !yarn.truncate));
 
-    BOOST_TEST(names(rope_refusal({{"rope_scaling", {{"rope_type", "longrope"}, {"factor", 2}}}}), "config.json: rope_scaling", "'rope_type'", "longrope"));
+    BOOST_TEST(names(rope_refusal({{"rope_scaling", {{"rope_type", "proportional"}, {"factor", 2}}}}), "config.json: rope_scaling", "'rope_type'", "proportional"));
     BOOST_TEST(names(rope_refusal({{"rope_scaling", {{"rope_type", "linear"}}}}), "rope_scaling", "'factor'", "missing"));
-    BOOST_TEST(names(rope_refusal({{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}, {"original_max_position_embeddings", 8}, {"mscale", 0.7}}}}), "rope_scaling", "'mscale'"));
+    BOOST_TEST(names(rope_refusal({{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}, {"original_max_position_embeddings", 8}, {"a_new_scale", 0.7}}}}), "rope_scaling", "'a_new_scale'"));
     BOOST_TEST(names(rope_refusal({{"rope_theta", 0}}), "'rope_theta'"));
     BOOST_TEST(names(rope_refusal({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}, {"rope_parameters", {{"rope_type", "default"}}}}), "rope_parameters"));
 }

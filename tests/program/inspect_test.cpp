@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(what_is_none_of_these) {
     refused(write("a.npy", "not"), "expected a .npy file");
     refused(write("a.safetensors", "not"), "header");
     refused(write("tokenizer.json", "{}"), "tokenizer.json");
-    refused(write("config.json", "{\"model_type\": \"bert\"}"), "'model_type': 'bert'");
+    refused(write("config.json", "{\"model_type\": \"bert\"}"), "found pytorch_model.bin");
     refused(write("generation_config.json", "[]"), "generation_config.json");
     BOOST_TEST(attnlab_run("inspect").status == 2);
     BOOST_TEST(attnlab_run("inspect --help").status == 0);

@@ -170,6 +170,7 @@ inline void write_report(std::filesystem::path const& folder, manifest const& m,
         p.heading(2, "Are outliers implicit context-aware scaling factors?");
         p.add(scale);
         p.paragraph(scale_text(rows, policies));
+        p.paragraph(scale_rule());
         if (scales)
             p.figure_svg(read_text(folder / "figures" / "scales.svg"), "figures/scales.svg",
                          "S of every head in the first seed: for which share of the queries it lies below what. A flat line is a constant scale, a step a switch.");

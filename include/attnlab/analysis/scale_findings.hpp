@@ -18,7 +18,7 @@ inline std::string scale_rule() {
            "matter (i), a scale that is the same for all queries hurts (ii), and any constant key and value do as well (iii). The rule, run by run: a "
            "change hurts where it lies above its 95 % interval over the evaluation sequences; the claim holds where (ii) hurts and (i) and (iii) do not, "
            "holds but for a tenth where these cost no more than a tenth of (ii), and else does not. Where every sequence begins with the same token (iii) "
-           "changes nothing but rounding, by construction: the sink's key and value are constants there, and the claim rests on (i) and (ii). All sink heads are "
+           "changes nothing but rounding, by construction: the sink's key and value are constants there, and the claim rests on (i) and (ii). All heads with a mean weight above 0.3 on the first key are "
            "changed at once. Intervals in the table are over seeds. Dormant: more than half of the weight on the first key.";
 }
 
@@ -32,7 +32,7 @@ inline std::string scale_finding(results const& all, policy_summary const& p) {
     double largest_p = 0;
     for (auto const& [seed, sinks] : values["sinks"]) {
         if (sinks == 0 || !values["mean_scale"].contains(seed)) continue;
-        auto const change = [&](std::string const& name) { return loss_change{values[name][seed], values[name + ".noise"][seed]}; };
+        auto const change = [&, at = seed](std::string const& name) { return loss_change{values[name][at], values[name + ".noise"][at]}; };
         ++counts[verdict_of(change("zero_value"), change("mean_scale"), change("constant_sink"))];
         ++runs;
     }

@@ -107,7 +107,7 @@ inline table scale_heads_table(results const& all, std::vector<policy_summary> c
     return t;
 }
 
-/// What held of the claim, policy by policy, and what was not asked of which; then the rule.
+/// What held of the claim, policy by policy, and of which it was not asked, and why.
 inline std::string scale_text(results const& all, std::vector<policy_summary> const& policies) {
     std::string out;
     std::map<scale_obstacle, std::vector<std::string>> refused;
@@ -118,7 +118,7 @@ inline std::string scale_text(results const& all, std::vector<policy_summary> co
         else out += scale_finding(all, p) + " ";
     }
     for (auto const& [o, labels] : refused) out += "Not asked of " + listed(labels) + ": " + std::string(words(o)) + ". ";
-    return out + scale_rule();
+    return out;
 }
 
 /// The distribution of S of every head in the first seed, a panel a policy, a colour a layer: how large S is (up) for which share of the

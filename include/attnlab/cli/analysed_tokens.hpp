@@ -11,20 +11,30 @@
 #include <attnlab/analysis/views/token_sequences.hpp>
 #include <attnlab/cli/checkpoint_language_model.hpp>
 #include <attnlab/cli/data_source.hpp>
-#include <attnlab/data/tokenizer/load.hpp>
+#include <attnlab/cli/open_folder.hpp>
 #include <attnlab/io/npy.hpp>
 
 /// \file
-/// Which sequences `analyze` shows a model: those of a file of tokens, of a text, or the evaluation sequences of an own run.
+/// Which sequences commands show a model: those of a file of tokens, of a text, or the evaluation sequences of an own run.
 
 namespace attnlab {
 
 struct sequence_options {
     std::filesystem::path text, tokens;
-    bool bos = false;                   ///< sequences of a folder's text begin with BOS (an own run's always do)
-    std::filesystem::path strings;      ///< JSON list of what each token stands for, where no tokenizer says it
-    index_t sequences = 0, length = 0;  ///< 0: as many and as long as the source has, within reason
+    std::filesystem::path strings;       ///< JSON list of what each token stands for, where no tokenizer says it
+    index_t sequences = 0, length = 0;   ///< 0: as many and as long as the source has, within reason
+    std::string bos = "auto";            ///< whether sequences of a text begin with the tokeniser's BOS: auto, as it does itself; yes; no
 };
+
+inline void declare_sequences(option_table& o, sequence_options& s) {
+    o.group("Sequences");
+    o.add("text", s.text, "a text, cut into sequences; nothing: the evaluation sequences of an own run, the paper's prompt for a folder");
+    o.add("tokens", s.tokens, "tokens: .npy, (N, T) or one stream, or nanoGPT's .bin");
+    o.add("strings", s.strings, "JSON list of what each token stands for, where no tokenizer says it");
+    o.add("sequences", s.sequences, "how many; 0: rows of a file all, 32 of an own run, else 4", at_least{0});
+    o.add("length", s.length, "tokens of a sequence; 0: rows of a file as they are, an own run's, else up to 1024", at_least{0});
+    o.add("bos", s.bos, "whether sequences of a text begin with a folder's BOS; auto: if its tokeniser puts one there", one_of{{"auto", "yes", "no"}});
+}
 
 namespace detail {
 
@@ -32,23 +42,17 @@ namespace detail {
 inline std::string shown_text(std::string const& decoded) {
     std::string out;
     for (char c : decoded) {
-        if (c == '\n')
-            out += "\\n";
-        else if (c == '\t')
-            out += "\\t";
-        else if (c == ' ')
-            out += '_';
-        else if (static_cast<unsigned char>(c) < 32 || c == 127)
-            out += text("<", static_cast<int>(static_cast<unsigned char>(c)), ">");
-        else
-            out += c;
+        if (c == '\n') out += "\\n";
+        else if (c == '\t') out += "\\t";
+        else if (c == ' ') out += '_';
+        else if (static_cast<unsigned char>(c) < 32 || c == 127) out += text("<", static_cast<int>(static_cast<unsigned char>(c)), ">");
+        else out += c;
     }
     return out;
 }
 
 /// N windows of a stream, one after the other; with `bos` each begins with it.
-inline tensor<token, 2> windows_of(std::vector<token> const& stream, std::string const& name, index_t N, index_t T,
-                                   std::optional<token> bos = {}) {
+inline tensor<token, 2> windows_of(std::vector<token> const& stream, std::string const& name, index_t N, index_t T, std::optional<token> bos = {}) {
     index_t const taken = T - (bos ? 1 : 0), have = static_cast<index_t>(stream.size());
     require(taken > 0 && have >= taken, name, ": ", have, " tokens: expected at least ", taken, ", one sequence of ", T);
     tensor<token, 2> x({std::min(N, have / taken), T});
@@ -72,8 +76,7 @@ inline void read_tokens(token_sequences& x, sequence_options const& o, model_fac
     index_t rows = 0, columns = 0;
     if (o.tokens.extension() == ".npy") {
         npy_array const a(o.tokens);
-        require(a.shape.size() == 1 || a.shape.size() == 2, name, ": ", a.shape.size(),
-                " axes: expected tokens (N, T), or one stream");
+        require(a.shape.size() == 1 || a.shape.size() == 2, name, ": ", a.shape.size(), " axes: expected tokens (N, T), or one stream");
         stream = a.as<token>();
         if (a.shape.size() == 2) rows = a.shape[0], columns = a.shape[1];
     } else {
@@ -83,10 +86,7 @@ inline void read_tokens(token_sequences& x, sequence_options const& o, model_fac
     }
     require(!stream.empty(), name, ": empty: expected tokens");
     if (rows == 0) {
-        index_t const T =
-            o.length > 0
-                ? o.length
-                : std::min<index_t>({static_cast<index_t>(stream.size()), 1024, facts.longest > 0 ? facts.longest : 1024});
+        index_t const T = o.length > 0 ? o.length : std::min<index_t>({static_cast<index_t>(stream.size()), 1024, facts.longest > 0 ? facts.longest : 1024});
         x.ids = windows_of(stream, name, o.sequences > 0 ? o.sequences : 4, T);
         return;
     }
@@ -99,15 +99,11 @@ inline void read_tokens(token_sequences& x, sequence_options const& o, model_fac
 inline void read_own(token_sequences& x, sequence_options const& o, checkpoint_run const& run) {
     auto const& s = run.settings;
     index_t const T = o.length > 0 ? o.length : s.model.block_size;
-    if (T > s.model.block_size)
-        fail<usage_error>("--length: ", T, ": expected at most ", s.model.block_size, ", as the checkpoint was trained with");
+    if (T > s.model.block_size) fail<usage_error>("--length: ", T, ": expected at most ", s.model.block_size, ", as the checkpoint was trained with");
     if (!o.text.empty()) {
-        if (s.task != "text")
-            fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
-        auto const words = s.level == "bytes" ? text_vocabulary::bytes()
-                                              : text_vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));
-        x.ids = windows_of(words.encode(read_text(o.text), o.text.string()), o.text.string(), o.sequences > 0 ? o.sequences : 32,
-                           T, words.bos());
+        if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
+        auto const words = s.level == "bytes" ? text_vocabulary::bytes() : text_vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));
+        x.ids = windows_of(words.encode(read_text(o.text), o.text.string()), o.text.string(), o.sequences > 0 ? o.sequences : 32, T, words.bos());
         x.from = o.text.string();
         x.bos = true;
         x.text_of = [words](token id) {
@@ -135,70 +131,56 @@ inline void read_own(token_sequences& x, sequence_options const& o, checkpoint_r
     };
 }
 
-/// The folder's tokeniser, or null where it has none.
-inline std::shared_ptr<tokenizer const> tokenizer_of(std::filesystem::path const& model) {
-    bool const any = std::filesystem::exists(model / "tokenizer.json") || std::filesystem::exists(model / "tokenizer.model") ||
-                     (std::filesystem::exists(model / "vocab.json") && std::filesystem::exists(model / "merges.txt"));
-    return any ? load_tokenizer(model) : nullptr;
-}
-
-/// What a folder's tokens are called; a part of a character by its spelling.
-inline auto text_by(std::shared_ptr<tokenizer const> words) {
+/// What tokens of a folder with a tokeniser stand for.
+inline std::function<token_text(token)> texts_of(std::shared_ptr<tokenizer const> const& words) {
     return [words](token id) {
         if (id >= words->size()) return token_text{"#" + std::to_string(id), {}};
         token const one[] = {id};
         auto const decoded = words->decode(one);
-        return token_text{
-            shown_text(decoded.empty() || decoded.find("\xEF\xBF\xBD") != decoded.npos ? words->piece(id) : decoded), decoded};
+        bool const whole = !decoded.empty() && decoded.find("\xEF\xBF\xBD") == decoded.npos;   // a part of a character is shown by its spelling
+        return token_text{whole ? shown_text(decoded) : words->piece(id), decoded};
     };
 }
 
-/// A text, by the folder's tokeniser, in windows.
-inline void read_folder(token_sequences& x, sequence_options const& o, model_facts const& facts, tokenizer const& words) {
-    std::string const name = o.text.string();
-    std::optional<token> begin;
-    if (o.bos) {
-        begin = words.bos();
-        if (!begin) fail<usage_error>("--bos: the tokeniser of ", facts.name, " names no BOS");
-    }
-    auto const stream = words.encode(read_text(o.text));
-    require(!stream.empty(), name, ": empty: expected text");
-    index_t const have = static_cast<index_t>(stream.size()) + (begin ? 1 : 0);
-    index_t const T = o.length > 0 ? o.length : std::min<index_t>({have, 1024, facts.longest > 0 ? facts.longest : 1024});
-    x.ids = windows_of(stream, name, o.sequences > 0 ? o.sequences : 4, T, begin);
+/// Sequences of a text by a folder's own tokeniser; without a text, the prompt of 2502.06415.
+inline void read_foreign(token_sequences& x, sequence_options const& o, model_facts const& facts) {
+    auto const words = open_tokenizer(facts.path);
+    auto const name = o.text.empty() ? std::string("the paper's prompt") : o.text.string();
+    auto const stream = words->encode(o.text.empty() ? "Summer is warm. Winter is cold.\n" : read_text(o.text));
+    auto const alone = words->encode("a", true);
+    bool const begins = o.bos == "yes" || (o.bos == "auto" && words->bos() && !alone.empty() && alone.front() == *words->bos());
+    if (begins && !words->bos()) fail<usage_error>("--bos: yes: the tokeniser of ", facts.name, " names no beginning of a sequence");
+    auto const bos = begins ? words->bos() : std::nullopt;
+    index_t const most = facts.longest > 0 ? std::min<index_t>(1024, facts.longest) : 1024, have = static_cast<index_t>(stream.size()) + begins;
+    x.ids = windows_of(stream, name, o.sequences > 0 ? o.sequences : 4, o.length > 0 ? o.length : std::min(most, have), bos);
     x.from = name;
-    x.bos = o.bos;
+    x.bos = begins;
+    x.text_of = texts_of(words);
 }
 
 }  // namespace detail
 
-/// \param path  of the model: a folder's tokeniser says what its tokens are
 /// \throws usage_error where nothing says which tokens; error naming the file
-inline token_sequences read_sequences(sequence_options const& o, language_model const& model, std::filesystem::path const& path) {
+inline token_sequences read_sequences(sequence_options const& o, language_model const& model) {
     if (!o.text.empty() && !o.tokens.empty()) fail<usage_error>("--text, --tokens: expected one of them");
     token_sequences x;
     auto const* own = dynamic_cast<checkpoint_language_model const*>(&model);
-    auto const words = own ? nullptr : detail::tokenizer_of(path);
-    if (words) x.text_of = detail::text_by(words);
+    auto const& facts = model.facts();
+    bool const has_words = !own && has_tokenizer(facts.path);
     if (!o.tokens.empty()) {
         x.from = o.tokens.string();
-        detail::read_tokens(x, o, model.facts());
+        detail::read_tokens(x, o, facts);
+        if (has_words) x.text_of = detail::texts_of(open_tokenizer(facts.path));
     } else if (own) {
         detail::read_own(x, o, own->run());
-    } else if (o.text.empty()) {
-        fail<usage_error>("--text, --tokens: expected one of them: a text, or a file of tokens (.npy or .bin)");
     } else {
-        if (!words)
-            fail<usage_error>("--text: ", path.string(),
-                              " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
-        detail::read_folder(x, o, model.facts(), *words);
+        if (!has_words) fail<usage_error>(o.text.empty() ? "--tokens" : "--text", ": ", facts.path.string(), " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
+        detail::read_foreign(x, o, facts);
     }
     detail::check_ids(x, model.facts().vocabulary);
     if (!o.strings.empty()) {
-        auto const strings = std::make_shared<std::vector<std::string> const>(
-            json_as<std::vector<std::string>>(parse_json(o.strings), o.strings.string(), "(list)"));
-        require(static_cast<index_t>(strings->size()) >= model.facts().vocabulary, o.strings.string(), ": ", strings->size(),
-                " strings: expected ", model.facts().vocabulary);
+        auto const strings = std::make_shared<std::vector<std::string> const>(json_as<std::vector<std::string>>(parse_json(o.strings), o.strings.string(), "(list)"));
+        require(static_cast<index_t>(strings->size()) >= model.facts().vocabulary, o.strings.string(), ": ", strings->size(), " strings: expected ", model.facts().vocabulary);
         x.text_of = [strings](token id) {
             auto const& decoded = (*strings)[static_cast<std::size_t>(id)];
             return token_text{detail::shown_text(decoded), decoded};

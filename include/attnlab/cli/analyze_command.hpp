@@ -33,14 +33,7 @@ struct analyze_settings {
 inline void declare(option_table& o, analyze_settings& s) {
     o.positional("VIEW", s.what, "existence, position, lifecycle or overlap");
     o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
-    o.group("Sequences");
-    o.add("text", s.data.text, "a text, cut into sequences; nothing: the evaluation sequences of an own run");
-    o.add("tokens", s.data.tokens, "tokens: .npy, (N, T) or one stream, or nanoGPT's .bin");
-    o.add("bos", s.data.bos, "sequences of a folder's text begin with BOS");
-    o.add("strings", s.data.strings, "JSON list of what each token stands for, where no tokenizer says it");
-    o.add("sequences", s.data.sequences, "how many; 0: rows of a file all, 32 of an own run, else 4", at_least{0});
-    o.add("length", s.data.length, "tokens of a sequence; 0: rows of a file as they are, an own run's, else up to 1024",
-          at_least{0});
+    declare_sequences(o, s.data);
     o.group("Definitions");
     o.add("factor", s.factor, "an activation outlier is above so many times the mean |x| of its layer and sequence", at_least{0});
     o.add("share", s.share, "a key is an attention outlier that receives this share of T", between{0, 1});
@@ -69,7 +62,7 @@ inline json perplexity_json(tensor<double, 2> const& losses) {
 }
 
 inline void analyze_command(analyze_settings s, language_model& model) {
-    auto const x = read_sequences(s.data, model, s.model);
+    auto const x = read_sequences(s.data, model);
     auto const& facts = model.facts();
     for (index_t k : s.keys)
         if (k >= x.length()) fail<usage_error>("--keys: ", k, ": expected 0 to ", x.length() - 1);

@@ -147,7 +147,7 @@ inline void convert_command(experiment const& from, experiment const& to, checkp
     t.add({"change", number(check.change.mean, 6) + " ± " + number(check.change.half_width, 6), ""});
     std::cout << to_text(t) << "largest difference of a logit " << cell(check.logits, 2) << "; k', v' stand for keys and values that differ from them by "
               << cell(100 * key_error, 3) << " % and " << cell(100 * value_error, 3) << " % (rms over sequences, the worst head)\n"
-              << out.string() << ": sequences from their second token on, " << converted.model.block_size << " at most; evaluate, generate, scale take it; to train on:\n"
+              << out.string() << ": sequences from their second token on, " << converted.model.block_size << " at most; `evaluate` and `generate` do that by themselves. To train on:\n"
               << "  attnlab train --config " << (out / "train.cfg").string() << " --resume true --max_iters " << 2 * std::max<std::int64_t>(1, state.iteration) << '\n';
 }
 

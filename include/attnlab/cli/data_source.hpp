@@ -1,11 +1,13 @@
 #pragma once
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include <attnlab/cli/open_folder.hpp>
 #include <attnlab/cli/run_settings.hpp>
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/data/batches.hpp>
@@ -41,9 +43,13 @@ public:
     /// The text's vocabulary, or null.
     text_vocabulary const* vocabulary() const { return vocabulary_ ? &*vocabulary_ : nullptr; }
 
+    /// The tokeniser of a text, or null.
+    tokenizer const* words() const { return words_.get(); }
+
     /// What to print for a token: a character, a number, BOS; triggers are t1, t2, ....
     std::string label(token x) const {
         if (auto const* made_up = task()) return x == 0 ? "BOS" : (made_up->is_trigger(x) ? "t" : "") + std::to_string(x);
+        if (words_) return x < words_->size() ? words_->piece(x) : std::to_string(x);
         if (!vocabulary_) return std::to_string(x);
         if (x == vocabulary_->bos()) return "BOS";
         token const one[] = {x};
@@ -78,6 +84,12 @@ private:
         if (s.task == "tokens")
             return token_batches(load_bin(s.data_dir / "train.bin", s.model.vocab_size), load_bin(s.data_dir / "val.bin", s.model.vocab_size),
                                  window);
+        if (!s.tokenizer.empty()) {
+            words_ = open_tokenizer(s.tokenizer);
+            auto corpus = load_text(s.text, *words_);
+            vocabulary_size_ = s.init_from.empty() ? words_->size() : s.model.vocab_size;   // a model may have more, as padding
+            return token_batches(corpus.train, corpus.validation, window);
+        }
         auto corpus = load_text(s.text, s.level == "bytes" ? text_level::bytes : text_level::characters);
         if (code_points && *code_points != corpus.vocabulary.code_points())
             fail(s.text.string(), ": its characters are not those the checkpoint was trained with");
@@ -90,6 +102,7 @@ private:
     index_t skipped_;   ///< tokens at the front of a sequence that the model is not given
     index_t vocabulary_size_ = 0;
     std::optional<text_vocabulary> vocabulary_;
+    std::shared_ptr<tokenizer const> words_;
     any_batches batches_;   // last: `open` fills the others
 };
 

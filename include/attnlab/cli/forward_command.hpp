@@ -22,13 +22,9 @@ struct forward_settings {
 
 inline void declare(option_table& o, forward_settings& s) {
     o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
-    o.add("tokens", s.tokens.tokens, "a file of tokens: .npy (N, T), or a stream, .npy or .bin");
-    o.add("text", s.tokens.text, "a text instead");
-    o.add("bos", s.tokens.bos, "sequences of a folder's text begin with BOS");
-    o.add("sequences", s.tokens.sequences, "how many sequences; 0: all there are", at_least{0});
-    o.add("length", s.tokens.length, "tokens of each; 0: as the file has them", at_least{0});
     o.add("dump", s.dump, "a .safetensors to write: `logits`, and each site under the name it was asked by");
     o.add("sites", s.sites, "what else: layers.3.down_out, down_out (of every layer), hidden_states.4, blocks.0.attn.hook_q; all");
+    declare_sequences(o, s.tokens);
 }
 
 /// Writes `s.dump`. \throws error, usage_error
@@ -37,7 +33,7 @@ inline void forward_command(forward_settings const& s, language_model& model) {
     auto names = s.sites;
     names.insert(names.begin(), "logits");
     site_dump dump(model.facts(), names);
-    auto const x = read_sequences(s.tokens, model, s.model);
+    auto const x = read_sequences(s.tokens, model);
     model.forward(x.ids, dump);
     auto const seen = dump.take();
     safetensors_writer out;

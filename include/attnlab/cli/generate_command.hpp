@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <attnlab/cli/checkpoint_model.hpp>
 #include <attnlab/cli/data_source.hpp>
 #include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/open_folder.hpp>
 
 /// \file
 /// `attnlab generate`: samples from a checkpoint, in the names of nanoGPT's sample.py.
@@ -54,8 +56,13 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
     bool const is_text = s.task == "text";
     text_vocabulary const vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));
 
+    std::shared_ptr<tokenizer const> const words = s.tokenizer.empty() ? nullptr : open_tokenizer(s.tokenizer);
+
     std::vector<token> start;
-    if (is_text) {
+    if (words) {
+        start = words->encode(g.start, true);
+        if (start.empty()) start.push_back(words->bos().value_or(words->eos().value_or(0)));
+    } else if (is_text) {
         start = vocabulary.encode(g.start, "--start");
         start.insert(start.begin(), vocabulary.bos());
     } else {
@@ -80,7 +87,9 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
             double const u = rng::uniform(rng::stream(g.seed, static_cast<std::uint64_t>(n)), static_cast<std::uint64_t>(i));
             sequence.push_back(draw_token(logits[0][T - 1], g.temperature, g.top_k, u));
         }
-        if (is_text) {
+        if (words) {
+            std::cout << words->decode(sequence, true) << '\n';
+        } else if (is_text) {
             std::cout << vocabulary.decode(sequence) << '\n';
         } else {
             for (token x : sequence) std::cout << x << ' ';

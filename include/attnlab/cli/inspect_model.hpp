@@ -4,9 +4,9 @@
 #include <vector>
 
 #include <attnlab/cli/inspect_file.hpp>
+#include <attnlab/cli/open_folder.hpp>
 #include <attnlab/data/tokenizer/load.hpp>
 #include <attnlab/models/model_folder.hpp>
-#include <attnlab/models/pretrained.hpp>
 
 /// \file
 /// What `attnlab inspect` finds out about a model's folder and its tokeniser.
@@ -34,7 +34,7 @@ inline bool has_tokenizer(std::filesystem::path const& folder) {
 /// A Hugging Face folder: opened as for an analysis, so what is sound here runs there.
 /// \throws error naming file and field, or file and tensor
 inline inspection inspect_model_folder(std::filesystem::path const& path, inspect_options const& options) {
-    auto const model = open_pretrained(path);
+    auto const model = open_folder(path);
     auto const& m = model->facts();
     inspection out{"model folder", json::object(), model->warnings()};
     out.facts = {{"family", m.family}, {"attention", m.attention}};

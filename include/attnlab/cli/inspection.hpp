@@ -78,7 +78,8 @@ inline void print_inspection(inspection const& found, std::filesystem::path cons
         out << line << '\n';
     }
     out << "sound" << (found.warnings.empty() ? "" : text(", with ", found.warnings.size(), found.warnings.size() == 1 ? " warning" : " warnings")) << std::endl;
-    for (auto const& w : found.warnings) err << "warning: " << w << '\n';
+    for (std::size_t i = 0; i < std::min(few, found.warnings.size()); ++i) err << "warning: " << found.warnings[i] << '\n';
+    if (found.warnings.size() > few) err << "and " << found.warnings.size() - few << " more warnings: --json lists all\n";
 }
 
 }  // namespace attnlab

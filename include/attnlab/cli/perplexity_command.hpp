@@ -31,15 +31,13 @@ struct perplexity_settings {
 
 inline void declare(option_table& o, perplexity_settings& s) {
     o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
-    o.add("text", s.tokens.text, "a text, cut into windows");
-    o.add("tokens", s.tokens.tokens, "a file of tokens instead: .npy (N, T), or a stream, .npy or .bin");
-    o.add("bos", s.tokens.bos, "sequences of a folder's text begin with BOS");
-    o.add("sequences", s.tokens.sequences, "how many windows; 0: as many as there are, 32 of a text", at_least{0});
-    o.add("length", s.tokens.length, "tokens of a window; 0: as the file has them, else the model's longest up to 1024", at_least{0});
+    declare_sequences(o, s.tokens);
+    o.group("Intervention");
     o.add("intervene", s.intervene, "what becomes of massive activations after a layer: their mean, or zero", one_of{{"none", "mean", "zero"}});
     o.add("layer", s.layer, "which; -1: the first that has any", at_least{-1});
     o.add("factor", s.rule.factor, "massive: over so many times the median magnitude of the sequence");
     o.add("above", s.rule.above, "and over this");
+    o.group("Output");
     o.add("json", s.as_json, "as JSON, with the loss of each window");
     o.add("quiet", s.quiet, "no progress");
 }
@@ -106,7 +104,9 @@ inline double mean_of(std::vector<double> const& x) {
 
 /// \throws error, usage_error
 inline void perplexity_command(perplexity_settings const& s, language_model& model) {
-    auto const x = read_sequences(s.tokens, model, s.model);
+    bool const is_own = model.facts().family == "gpt";
+    if (!is_own && s.tokens.text.empty() && s.tokens.tokens.empty()) fail<usage_error>("--text: expected a text, or --tokens with a file of tokens");
+    auto const x = read_sequences(s.tokens, model);
     require(x.length() > 1, x.from, ": windows of ", x.length(), " token: expected at least 2");
     if (s.layer >= model.facts().layers) fail<usage_error>("--layer: ", s.layer, ": expected 0 to ", model.facts().layers - 1);
     detail::window_losses const windows(model, x.ids, s.quiet);

@@ -1,14 +1,16 @@
 #pragma once
 #include <attnlab/cli/compiled.hpp>
 #include <attnlab/cli/open_folder.hpp>
+#include <attnlab/data/tokenizer/load.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/pretrained.hpp>
 
 /// \file
-/// The decoders of all families. Include it in exactly one source file of a program; attnlab_add_experiment does that.
+/// The decoders of all families, and tokenisers. Include it in exactly one source file of a program; attnlab_add_experiment does that.
 
 namespace attnlab {
 
 std::unique_ptr<language_model> open_folder(std::filesystem::path const& path) { return open_pretrained(path); }
+std::shared_ptr<tokenizer const> open_tokenizer(std::filesystem::path const& path) { return load_tokenizer(path); }
 
 }  // namespace attnlab

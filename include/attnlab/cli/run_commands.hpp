@@ -46,6 +46,7 @@ inline int run_train([[maybe_unused]] policy_catalogue const& policies, command_
     if (!read_with_preset(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments)) return 0;
     auto const& e = policies.find(s.policy);
     s.policy = e.card.name;
+    if (!s.init_from.empty()) take_sizes(s, table);
     settle(s);
     train_command(e, s, effective_values(table));
     return 0;

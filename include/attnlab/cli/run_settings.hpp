@@ -24,6 +24,7 @@ struct run_settings {
 
     std::string task = "backcopy";             ///< backcopy, text or tokens
     std::filesystem::path text, data_dir;
+    std::filesystem::path tokenizer;           ///< of a text, in place of `level`
     std::string level = "bytes";
     bool skip_first = false;                   ///< the model sees sequences from their second token on
     index_t triggers = 3;
@@ -31,6 +32,7 @@ struct run_settings {
 
     std::uint64_t seed = 1;
     std::filesystem::path out_dir = "out";
+    std::filesystem::path init_from;           ///< a model to start from
     bool resume = false, measure = true;
     index_t eval_sequences = 128;
     double outlier_factor = 20;
@@ -98,6 +100,7 @@ inline void declare_run(option_table& o, run_settings& s) {
     o.add("policy", s.policy, "the attention; `policies` lists them");
     o.add("seed", s.seed, "of weights and training data");
     o.add("out_dir", s.out_dir, "folder of the run");
+    o.add("init_from", s.init_from, "weights to start from: a Hugging Face GPT-2's folder, or an own run; what the attention adds starts anew");
     o.add("resume", s.resume, "go on from the checkpoint in out_dir");
     o.add("measure", s.measure, "measure sinks and outliers at each evaluation");
     o.add("progress", s.progress, "how progress is shown", one_of{{"line", "lines", "none"}});
@@ -122,6 +125,7 @@ inline void declare_experiment(option_table& o, run_settings& s) {
           one_of{{"backcopy", "text", "tokens"}});
     o.add("text", s.text, "a plain text; its last 10 % are held out");
     o.add("level", s.level, "a token of a text is", one_of{{"bytes", "characters"}});
+    o.add("tokenizer", s.tokenizer, "a model's folder, or a file, whose tokeniser cuts the text instead");
     o.add("data_dir", s.data_dir, "folder with nanoGPT's train.bin and val.bin (uint16)");
     o.add("skip_first", s.skip_first, "the model sees sequences from their second token on, as `convert` makes it");
     o.add("triggers", s.triggers, "backcopy: trigger tokens", at_least{1});
@@ -140,6 +144,7 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("dropout", s.dropout, "only 0 is supported", between{0, 0});
     o.add("init_std", m.init_std, "deviation of first weights (projections: / sqrt(2 n_layer))", at_least{0});
     o.add("embedding_std", m.embedding_std, "deviation of first embeddings; 0: as init_std", at_least{0});
+    o.add("layer_norm_eps", m.layer_norm_eps, "added to the variance in LayerNorms");
     o.add("gelu", s.gelu, "form of GELU", one_of{{"exact", "tanh"}});
     o.add("dtype", s.dtype, "what Linears and the head multiply; sums and what is learned stay float32", one_of{{"float32", "bfloat16"}});
     o.add("recompute", m.recompute, "keep one block's activations, compute the others again");

@@ -18,7 +18,7 @@
 namespace attnlab {
 
 struct tokenize_settings {
-    std::filesystem::path model;
+    std::filesystem::path model{};
     bool decode = false, special = false, skip_special = false, json = false, whole = false;
 };
 
@@ -33,7 +33,8 @@ inline void declare(option_table& o, tokenize_settings& s) {
 
 namespace detail {
 
-/// Calls f(line, where) for each line of `in`; `where` is for errors. What f wrote to `out` leaves before the next line is waited for.
+/// Calls f(line, where) for each line of `in`; `where` is for errors. What f wrote to `out` leaves before the next line is waited
+/// for.
 template <class F>
 void each_line(std::istream& in, std::ostream& out, F f) {
     std::string line;
@@ -54,7 +55,8 @@ inline void write_tokens(std::ostream& out, std::vector<token> const& tokens) {
 /// \throws error naming the model's file, or the line of `in` that is not as expected
 inline void tokenize_command(std::istream& in, std::ostream& out, tokenize_settings const& s) {
     if (s.skip_special && !s.decode) fail<usage_error>("--skip_special: expected with --decode");
-    if (s.whole && (s.decode || s.json)) fail<usage_error>("--whole: expected without --decode and --json, whose lines are texts");
+    if (s.whole && (s.decode || s.json))
+        fail<usage_error>("--whole: expected without --decode and --json, whose lines are texts");
     auto const model = load_tokenizer(s.model);
     if (s.whole) return detail::write_tokens(out, model->encode(std::string(std::istreambuf_iterator<char>(in), {}), s.special));
     detail::each_line(in, out, [&](std::string const& line, std::string const& where) {
@@ -68,7 +70,8 @@ inline void tokenize_command(std::istream& in, std::ostream& out, tokenize_setti
             }
             out << (s.json ? json(words).dump() : words) << '\n';
         } else {
-            detail::write_tokens(out, model->encode(s.json ? json_as<std::string>(parse_json_text(line, where), where, "text") : line, s.special));
+            detail::write_tokens(
+                out, model->encode(s.json ? json_as<std::string>(parse_json_text(line, where), where, "text") : line, s.special));
         }
     });
 }

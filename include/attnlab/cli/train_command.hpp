@@ -8,6 +8,7 @@
 #include <attnlab/analysis/emergence.hpp>
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/init_from.hpp>
 #include <attnlab/cli/measure_compression.hpp>
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/cli/measure_scale.hpp>
@@ -90,6 +91,7 @@ inline void train_command(experiment const& e, run_settings s, json options) {
     auto const owned = e.make_model(s.model);
     any_model& model = *owned;
     model.parameters().initialize(s.seed);
+    if (!s.init_from.empty() && !s.resume) take_weights(s, model.parameters());
 
     auto const table = s.out_dir / "results.csv", checkpoint = s.train.checkpoint;
     std::error_code ignored;

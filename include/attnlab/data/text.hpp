@@ -15,6 +15,7 @@
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/core/view.hpp>
+#include <attnlab/data/tokenizer.hpp>
 #include <attnlab/data/tokens.hpp>
 #include <attnlab/io/file.hpp>
 
@@ -121,6 +122,18 @@ inline text_corpus load_text(std::filesystem::path const& path, text_level level
     index_t const cut = all.size() * 9 / 10;
     return {vocabulary, all.part(name + ": training part (first 90 %)", 0, cut),
             all.part(name + ": validation part (last 10 %)", cut, all.size())};
+}
+
+/// The same by a model's tokeniser, without BOS.
+struct tokenized_corpus {
+    token_array train, validation;
+};
+inline tokenized_corpus load_text(std::filesystem::path const& path, tokenizer const& words) {
+    std::string const name = path.string(), text = read_text(path);
+    require(!text.empty(), name, ": empty: expected text");
+    token_array const all(name, words.encode(text));
+    index_t const cut = all.size() * 9 / 10;
+    return {all.part(name + ": training part (first 90 %)", 0, cut), all.part(name + ": validation part (last 10 %)", cut, all.size())};
 }
 
 }  // namespace attnlab

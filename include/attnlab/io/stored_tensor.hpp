@@ -170,11 +170,18 @@ struct stored_tensor {
         if (scales) scales->release();
     }
 
-    /// Part i along the first axis.
-    stored_tensor slice(index_t i) const {
+    /// `count` rows along the first axis, from `first` on.
+    stored_tensor rows(index_t first, index_t count) const {
         auto out = *this;
         std::size_t const n = bytes.size() / static_cast<std::size_t>(shape.front());
-        out.bytes = bytes.subspan(static_cast<std::size_t>(i) * n, n);
+        out.bytes = bytes.subspan(static_cast<std::size_t>(first) * n, static_cast<std::size_t>(count) * n);
+        out.shape.front() = count;
+        if (scales) out.scales = std::make_shared<stored_tensor const>(scales->rows(first, count));
+        return out;
+    }
+    /// Part i along the first axis.
+    stored_tensor slice(index_t i) const {
+        auto out = rows(i, 1);
         out.shape.erase(out.shape.begin());
         if (scales) out.scales = std::make_shared<stored_tensor const>(scales->slice(i));
         return out;

@@ -19,11 +19,12 @@ inline constexpr std::string_view harmless_fields[] = {
     // where it comes from
     "_name_or_path", "architectures", "auto_map", "model_type", "name_or_path", "tokenizer_class", "tokenizer_name", "torch_dtype", "dtype",
     "transformers_version", "transformers.js_config", "init_device", "verbose", "revision", "license", "unsloth_fixed", "unsloth_version",
-    "_commit_hash", "model_name", "base_model",
+    "_commit_hash", "model_name", "base_model", "is_llama_config", "_num_labels",
     // tokens and lengths that nothing is computed from
-    "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "mask_token_id", "unk_token_id",
+    "bos_token", "eos_token", "pad_token", "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "mask_token_id", "unk_token_id",
     "forced_bos_token_id", "forced_eos_token_id", "image_token_id", "max_sequence_length", "model_max_length", "n_ctx",
-    "initial_context_length", "max_position_embeddings", "prefix",
+    "initial_context_length", "max_position_embeddings", "prefix", "seq_length", "n_special",
+    "predict_special_tokens", "pad_vocab_size_multiple", "sliding_window_size",
     // how it was or would be trained
     "initializer_range", "initializer_factor", "init_std", "init_config", "initializer_cutoff_factor", "attention_dropout", "attn_pdrop",
     "embd_pdrop", "emb_pdrop", "resid_pdrop", "hidden_dropout", "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout",
@@ -33,7 +34,7 @@ inline constexpr std::string_view harmless_fields[] = {
     // how it is run, to the same numbers
     "use_cache", "cache_implementation", "attn_implementation", "_attn_implementation", "_attn_implementation_internal",
     "_attn_implementation_autoset", "attn_impl", "torchscript", "return_dict", "return_dict_in_generate", "output_attentions",
-    "output_hidden_states", "output_scores", "use_bfloat16", "tf_legacy_loss", "chunk_size_feed_forward", "reorder_and_upcast_attn",
+    "output_hidden_states", "output_scores", "output_past", "use_bfloat16", "tf_legacy_loss", "chunk_size_feed_forward", "reorder_and_upcast_attn",
     "use_flash_attn", "fused_dropout_add_ln", "flash_attn", "fused_bias_fc", "flash_rotary", "_flash_attn_2_enabled",
     "use_flash_attention", "fused_mlp", "use_kernels", "attn_uses_sequence_id",
     // for other tasks, and of the library's text generation
@@ -66,7 +67,7 @@ inline constexpr neutral_field neutral_fields[] = {
     {"alibi", "false"}, {"alibi_bias_max", ""}, {"rope_theta", ""}, {"rope_scaling", ""}, {"rope_parameters", ""}, {"rope", ""},
     {"partial_rotary_factor", "1.0"}, {"rotary_pct", ""}, {"rotary_dim", ""}, {"rotary_emb_base", ""}, {"rotary", ""},
     {"rope_local_base_freq", ""}, {"no_rope_layers", ""}, {"no_rope_layer_interval", ""}, {"use_mrope", "false"}, {"mrope_section", ""},
-    {"learned_pos_emb", ""}, {"sliding_window", ""}, {"use_sliding_window", "false"}, {"sliding_window_size", ""},
+    {"learned_pos_emb", ""}, {"sliding_window", ""}, {"use_sliding_window", "false"}, {"rope_interleaved", "false"},
     {"sliding_window_pattern", ""}, {"max_window_layers", ""}, {"layer_types", ""}, {"attention_chunk_size", ""}, {"prefix_lm", "false"},
     {"use_bidirectional_attention", "false"}, {"add_cross_attention", "false"}, {"attention_window", ""},
     // scores, scales and caps

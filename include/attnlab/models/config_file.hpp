@@ -36,6 +36,18 @@ public:
         return at != fields_.end() && !at->is_null();
     }
 
+    /// Whether the field is there and null, where that turns off what would otherwise be on.
+    bool is_null(std::string const& name) const {
+        auto const at = fields_.find(name);
+        return at != fields_.end() && at->is_null();
+    }
+
+    /// Whether the field is this text, where it may be of another type.
+    bool says(std::string const& name, std::string_view what) const {
+        auto const at = fields_.find(name);
+        return at != fields_.end() && at->is_string() && at->get_ref<std::string const&>() == what;
+    }
+
     /// No size or length of a model is larger; none has more layers, heads, channels of a head or experts than `many`.
     static constexpr index_t largest = index_t{1} << 24, many = index_t{1} << 16;
 

@@ -88,8 +88,13 @@ public:
                 shape_text(shape), " from config.json");
     }
 
+    bool contains(std::string const& name) const { return file_.contains(stored(name)); }
+
+    /// Of a longer table of positions the first are taken.
     template <class T>
     void read(parameter<T>& p) const {
+        if (p.name == "transformer.wpe.weight" && file_.at(stored(p.name)).shape.front() > p.shape.front())
+            return file_.at(stored(p.name)).read(p.value.data(), 0, p.size());
         check(p.name, p.shape);
         if (!hf_gpt2_transposes(p.name)) return file_.copy_to(stored(p.name), p.value);
         std::vector<T> values(p.value.size());
@@ -138,6 +143,21 @@ std::unique_ptr<gpt<Policy, Device>> load_hf_gpt2(std::filesystem::path const& f
     for (auto const& p : model->parameters()) file.read(*p);
     file.expect_nothing_else(model->parameters());
     return model;
+}
+
+/// Fills the parameters of a GPT under any attention that a Hugging Face GPT-2 has; gives back the names of those it does not have, the
+/// attention's own. \throws error that names the file and the tensor that is missing, of another shape or unknown
+template <class T>
+std::vector<std::string> load_hf_gpt2_weights(std::filesystem::path const& folder, parameter_list<T> const& parameters) {
+    detail::hf_gpt2_file const file(folder / "model.safetensors");
+    std::vector<std::string> fresh;
+    for (auto const& p : parameters) {
+        bool const of_attention = p->name.find(".attn.") != p->name.npos && p->name.find(".attn.c_") == p->name.npos;
+        if (of_attention && !file.contains(p->name)) fresh.push_back(p->name);
+        else file.read(*p);
+    }
+    file.expect_nothing_else(parameters);
+    return fresh;
 }
 
 }  // namespace attnlab

@@ -57,7 +57,7 @@ public:
         unread_ = model_.folder().unread();
         facts_.name = model_.folder().path().lexically_normal().filename().string();
         if (facts_.name.empty()) facts_.name = model_.folder().path().lexically_normal().parent_path().filename().string();
-        facts_.family = m.family, facts_.attention = std::move(attention);
+        facts_.path = model_.folder().path(), facts_.family = m.family, facts_.attention = std::move(attention);
         facts_.layers = m.layers, facts_.width = m.width, facts_.heads = m.heads, facts_.kv_heads = m.kv_heads, facts_.head_size = m.head_size;
         facts_.mlp_width = m.mlp_width, facts_.vocabulary = m.vocabulary, facts_.experts = m.mixture.experts, facts_.longest = m.longest;
         for (auto const& name : model_.folder().names()) facts_.parameters += model_.folder().tensor(name).size();

@@ -17,6 +17,7 @@ namespace attnlab {
 /// What a model is. All but `attention` in numbers.
 struct model_facts {
     std::string name;                 ///< of its folder or file
+    std::filesystem::path path;       ///< where that is
     std::string family;               ///< "llama", "gpt2", ...; "gpt" for own checkpoints
     std::string attention;            ///< the policy's name
     std::string stored;               ///< dtype of the weights: "float32", "bfloat16", ...

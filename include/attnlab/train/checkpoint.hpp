@@ -131,6 +131,47 @@ void load_weights(safetensors_reader const& file, parameter_list<T> const& param
     detail::fill(detail::arrays_of(parameters), file, true);
 }
 
+/// What became of the names when weights went to a model of another attention.
+struct weights_taken {
+    std::vector<std::string> fresh;   ///< parameters that the file does not have, left as they were
+    std::vector<std::string> left;    ///< tensors that the model does not have
+};
+
+/// Whether a parameter of a GPT belongs to it under any attention.
+inline bool is_of_any_gpt(std::string_view name) {
+    for (std::string_view const part : {".wte.", ".wpe.", ".ln_1.", ".ln_2.", ".ln_f.", ".attn.c_attn.", ".attn.c_proj.", ".mlp.c_fc.", ".mlp.c_proj."})
+        if (name.find(part) != name.npos) return true;
+    return name == "lm_head.weight";
+}
+
+/// Fills what file and model have in common, once it is known to be all but the parameters of their attentions. Of a longer table of
+/// positions the first are taken. \throws error naming file and tensor
+template <class T>
+weights_taken load_shared_weights(safetensors_reader const& file, parameter_list<T> const& parameters) {
+    weights_taken out;
+    std::vector<named_array<T>> both;
+    for (auto const& a : detail::arrays_of(parameters)) {
+        if (file.contains(a.name)) both.push_back(a);
+        else {
+            require(!is_of_any_gpt(a.name), file.path().string(), ": tensor '", a.name, "' is missing");
+            out.fresh.push_back(a.name);
+        }
+    }
+    for (auto const& t : file.tensors()) {
+        bool const wanted = std::any_of(both.begin(), both.end(), [&](auto const& a) { return a.name == t.name; });
+        if (wanted || detail::is_optimizer_array(t.name)) continue;
+        require(!is_of_any_gpt(t.name), t.where(), ": this model has none of that name");
+        out.left.push_back(t.name);
+    }
+    for (auto const& a : both) {
+        auto expected = a.shape;
+        if (a.name.ends_with(".wpe.weight") && file.at(a.name).shape.front() > expected.front()) expected.front() = file.at(a.name).shape.front();
+        require(file.at(a.name).shape == expected, file.at(a.name).where(), ": shape ", shape_text(file.at(a.name).shape), ": expected the model's ", shape_text(a.shape));
+    }
+    for (auto const& a : both) file.at(a.name).read(a.values.data(), 0, static_cast<index_t>(a.values.size()));
+    return out;
+}
+
 /// Takes up a run: parameters and optimizer as they were when the file was written.
 /// \throws error when names, shapes, number type or optimizer differ; nothing is changed then
 template <class T>

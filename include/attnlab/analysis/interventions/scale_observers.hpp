@@ -133,16 +133,18 @@ private:
 
 /// (i) v_sink at zero.
 template <class T>
-class value_at_zero final : public scale_observer<T> {
+class value_at_zero final : public attention_changer<T> {
 public:
-    using scale_observer<T>::scale_observer;
+    value_at_zero(std::vector<head_scale> const& heads, index_t sink) : heads_(heads), sink_(sink) {}
 
 private:
     void values(index_t layer, view<T, 4> v) override {
-        for (auto const& head : this->heads_)
+        for (auto const& head : heads_)
             for (index_t b = 0; head.sink && head.layer == layer && b < v.shape(0); ++b)
-                for (T& x : v[b][head.head][this->sink_]) x = 0;
+                for (T& x : v[b][head.head][sink_]) x = 0;
     }
+    std::vector<head_scale> const& heads_;
+    index_t sink_;
 };
 
 /// (ii) S_i at its mean, a_i v_sink as it is.
@@ -167,18 +169,19 @@ private:
 
 /// (iii) key and value of the sink at their means over sequences.
 template <class T>
-class sink_constant final : public scale_observer<T> {
+class sink_constant final : public attention_changer<T> {
 public:
-    sink_constant(std::vector<head_scale>& heads, sink_cache const& cache) : scale_observer<T>(heads, cache.sink()), cache_(cache) {}
+    sink_constant(std::vector<head_scale> const& heads, sink_cache const& cache) : heads_(heads), cache_(cache) {}
 
 private:
     void keys(index_t layer, view<T, 4> x) override { put(layer, x, cache_.keys(layer)); }
     void values(index_t layer, view<T, 4> x) override { put(layer, x, cache_.values(layer)); }
     void put(index_t layer, view<T, 4> x, mean_rows const& means) const {
-        for (auto const& head : this->heads_)
+        for (auto const& head : heads_)
             for (index_t b = 0; head.sink && head.layer == layer && b < x.shape(0); ++b)
-                for (index_t c = 0; c < x.shape(3); ++c) x(b, head.head, this->sink_, c) = static_cast<T>(means(head.head, c));
+                for (index_t c = 0; c < x.shape(3); ++c) x(b, head.head, cache_.sink(), c) = static_cast<T>(means(head.head, c));
     }
+    std::vector<head_scale> const& heads_;
     sink_cache const& cache_;
 };
 

@@ -42,7 +42,9 @@ inline constexpr bool scales_whole_heads<head_gate> = true;
 
 namespace detail {
 template <class Policy>
-struct obstacle_of;
+struct obstacle_of {   // a type of one's own around a policy
+    static constexpr scale_obstacle value = scale_obstacle::output;
+};
 template <class... Joints>
 struct obstacle_of<attention<Joints...>> {
     using policy = attention<Joints...>;

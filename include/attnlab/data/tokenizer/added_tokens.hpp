@@ -14,20 +14,20 @@
 #include <attnlab/data/tokens.hpp>
 
 /// \file
-/// Tokens that are found in a text before anything else happens to it: `added_tokens` of a tokenizer.json. At each place the longest
-/// counts. Order and corner cases are those of Hugging Face's tokenizers, tokenizer/added_vocabulary.
+/// Tokens that are found in a text before anything else happens to it: `added_tokens` of a tokenizer.json. At each place the
+/// longest counts. Order and corner cases are those of Hugging Face's tokenizers, tokenizer/added_vocabulary.
 
 namespace attnlab::tokenizers {
 
 struct added_token {
     token id = 0;
-    std::string content;         ///< as the file spells it
-    std::string sought;          ///< what is looked for: the content, or what the normaliser makes of it
-    bool special = false;        ///< left out by decode(..., skip_special)
-    bool single_word = false;    ///< not inside a word
-    bool left_strip = false;     ///< takes the white space before it
-    bool right_strip = false;    ///< takes the white space after it
-    bool normalized = false;     ///< sought in the normalised text
+    std::string content;       ///< as the file spells it
+    std::string sought;        ///< what is looked for: the content, or what the normaliser makes of it
+    bool special = false;      ///< left out by decode(..., skip_special)
+    bool single_word = false;  ///< not inside a word
+    bool left_strip = false;   ///< takes the white space before it
+    bool right_strip = false;  ///< takes the white space after it
+    bool normalized = false;   ///< sought in the normalised text
 };
 
 /// Finds added tokens in a text.
@@ -35,8 +35,10 @@ class added_token_finder {
 public:
     /// \throws error naming `where` and a token that is sought twice
     added_token_finder(std::vector<added_token> tokens, std::string const& where)
-        : tokens_(std::move(tokens)), ends_(1, nobody),
-          space_(pattern::regex(R"(\A\s\z)", where)), letter_(pattern::regex(R"(\A[\w\x{200C}\x{200D}]\z)", where)) {
+        : tokens_(std::move(tokens)),
+          ends_(1, nobody),
+          space_(pattern::regex(R"(\A\s\z)", where)),
+          letter_(pattern::regex(R"(\A[\w\x{200C}\x{200D}]\z)", where)) {
         for (std::size_t i = 0; i < tokens_.size(); ++i) {
             std::uint32_t node = 0;
             for (char c : tokens_[i].sought) {
@@ -48,7 +50,8 @@ public:
                 }
                 node = child;
             }
-            require(node != 0 && ends_[node] == nobody, where, ": '", tokens_[i].sought, "': expected text that no other token has");
+            require(node != 0 && ends_[node] == nobody, where, ": '", tokens_[i].sought,
+                    "': expected text that no other token has");
             ends_[node] = i;
             begins_[static_cast<unsigned char>(tokens_[i].sought[0])] = true;
         }
@@ -75,7 +78,8 @@ public:
                                       (end < text.size() && letter_.matches(first_character(text.substr(end))))))
                 continue;
             if (found.left_strip)
-                while (begin > done && space_.matches(last_character(text.substr(0, begin)))) begin -= last_character(text.substr(0, begin)).size();
+                while (begin > done && space_.matches(last_character(text.substr(0, begin))))
+                    begin -= last_character(text.substr(0, begin)).size();
             if (found.right_strip)
                 while (end < text.size() && space_.matches(first_character(text.substr(end)))) end += utf8_length(text[end]);
             if (done < begin) f(text.substr(done, begin - done), static_cast<added_token const*>(nullptr));
@@ -101,9 +105,9 @@ private:
     }
 
     std::vector<added_token> tokens_;
-    pair_map children_;                // of (node, byte)
-    std::vector<std::size_t> ends_;    // by node: the token that ends there
-    std::array<bool, 256> begins_{};   // a byte begins a token
+    pair_map children_;               // of (node, byte)
+    std::vector<std::size_t> ends_;   // by node: the token that ends there
+    std::array<bool, 256> begins_{};  // a byte begins a token
     pattern space_, letter_;
 };
 

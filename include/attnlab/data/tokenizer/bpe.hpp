@@ -26,10 +26,10 @@
 namespace attnlab::tokenizers {
 
 struct bpe_options {
-    std::optional<std::string> unknown;   ///< the piece for a character that is not in the vocabulary; none: it is dropped
-    bool fuse_unknown = false;            ///< one token for a run of unknown characters
-    bool byte_fallback = false;           ///< an unknown character is its bytes, "<0x0A>", where all of them have pieces
-    bool ignore_merges = false;           ///< a word that is a piece is its token, whatever the merges say
+    std::optional<std::string> unknown;  ///< the piece for a character that is not in the vocabulary; none: it is dropped
+    bool fuse_unknown = false;           ///< one token for a run of unknown characters
+    bool byte_fallback = false;          ///< an unknown character is its bytes, "<0x0A>", where all of them have pieces
+    bool ignore_merges = false;          ///< a word that is a piece is its token, whatever the merges say
 };
 
 class bpe {
@@ -100,19 +100,20 @@ private:
     std::vector<token> characters(std::string_view word) const {
         std::vector<token> out;
         out.reserve(word.size());
-        bool pending = false;   // an unknown token, not yet added: the next character may fuse with it
+        bool pending = false;  // an unknown token, not yet added: the next character may fuse with it
         for (std::size_t at = 0; at < word.size();) {
             auto const character = first_character(word.substr(at));
             at += character.size();
-            if (auto const id = character.size() == 1 ? ascii_[static_cast<unsigned char>(character[0])] : pieces_->find(character)) {
+            if (auto const id =
+                    character.size() == 1 ? ascii_[static_cast<unsigned char>(character[0])] : pieces_->find(character)) {
                 if (pending) out.push_back(*unknown_);
                 pending = false;
                 out.push_back(*id);
             } else if (options_.byte_fallback && has_bytes(character)) {
                 for (char c : character) out.push_back(*bytes_[static_cast<unsigned char>(c)]);
             } else if (options_.unknown) {
-                require(unknown_.has_value(), where_, ".unk_token: '", *options_.unknown, "': expected a piece of the vocabulary; '", character,
-                        "' needs it");
+                require(unknown_.has_value(), where_, ".unk_token: '", *options_.unknown,
+                        "': expected a piece of the vocabulary; '", character, "' needs it");
                 if (pending && !options_.fuse_unknown) out.push_back(*unknown_);
                 pending = true;
             }
@@ -127,17 +128,19 @@ private:
         return true;
     }
 
-    std::uint32_t rank(token a, token b) const { return ranks_.find(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b)); }
+    std::uint32_t rank(token a, token b) const {
+        return ranks_.find(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b));
+    }
 
     /// Appends what becomes of the symbols.
     void merge_all(std::span<token const> part, std::vector<token>& out) const {
         static constexpr token merged_away = -1;
         struct symbol {
             token id;
-            std::int32_t previous, next;   // -1: none
+            std::int32_t previous, next;  // -1: none
         };
-        require(part.size() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()), where_, ": a word of ", part.size(),
-                " characters: expected fewer than 2^31");
+        require(part.size() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()), where_, ": a word of ",
+                part.size(), " characters: expected fewer than 2^31");
         std::vector<symbol> symbols(part.size());
         for (std::size_t i = 0; i < part.size(); ++i) {
             auto const here = static_cast<std::int32_t>(i);
@@ -182,7 +185,7 @@ private:
     bpe_options options_;
     std::string where_;
     pair_map ranks_;
-    std::vector<token> merged_;   // by rank
+    std::vector<token> merged_;  // by rank
     std::optional<token> unknown_;
     std::array<std::optional<token>, 256> bytes_{};
     std::array<std::optional<token>, 128> ascii_{};

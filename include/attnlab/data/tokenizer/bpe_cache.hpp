@@ -35,19 +35,19 @@ public:
     }
 
 private:
-    static constexpr std::size_t longest = 255, most = 1 << 16;   // bytes of a word, words
+    static constexpr std::size_t longest = 255, most = 1 << 16;  // bytes of a word, words
 
     struct hash : std::hash<std::string_view> {
         using is_transparent = void;
     };
-    std::unordered_map<std::string, std::pair<std::size_t, std::size_t>, hash, std::equal_to<>> words_;   // first token, how many
+    std::unordered_map<std::string, std::pair<std::size_t, std::size_t>, hash, std::equal_to<>> words_;  // first token, how many
     std::vector<token> tokens_;
 };
 
 /// What an encoding call may use and fill.
 struct bpe_cache {
-    word_cache words;   ///< by their text
-    word_cache parts;   ///< of words, by their symbols
+    word_cache words;  ///< by their text
+    word_cache parts;  ///< of words, by their symbols
 };
 
 }  // namespace attnlab::tokenizers

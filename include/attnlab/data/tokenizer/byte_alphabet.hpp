@@ -9,8 +9,8 @@
 #include <attnlab/data/tokenizer/utf8.hpp>
 
 /// \file
-/// GPT-2's alphabet: a printable character for each byte, so that a vocabulary of bytes is text ("Ġ" is the space). Bytes that print in
-/// Latin-1 are themselves, the others U+0100 on, in order. Source: bytes_to_unicode in openai/gpt-2, src/encoder.py.
+/// GPT-2's alphabet: a printable character for each byte, so that a vocabulary of bytes is text ("Ġ" is the space). Bytes that
+/// print in Latin-1 are themselves, the others U+0100 on, in order. Source: bytes_to_unicode in openai/gpt-2, src/encoder.py.
 
 namespace attnlab::tokenizers {
 
@@ -48,7 +48,8 @@ inline std::optional<std::string> bytes_of_characters(std::string_view text) {
         std::array<int, 0x200> out;
         out.fill(-1);
         int next = 0x100;
-        for (int byte = 0; byte < 256; ++byte) out[static_cast<std::size_t>(detail::prints(static_cast<unsigned>(byte)) ? byte : next++)] = byte;
+        for (int byte = 0; byte < 256; ++byte)
+            out[static_cast<std::size_t>(detail::prints(static_cast<unsigned>(byte)) ? byte : next++)] = byte;
         return out;
     }();
     std::string out;

@@ -9,11 +9,13 @@
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/data/tokenizer/folder_settings.hpp>
+#include <attnlab/data/tokens.hpp>
 #include <attnlab/io/file.hpp>
 #include <attnlab/io/json.hpp>
 
 /// \file
-/// Folders from before tokenizer.json (GPT-2, OPT): vocab.json and merges.txt, as the tokenizer.json that transformers makes of them.
+/// Folders from before tokenizer.json (GPT-2, OPT): vocab.json and merges.txt, as the tokenizer.json that transformers makes of
+/// them.
 
 namespace attnlab::tokenizers {
 
@@ -26,15 +28,17 @@ inline sorted_json read_merges_txt(std::filesystem::path const& path) {
         ++number;
         if (line.ends_with('\r')) line.pop_back();
         if (line.empty() || line.starts_with("#version")) continue;
-        require(std::count(line.begin(), line.end(), ' ') == 1, path.string(), ": line ", number, ": expected two pieces and a space between them");
+        require(std::count(line.begin(), line.end(), ' ') == 1, path.string(), ": line ", number,
+                ": expected two pieces and a space between them");
         out.push_back(std::move(line));
     }
     return out;
 }
 
-/// `added_tokens`: what the settings and added_tokens.json name, in order of number. Those of the vocabulary have their number from it,
-/// the others from added_tokens.json, or they go on from the vocabulary.
-inline sorted_json classic_added_tokens(std::filesystem::path const& folder, sorted_json const& vocab, folder_settings const& settings) {
+/// `added_tokens`: what the settings and added_tokens.json name, in order of number. Those of the vocabulary have their number
+/// from it, the others from added_tokens.json, or they go on from the vocabulary.
+inline sorted_json classic_added_tokens(std::filesystem::path const& folder, sorted_json const& vocab,
+                                        folder_settings const& settings) {
     auto const path = folder / "added_tokens.json";
     sorted_json const numbers = std::filesystem::is_regular_file(path) ? parse_json<sorted_json>(path) : sorted_json::object();
     require(numbers.is_object(), path.string(), ": expected a JSON object");
@@ -50,7 +54,8 @@ inline sorted_json classic_added_tokens(std::filesystem::path const& folder, sor
     auto const number = [&](sorted_json const& entry) {
         auto const& content = entry["content"].get_ref<std::string const&>();
         constexpr auto last = std::numeric_limits<token>::max();
-        return field_or<token>(vocab, (folder / "vocab.json").string(), content, field_or<token>(numbers, path.string(), content, last));
+        return field_or<token>(vocab, (folder / "vocab.json").string(), content,
+                               field_or<token>(numbers, path.string(), content, last));
     };
     std::stable_sort(named.begin(), named.end(), [&](auto const& a, auto const& b) { return number(a) < number(b); });
     auto next = vocab.size();
@@ -63,7 +68,8 @@ inline sorted_json classic_added_tokens(std::filesystem::path const& folder, sor
 }
 
 /// `post_processor`: BOS, where the settings ask for it
-inline sorted_json classic_template(std::filesystem::path const& folder, sorted_json const& added, folder_settings const& settings) {
+inline sorted_json classic_template(std::filesystem::path const& folder, sorted_json const& added,
+                                    folder_settings const& settings) {
     if (!settings.get<bool>("add_bos_token", false)) return nullptr;
     auto const bos = settings.special("bos_token");
     for (auto const& entry : added)
@@ -78,17 +84,21 @@ inline sorted_json classic_template(std::filesystem::path const& folder, sorted_
 inline sorted_json classic_folder(std::filesystem::path const& folder, folder_settings const& settings) {
     auto const name = settings.get<std::string>("tokenizer_class", "GPT2Tokenizer");
     bool const qwen = name.starts_with("Qwen2Tokenizer");
-    bool const known = qwen || name.starts_with("GPT2Tokenizer") || name.starts_with("CodeGenTokenizer") || name.starts_with("GPTNeoXTokenizer");
+    bool const known =
+        qwen || name.starts_with("GPT2Tokenizer") || name.starts_with("CodeGenTokenizer") || name.starts_with("GPTNeoXTokenizer");
     require(known, (folder / "tokenizer_config.json").string(), ": field 'tokenizer_class': '", name,
-            "' is not supported without a tokenizer.json: expected GPT2Tokenizer, CodeGenTokenizer, GPTNeoXTokenizer or Qwen2Tokenizer");
+            "' is not supported without a tokenizer.json: expected GPT2Tokenizer, CodeGenTokenizer, GPTNeoXTokenizer or "
+            "Qwen2Tokenizer");
     auto vocab = parse_json<sorted_json>(folder / "vocab.json");
     require(vocab.is_object(), (folder / "vocab.json").string(), ": expected a JSON object");
     auto added = classic_added_tokens(folder, vocab, settings);
     auto around = classic_template(folder, added, settings);
 
-    constexpr auto qwen_words = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-    sorted_json normalizer, pre_tokenizer = {
-        {"type", "ByteLevel"}, {"add_prefix_space", settings.get<bool>("add_prefix_space", false)}, {"use_regex", !qwen}};
+    constexpr auto qwen_words =
+        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    sorted_json normalizer,
+        pre_tokenizer = {
+            {"type", "ByteLevel"}, {"add_prefix_space", settings.get<bool>("add_prefix_space", false)}, {"use_regex", !qwen}};
     if (qwen) {
         normalizer = {{"type", "NFC"}};
         sorted_json const words = {{"type", "Split"}, {"pattern", {{"Regex", qwen_words}}}, {"behavior", "Isolated"}};

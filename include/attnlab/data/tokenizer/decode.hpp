@@ -68,7 +68,7 @@ struct byte_fallback {
 
 /// Up to `start` times `content` at the begin of each string, up to `stop` times at its end.
 struct strip {
-    std::string content;   ///< one character
+    std::string content;  ///< one character
     std::size_t start, stop;
     void operator()(strings& pieces) const {
         for (auto& p : pieces) {

@@ -41,8 +41,8 @@ public:
         return std::nullopt;
     }
 
-    /// Every token that the files name: by role, in lists, and by number in `added_tokens_decoder`. In order, none twice; with the
-    /// flags of `added_tokens` where a file gives them.
+    /// Every token that the files name: by role, in lists, and by number in `added_tokens_decoder`. In order, none twice; with
+    /// the flags of `added_tokens` where a file gives them.
     std::vector<sorted_json> specials() const {
         std::vector<sorted_json> out;
         auto const add = [&](sorted_json entry, bool special) {
@@ -67,7 +67,9 @@ public:
     }
 
 private:
-    static std::string content(json_place const& at, std::string const& name) { return object(at, name)["content"].get<std::string>(); }
+    static std::string content(json_place const& at, std::string const& name) {
+        return object(at, name)["content"].get<std::string>();
+    }
 
     static sorted_json object(json_place const& at, std::string const& name) {
         auto const& value = (*at.value)[name];

@@ -16,7 +16,7 @@ namespace attnlab::tokenizers {
 
 struct json_place {
     sorted_json const* value;
-    std::string where;   ///< "FOLDER/tokenizer.json: pre_tokenizer.pretokenizers[0]"
+    std::string where;  ///< "FOLDER/tokenizer.json: pre_tokenizer.pretokenizers[0]"
 
     bool null() const { return value->is_null(); }
     bool has(std::string const& name) const { return value->is_object() && value->contains(name) && !(*value)[name].is_null(); }
@@ -50,8 +50,8 @@ struct json_place {
     void only(std::vector<std::string_view> const& names) const {
         require(value->is_object(), where, ": expected an object, found ", attnlab::detail::json_glimpse(*value));
         for (auto const& [name, ignored] : value->items())
-            require(std::find(names.begin(), names.end(), name) != names.end(), where, ": field '", name, "' is not supported: expected ",
-                    joined(names));
+            require(std::find(names.begin(), names.end(), name) != names.end(), where, ": field '", name,
+                    "' is not supported: expected ", joined(names));
     }
 };
 

@@ -9,9 +9,9 @@
 #include <attnlab/data/tokenizer/vocabulary.hpp>
 
 /// \file
-/// Where no merge can ever join two symbols. A merge joins the last symbol of its left piece with the first symbol of its right piece, so
-/// a pair that is none of these is a border: the symbols before it and those after it merge apart. In a text that no pre-tokeniser has
-/// cut (Llama 2, Gemma) borders lie before nearly every "▁", and words can be looked up as elsewhere.
+/// Where no merge can ever join two symbols. A merge joins the last symbol of its left piece with the first symbol of its right
+/// piece, so a pair that is none of these is a border: the symbols before it and those after it merge apart. In a text that no
+/// pre-tokeniser has cut (Llama 2, Gemma) borders lie before nearly every "▁", and words can be looked up as elsewhere.
 
 namespace attnlab::tokenizers {
 
@@ -29,8 +29,8 @@ public:
         std::vector<ends> of(pieces.size());
         auto const at = [&](token id) -> ends& { return of[pieces.position(id)]; };
         for (token s : symbols) at(s) = {s, s};
-        // Files list a rule after those that make its parts, so that one round finds all and the next sees it. No cuts for files that
-        // make a piece in ways that differ at its ends, or that list rules far from their parts.
+        // Files list a rule after those that make its parts, so that one round finds all and the next sees it. No cuts for files
+        // that make a piece in ways that differ at its ends, or that list rules far from their parts.
         bool changed = true;
         for (int round = 0; changed && known_; ++round) {
             changed = false;

@@ -14,7 +14,8 @@
 #include <attnlab/data/tokenizer/utf8.hpp>
 
 /// \file
-/// What happens to a text before it is split: the `normalizer` of a tokenizer.json. Each step takes valid UTF-8 and gives valid UTF-8.
+/// What happens to a text before it is split: the `normalizer` of a tokenizer.json. Each step takes valid UTF-8 and gives valid
+/// UTF-8.
 
 namespace attnlab::tokenizers {
 
@@ -23,10 +24,11 @@ struct unicode_form {
     utf8proc_option_t form;
 
     void operator()(std::string& text) const {
-        if (ascii_prefix(text) == text.size()) return;   // is in every form
+        if (ascii_prefix(text) == text.size()) return;  // is in every form
         utf8proc_uint8_t* mapped = nullptr;
-        auto const length = utf8proc_map(reinterpret_cast<utf8proc_uint8_t const*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
-                                         &mapped, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | form));
+        auto const length =
+            utf8proc_map(reinterpret_cast<utf8proc_uint8_t const*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                         &mapped, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | form));
         std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> const owner(mapped, std::free);
         require(length >= 0, "a text of ", text.size(), " bytes: its Unicode normal form: ", utf8proc_errmsg(length));
         text.assign(reinterpret_cast<char const*>(mapped), static_cast<std::size_t>(length));

@@ -7,8 +7,9 @@
 #include <attnlab/core/error.hpp>
 
 /// \file
-/// Split expressions are written for Oniguruma in Ruby's syntax (the engine of Hugging Face's tokenizers); PCRE2 runs them here. They agree
-/// on most of what tokenisers use; what they read differently is spelt otherwise, and what neither spelling serves is refused by name.
+/// Split expressions are written for Oniguruma in Ruby's syntax (the engine of Hugging Face's tokenizers); PCRE2 runs them here.
+/// They agree on most of what tokenisers use; what they read differently is spelt otherwise, and what neither spelling serves is
+/// refused by name.
 
 namespace attnlab::tokenizers {
 
@@ -45,43 +46,52 @@ private:
         char const c = regex_[++at_];
         std::string const word = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
         switch (c) {
-        // PCRE2's own \s has U+180E besides; its \w lacks marks and connectors.
-        case 's': out_ += R"(\p{White_Space})"; return;
-        case 'S': out_ += R"(\P{White_Space})"; return;
-        case 'w': out_ += in_class_ ? word : "[" + word + "]"; return;
-        case 'W':
-            if (in_class_) refuse("\\W] in brackets");
-            out_ += "[^" + word + "]";
-            return;
-        case 'v': out_ += R"(\x0b)"; return;
-        case 'u': {
-            auto const digits = regex_.substr(at_ + 1, 4);
-            for (char digit : digits)
-                if (!std::isxdigit(static_cast<unsigned char>(digit))) refuse("\\u");
-            if (digits.size() < 4) refuse("\\u");
-            out_ += text("\\x{", digits, "}");
-            at_ += 4;
-            return;
-        }
-        case 'p':
-        case 'P':
-        case 'x': {   // with the braces, which are no repetition
-            auto const close = regex_.substr(at_ + 1).starts_with('{') ? regex_.find('}', at_) : at_;
-            if (close == regex_.npos) refuse("{ without }");
-            out_ += text('\\', regex_.substr(at_, close - at_ + 1));
-            at_ = close;
-            return;
-        }
-        default:
-            bool const same = std::string_view("dDrntf").find(c) != std::string_view::npos || (!in_class_ && (c == 'A' || c == 'z')) ||
-                              std::ispunct(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80;
-            if (!same) refuse(std::string{'\\', c});
-            out_ += {'\\', c};
+            // PCRE2's own \s has U+180E besides; its \w lacks marks and connectors.
+            case 's':
+                out_ += R"(\p{White_Space})";
+                return;
+            case 'S':
+                out_ += R"(\P{White_Space})";
+                return;
+            case 'w':
+                out_ += in_class_ ? word : "[" + word + "]";
+                return;
+            case 'W':
+                if (in_class_) refuse("\\W] in brackets");
+                out_ += "[^" + word + "]";
+                return;
+            case 'v':
+                out_ += R"(\x0b)";
+                return;
+            case 'u': {
+                auto const digits = regex_.substr(at_ + 1, 4);
+                for (char digit : digits)
+                    if (!std::isxdigit(static_cast<unsigned char>(digit))) refuse("\\u");
+                if (digits.size() < 4) refuse("\\u");
+                out_ += text("\\x{", digits, "}");
+                at_ += 4;
+                return;
+            }
+            case 'p':
+            case 'P':
+            case 'x': {  // with the braces, which are no repetition
+                auto const close = regex_.substr(at_ + 1).starts_with('{') ? regex_.find('}', at_) : at_;
+                if (close == regex_.npos) refuse("{ without }");
+                out_ += text('\\', regex_.substr(at_, close - at_ + 1));
+                at_ = close;
+                return;
+            }
+            default:
+                bool const same = std::string_view("dDrntf").find(c) != std::string_view::npos ||
+                                  (!in_class_ && (c == 'A' || c == 'z')) || std::ispunct(static_cast<unsigned char>(c)) ||
+                                  static_cast<unsigned char>(c) >= 0x80;
+                if (!same) refuse(std::string{'\\', c});
+                out_ += {'\\', c};
         }
     }
 
     void of_class(char c) {
-        if (c == '[') refuse("[ in brackets");   // a nested set or a POSIX name
+        if (c == '[') refuse("[ in brackets");  // a nested set or a POSIX name
         refuse_if("&&");
         out_ += c;
         in_class_ = c != ']';
@@ -99,9 +109,9 @@ private:
             for (auto group : {"(?:", "(?i:", "(?-i:", "(?=", "(?!", "(?<=", "(?<!", "(?>"}) plain = plain || follows(group);
             if (!plain) refuse(regex_.substr(at_, 3));
         } else if (c == '{') {
-            refuse_if("{,");   // from 0 on there, letters here
+            refuse_if("{,");  // from 0 on there, letters here
         } else if (c == '}') {
-            refuse_if("}+");   // repeated again there, possessive here
+            refuse_if("}+");  // repeated again there, possessive here
             refuse_if("}?");
         }
     }
@@ -117,6 +127,8 @@ private:
 
 /// The expression for PCRE2, to be compiled with PCRE2_UTF, PCRE2_UCP and PCRE2_MULTILINE (Ruby's ^ and $ are those of lines).
 /// \throws error naming `where` and what is not supported
-inline std::string pcre2_of_oniguruma(std::string_view regex, std::string const& where) { return detail::oniguruma_reader(regex, where).pcre2(); }
+inline std::string pcre2_of_oniguruma(std::string_view regex, std::string const& where) {
+    return detail::oniguruma_reader(regex, where).pcre2();
+}
 
 }  // namespace attnlab::tokenizers

@@ -6,7 +6,8 @@
 #include <vector>
 
 /// \file
-/// Pairs of numbers to numbers: open addressing, 12 bytes an entry. Encoding looks merges up more often than it does anything else.
+/// Pairs of numbers to numbers: open addressing, 12 bytes an entry. Encoding looks merges up more often than it does anything
+/// else.
 
 namespace attnlab::tokenizers {
 
@@ -40,7 +41,7 @@ private:
 
     /// Where the key is, or would be.
     std::size_t slot(std::uint64_t wanted) const {
-        std::uint64_t hash = wanted * 0x9E3779B97F4A7C15u;   // Fibonacci hashing, twice: the low bits of a product are weak
+        std::uint64_t hash = wanted * 0x9E3779B97F4A7C15u;  // Fibonacci hashing, twice: the low bits of a product are weak
         hash = (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
         auto at = static_cast<std::size_t>(hash >> 32) & (keys_.size() - 1);
         while (keys_[at] != empty && keys_[at] != wanted) at = (at + 1) & (keys_.size() - 1);
@@ -50,7 +51,8 @@ private:
     void grow() {
         pair_map larger(keys_.size());
         for (std::size_t i = 0; i < keys_.size(); ++i)
-            if (keys_[i] != empty) larger.set(static_cast<std::uint32_t>(keys_[i] >> 32), static_cast<std::uint32_t>(keys_[i]), values_[i]);
+            if (keys_[i] != empty)
+                larger.set(static_cast<std::uint32_t>(keys_[i] >> 32), static_cast<std::uint32_t>(keys_[i]), values_[i]);
         *this = std::move(larger);
     }
 

@@ -37,7 +37,7 @@ public:
         std::size_t done = 0, from = 0;
         bool matched = false;
         for (bounds at; from <= text.size() && next(text, from, at);) {
-            if (at.begin == at.end && matched && at.end == done) {   // nothing, right after a match: would be found for ever
+            if (at.begin == at.end && matched && at.end == done) {  // nothing, right after a match: would be found for ever
                 from += from < text.size() ? utf8_length(text[from]) : 1;
                 continue;
             }
@@ -63,14 +63,15 @@ private:
     pattern(std::string_view expression, std::uint32_t options, std::string const& where) : where_(where) {
         int code = 0;
         PCRE2_SIZE offset = 0;
-        std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> const context(pcre2_compile_context_create(nullptr),
-                                                                                                    pcre2_compile_context_free);
+        std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> const context(
+            pcre2_compile_context_create(nullptr), pcre2_compile_context_free);
         pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
         compiled_ = {pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),
                                    PCRE2_UTF | PCRE2_NO_UTF_CHECK | options, &code, &offset, context.get()),
                      pcre2_code_free};
-        if (compiled_ == nullptr) fail(where, ": '", expression, "': expected an expression for PCRE2: ", reason(code), ", at byte ", offset);
-        pcre2_jit_compile(compiled_.get(), PCRE2_JIT_COMPLETE);   // where the machine has none, it is interpreted
+        if (compiled_ == nullptr)
+            fail(where, ": '", expression, "': expected an expression for PCRE2: ", reason(code), ", at byte ", offset);
+        pcre2_jit_compile(compiled_.get(), PCRE2_JIT_COMPLETE);  // where the machine has none, it is interpreted
     }
 
     static std::string reason(int code) {
@@ -81,16 +82,18 @@ private:
 
     /// The first match at or after `from`; what is before `from` is seen by look-behinds.
     bool next(std::string_view text, std::size_t from, bounds& out) const {
-        thread_local std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> const data(pcre2_match_data_create(1, nullptr),
-                                                                                                    pcre2_match_data_free);
+        thread_local std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> const data(
+            pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
         auto const match = [&](std::uint32_t options) {
-            return pcre2_match(compiled_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, PCRE2_NO_UTF_CHECK | options,
-                               data.get(), nullptr);
+            return pcre2_match(compiled_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                               PCRE2_NO_UTF_CHECK | options, data.get(), nullptr);
         };
         int code = match(0);
         if (code == PCRE2_ERROR_JIT_STACKLIMIT) code = match(PCRE2_NO_JIT);
         if (code == PCRE2_ERROR_NOMATCH) return false;
-        if (code < 0) fail(where_, ": a text of ", text.size(), " bytes, at byte ", from, ": expected one the expression can split: ", reason(code));
+        if (code < 0)
+            fail(where_, ": a text of ", text.size(), " bytes, at byte ", from,
+                 ": expected one the expression can split: ", reason(code));
         auto const* const at = pcre2_get_ovector_pointer(data.get());
         out = {at[0], at[1]};
         return true;

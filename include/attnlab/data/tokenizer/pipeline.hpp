@@ -33,7 +33,7 @@ struct sequence_template {
 /// The parts that a file describes.
 struct pipeline_parts {
     std::unique_ptr<vocabulary const> pieces;
-    std::unique_ptr<bpe const> model;   // over these pieces
+    std::unique_ptr<bpe const> model;  // over these pieces
     std::vector<added_token> added;
     normalizer normalize;
     pre_tokenizer split;
@@ -84,7 +84,8 @@ public:
         pieces.reserve(tokens.size());
         for (std::size_t i = 0; i < tokens.size(); ++i) {
             auto const [piece, special] = look_up(tokens[i]);
-            require(piece.has_value(), "token ", tokens[i], " at position ", i, ": expected one of the tokeniser's, 0 to ", size_ - 1);
+            require(piece.has_value(), "token ", tokens[i], " at position ", i, ": expected one of the tokeniser's, 0 to ",
+                    size_ - 1);
             if (!special || !skip_special) pieces.emplace_back(*piece);
         }
         return parts_.decode(std::move(pieces));

@@ -16,14 +16,16 @@ namespace attnlab::tokenizers {
 /// A part of a text on its way to a word.
 struct fragment {
     std::string_view text;
-    bool begins_text;   ///< nothing of the original text is before it
+    bool begins_text;  ///< nothing of the original text is before it
 };
 
 struct split_step {
     splitter split;
     template <class F>
     void operator()(fragment whole, F f) const {
-        split(whole.text, [&](std::string_view piece) { f(fragment{piece, whole.begins_text && piece.data() == whole.text.data()}); });
+        split(whole.text, [&](std::string_view piece) {
+            f(fragment{piece, whole.begins_text && piece.data() == whole.text.data()});
+        });
     }
 };
 
@@ -60,7 +62,8 @@ struct byte_step {
     }
 };
 
-/// The steps in order. ByteLevel is prefix, split and bytes; Metaspace is marks, prefix and split; Digits and Punctuation are splits.
+/// The steps in order. ByteLevel is prefix, split and bytes; Metaspace is marks, prefix and split; Digits and Punctuation are
+/// splits.
 struct pre_tokenizer {
     std::vector<std::variant<split_step, prefix_step, mark_spaces_step, byte_step>> steps;
 

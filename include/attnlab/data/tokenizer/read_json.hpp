@@ -14,8 +14,8 @@
 #include <attnlab/data/tokenizer/read_steps.hpp>
 
 /// \file
-/// A tokenizer.json of Hugging Face's tokenizers, version 1.0. `truncation` and `padding` belong to a call, and transformers resets
-/// them: they are not read.
+/// A tokenizer.json of Hugging Face's tokenizers, version 1.0. `truncation` and `padding` belong to a call, and transformers
+/// resets them: they are not read.
 
 namespace attnlab::tokenizers {
 
@@ -43,8 +43,8 @@ inline std::vector<bpe::merge> read_merges(json_place const& at) {
 
 /// `model`
 inline void read_model(json_place const& at, pipeline_parts& out) {
-    at.only({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
-             "vocab", "merges"});
+    at.only({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
+             "ignore_merges", "vocab", "merges"});
     auto const type = at.get<std::string>("type", "BPE");
     require(type == "BPE", at.where, ": field 'type': '", type, "' is not supported: expected BPE");
     for (auto name : {"continuing_subword_prefix", "end_of_word_suffix"})
@@ -97,11 +97,17 @@ inline void read_added_tokens(json_place const& at, pipeline_parts& out) {
 /// `post_processor`
 inline void read_template(json_place const& at, sequence_template& out) {
     static std::vector<step_reader<sequence_template>> const known{
-        {"Sequence", {"processors"}, [](json_place const& a, sequence_template& o) {
+        {"Sequence",
+         {"processors"},
+         [](json_place const& a, sequence_template& o) {
              for (auto const& step : a.at("processors").elements()) read_template(step, o);
          }},
-        {"ByteLevel", {"add_prefix_space", "trim_offsets", "use_regex"}, [](json_place const&, sequence_template&) {}},   // offsets only
-        {"TemplateProcessing", {"single", "pair", "special_tokens"}, [](json_place const& a, sequence_template& o) {
+        {"ByteLevel",
+         {"add_prefix_space", "trim_offsets", "use_regex"},
+         [](json_place const&, sequence_template&) {}},  // offsets only
+        {"TemplateProcessing",
+         {"single", "pair", "special_tokens"},
+         [](json_place const& a, sequence_template& o) {
              auto const tokens = a.at("special_tokens");
              sequence_template here;
              int sequences = 0;
@@ -117,7 +123,7 @@ inline void read_template(json_place const& at, sequence_template& out) {
                  side.insert(side.end(), ids.begin(), ids.end());
              }
              require(sequences == 1, a.where, ".single: expected one Sequence, found ", sequences);
-             o.before.insert(o.before.begin(), here.before.begin(), here.before.end());   // a later one goes around an earlier one
+             o.before.insert(o.before.begin(), here.before.begin(), here.before.end());  // a later one goes around an earlier one
              o.after.insert(o.after.end(), here.after.begin(), here.after.end());
          }},
     };
@@ -127,7 +133,8 @@ inline void read_template(json_place const& at, sequence_template& out) {
 /// The parts that a parsed file describes. \throws error naming `where` and the field
 inline pipeline_parts read_pipeline(sorted_json const& file, std::string const& where) {
     json_place const at{&file, where};
-    at.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"});
+    at.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder",
+             "model"});
     auto const version = at.get<std::string>("version", "1.0");
     require(version == "1.0", where, ": field 'version': '", version, "' is not supported: expected 1.0");
     pipeline_parts out;

@@ -16,8 +16,8 @@
 #include <attnlab/io/file.hpp>
 
 /// \file
-/// A tokenizer.model, run by Google's library. Unlike a tokenizer.json of the same vocabulary it finds no control tokens in a text ("<s>"
-/// is three characters), and decodes them to nothing.
+/// A tokenizer.model, run by Google's library. Unlike a tokenizer.json of the same vocabulary it finds no control tokens in a
+/// text ("<s>" is three characters), and decodes them to nothing.
 
 namespace attnlab::tokenizers {
 
@@ -27,7 +27,9 @@ public:
     /// \throws error naming the file
     sentencepiece_model(std::filesystem::path const& path, bool add_bos, bool add_eos) : path_(path.string()) {
         auto const status = processor_.LoadFromSerializedProto(read_text(path));
-        require(status.ok(), path_, ": expected a SentencePiece model: ", first_line(status.ToString()));
+        auto const why = first_line(status.ToString());
+        bool const is_for_users = why.find(".cc(") == why.npos;  // else it is where the library gave up
+        require(status.ok(), path_, ": expected a SentencePiece model", is_for_users ? ": " + why : "");
         if (add_bos && bos()) before_.push_back(*bos());
         if (add_eos && eos()) after_.push_back(*eos());
     }
@@ -46,7 +48,8 @@ public:
 
     std::string decode(std::span<token const> tokens, bool) const override {
         for (std::size_t i = 0; i < tokens.size(); ++i)
-            require(has(tokens[i]), "token ", tokens[i], " at position ", i, ": expected one of the tokeniser's, 0 to ", size() - 1);
+            require(has(tokens[i]), "token ", tokens[i], " at position ", i, ": expected one of the tokeniser's, 0 to ",
+                    size() - 1);
         std::string out;
         auto const status = processor_.Decode(std::vector<int>(tokens.begin(), tokens.end()), &out);
         require(status.ok(), path_, ": ", tokens.size(), " tokens: ", first_line(status.ToString()));
@@ -59,7 +62,7 @@ public:
     }
 
     std::optional<token> find(std::string_view piece) const override {
-        auto const id = processor_.PieceToId(piece);   // the unknown token for what is not there
+        auto const id = processor_.PieceToId(piece);  // the unknown token for what is not there
         return has(id) && processor_.IdToPiece(id) == piece ? std::optional<token>(id) : std::nullopt;
     }
 

@@ -10,22 +10,22 @@ namespace attnlab::tokenizers {
 
 /// What becomes of a match, by the example of '-' in "a-b--c".
 enum class delimiter {
-    removed,                ///< a b c
-    isolated,               ///< a - b - - c
-    merged_with_previous,   ///< a- b- - c
-    merged_with_next,       ///< a -b - -c
-    contiguous              ///< a - b -- c
+    removed,               ///< a b c
+    isolated,              ///< a - b - - c
+    merged_with_previous,  ///< a- b- - c
+    merged_with_next,      ///< a -b - -c
+    contiguous             ///< a - b -- c
 };
 
 struct splitter {
     pattern delimiters;
     delimiter behavior = delimiter::isolated;
-    bool invert = false;   ///< what lies between matches is the delimiter
+    bool invert = false;  ///< what lies between matches is the delimiter
 
     /// Calls f(piece) for the pieces of `text` that are not empty, in order.
     template <class F>
     void operator()(std::string_view text, F f) const {
-        std::string_view group;   // of parts that belong together, so far
+        std::string_view group;  // of parts that belong together, so far
         bool open = false, previous = false;
         auto const flush = [&] {
             if (!group.empty()) f(group);

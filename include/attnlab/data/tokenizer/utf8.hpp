@@ -7,9 +7,9 @@
 #include <string_view>
 
 /// \file
-/// UTF-8 as the tokenisers of Hugging Face see it: Rust strings, which are always valid. What is not valid is replaced on the way in
-/// and on the way out by one U+FFFD for each maximal part of a character (Unicode 15, table 3-7 and section 3.9), which is what Python's
-/// bytes.decode(errors="replace") and Rust's from_utf8_lossy do.
+/// UTF-8 as the tokenisers of Hugging Face see it: Rust strings, which are always valid. What is not valid is replaced on the way
+/// in and on the way out by one U+FFFD for each maximal part of a character (Unicode 15, table 3-7 and section 3.9), which is
+/// what Python's bytes.decode(errors="replace") and Rust's from_utf8_lossy do.
 
 namespace attnlab::tokenizers {
 
@@ -25,9 +25,17 @@ inline utf8_step utf8_next(std::string_view text) {
     auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     unsigned const lead = byte(0);
     if (lead < 0x80) return {1, true};
-    std::size_t const length = lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 1;
+    std::size_t const length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                               : (lead & 0xF0) == 0xE0        ? 3
+                               : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                              : 1;
     // The second byte is narrower where a longer form, a surrogate or a value past U+10FFFF would begin.
-    unsigned const low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80, high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    unsigned const low = lead == 0xE0   ? 0xA0
+                         : lead == 0xF0 ? 0x90
+                                        : 0x80,
+                   high = lead == 0xED   ? 0x9F
+                          : lead == 0xF4 ? 0x8F
+                                         : 0xBF;
     for (std::size_t i = 1; i < length; ++i) {
         bool const fits = i < text.size() && byte(i) >= (i == 1 ? low : 0x80) && byte(i) <= (i == 1 ? high : 0xBF);
         if (!fits) return {i, false};

@@ -54,8 +54,10 @@ public:
     /// A token's rank among those there are, from 0; size() where there is none.
     std::size_t position(token id) const {
         // Nearly always token n has rank n; a file that skips tokens has fewer.
-        if (id >= 0 && static_cast<std::size_t>(id) < size() && by_id_[static_cast<std::size_t>(id)].first == id) return static_cast<std::size_t>(id);
-        auto const at = std::lower_bound(by_id_.begin(), by_id_.end(), id, [](auto const& entry, token wanted) { return entry.first < wanted; });
+        if (id >= 0 && static_cast<std::size_t>(id) < size() && by_id_[static_cast<std::size_t>(id)].first == id)
+            return static_cast<std::size_t>(id);
+        auto const at = std::lower_bound(by_id_.begin(), by_id_.end(), id,
+                                         [](auto const& entry, token wanted) { return entry.first < wanted; });
         return at != by_id_.end() && at->first == id ? static_cast<std::size_t>(at - by_id_.begin()) : size();
     }
 
@@ -70,7 +72,7 @@ public:
     index_t limit() const { return by_id_.empty() ? 0 : index_t{by_id_.back().first} + 1; }
 
 private:
-    std::unique_ptr<char[]> letters_;   // of all pieces, which the views look at
+    std::unique_ptr<char[]> letters_;  // of all pieces, which the views look at
     std::unordered_map<std::string_view, token> by_piece_;
     std::vector<std::pair<token, std::string_view>> by_id_;
 };

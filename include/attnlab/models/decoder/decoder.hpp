@@ -28,6 +28,7 @@ public:
         index_t const E = d_.embedding_width > 0 ? d_.embedding_width : d_.width;
         embedding_ = folder_->tensor(d_.embedding, {d_.vocabulary, E});
         if (!d_.positions.empty()) positions_ = folder_->tensor(d_.positions, {d_.longest + d_.position_offset, d_.width});
+        if (!d_.embedding_norm.empty()) embedding_norm_ = stored_norm<Device>(*folder_, "", d_.embedding_norm, d_.norm, d_.width);
         if (!d_.project_in.empty()) project_in_ = stored_linear<Device>(*folder_, "", {d_.project_in}, E, d_.width);
         if (!d_.project_out.empty()) project_out_ = stored_linear<Device>(*folder_, "", {d_.project_out}, d_.width, E);
         auto const head = d_.head.empty() ? embedding_ : folder_->tensor(d_.head, {d_.vocabulary, E});
@@ -136,49 +137,51 @@ private:
         tensor<S, 2> narrow;
         if (project_in_.out() > 0) narrow.resize({T, E});
         for (index_t b = 0; b < x.shape(0); ++b) {
-            S* const rows = project_in_.out() > 0 ? narrow.data() : x[b].data();
-            for (index_t t = 0; t < T; ++t) embedding_.read(rows + t * E, ids(first + b, t) * E, E);
+            S* const read = project_in_.out() > 0 ? narrow.data() : x[b].data();
+            for (index_t t = 0; t < T; ++t) embedding_.read(read + t * E, ids(first + b, t) * E, E);
             if (d_.embedding_scale != 1)
-                for (index_t i = 0; i < T * E; ++i) rows[i] *= static_cast<S>(d_.embedding_scale);
+                for (index_t i = 0; i < T * E; ++i) read[i] *= static_cast<S>(d_.embedding_scale);
             if (project_in_.out() > 0) project_in_.forward(narrow, x[b]);
             if (d_.positions.empty()) continue;
             tensor<S, 2> table({T, C});
             positions_.read(table.data(), d_.position_offset * C, T * C);
             add(Device{}, view<S const, 1>(table.data(), {T * C}), view<S, 1>(x[b].data(), {T * C}));
         }
+        auto const rows = x.reshaped(std::array{x.shape(0) * T, C});
+        if (embedding_norm_) embedding_norm_.forward(rows, rows);
         embedding_.release();
     }
 
-    /// The last norm and, where the observer asks for logits or `use` is something, the head. `use(n, t, logits)` has those of sequence n
+    /// The last norm, the projection that some have after it, and, where the observer asks for logits or `use` is something, the head. `use(n, t, logits)` has those of sequence n
     /// from position t on, some rows at a time: never a (N, T, V) array.
     template <observer Observer, class Use>
     void after_blocks(view<std::int32_t const, 2> ids, Observer& o, Use use) {
         constexpr bool used = !std::is_same_v<Use, std::nullptr_t>;
         bool const whole = asked(o, site::logits{}, 0);
         index_t const N = ids.shape(0), T = ids.shape(1), C = d_.width, V = d_.vocabulary, E = head_.in(), some = at_once(N, T);
-        tensor<S, 2> narrow;
-        tensor<S, 3> logits;
+        tensor<S, 3> narrow, logits;
         for (index_t n = 0; n < N; n += some) {
             index_t const B = std::min(some, N - n);
             view<S, 3> const x(stream_.data() + n * T * C, {B, T, C});
             tell_first(o, n);
-            if (final_norm_) final_norm_.forward(x.reshaped(std::array{B * T, C}), x.reshaped(std::array{B * T, C}));
-            watch(o, site::ln_final{}, 0, x);
+            auto const rows = x.reshaped(std::array{B * T, C});
+            if (final_norm_) final_norm_.forward(rows, rows);
+            view<S, 3> last = x;   // what the head sees
+            if (project_out_.out() > 0) {
+                narrow.resize({B, T, E});
+                last = narrow;
+                project_out_.forward(rows, last.reshaped(std::array{B * T, E}));
+            }
+            watch(o, site::ln_final{}, 0, last);
             if (!whole && !used) continue;
             if (whole) logits.resize({B, T, V});
             index_t const slab = std::min(T, std::max<index_t>(64, (1 << 24) / V));
             for (index_t b = 0; b < B; ++b)
                 for (index_t t = 0; t < T; t += slab) {
-                    index_t const rows = std::min(slab, T - t);
-                    view<S, 2> h(x[b].data() + t * C, {rows, C});
-                    if (project_out_.out() > 0) {
-                        narrow.resize({rows, E});
-                        project_out_.forward(h, narrow);
-                        h = narrow;
-                    }
-                    if (!whole) logits.resize({1, rows, V});
-                    view<S, 2> const y(whole ? &logits(b, t, 0) : logits.data(), {rows, V});
-                    head_.forward(h, y);
+                    index_t const count = std::min(slab, T - t);
+                    if (!whole) logits.resize({1, count, V});
+                    view<S, 2> const y(whole ? &logits(b, t, 0) : logits.data(), {count, V});
+                    head_.forward(view<S const, 2>(last[b].data() + t * E, {count, E}), y);
                     finish(y);
                     if constexpr (used) use(n + b, t, y);
                 }
@@ -213,7 +216,7 @@ private:
     decoder_description d_;
     stored_tensor embedding_, positions_;
     stored_linear<Device> project_in_, project_out_, head_;
-    stored_norm<Device> final_norm_;
+    stored_norm<Device> embedding_norm_, final_norm_;
     std::deque<decoder_layer<Policy, Device>> layers_;
     std::vector<std::string> with_nan_;
 

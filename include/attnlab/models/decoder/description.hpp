@@ -24,6 +24,10 @@ struct norm_form {
 struct rotation_form {
     std::vector<double> frequencies;   ///< radians a position of each pair; empty: no rotation
     double factor = 1;
+    std::vector<double> beyond;        ///< those of texts longer than `length`, all of their positions; empty: the same (LongRoPE, 2402.13753)
+    index_t length = 0;
+
+    std::vector<double> const& of_length(index_t T) const { return !beyond.empty() && T > length ? beyond : frequencies; }
     index_t rotated() const { return 2 * static_cast<index_t>(frequencies.size()); }
 };
 
@@ -36,9 +40,10 @@ struct matrix_name {
     bool transposed = false;   ///< stored (I, O): GPT-2's Conv1D
 };
 
-/// A mixture of experts: the `chosen` largest of a softmax over the router's logits, normalised among themselves.
+/// A mixture of experts: the `chosen` largest of a softmax over the router's logits, where `normalised` they sum to 1.
 struct mixture_form {
     index_t experts = 0, chosen = 0;
+    bool normalised = true;
     matrix_name router;
     /// Expert e's matrices as tensors of their own, "{}" its number; or, `fused`, as slices of one tensor (gpt-oss): gate_up (E, C, 2 F),
     /// gate and up in turn, and down (E, F, C), with biases.
@@ -61,12 +66,13 @@ struct decoder_description {
     index_t position_offset = 0;
     index_t embedding_width = 0;       ///< OPT-350m: E < C, with projections in and out; 0: C
     std::string project_in, project_out;
+    std::string embedding_norm;        ///< in front of the first block (BLOOM); empty: none
 
     // A block; names are without the block's prefix.
     std::string block;                 ///< "model.layers."
     norm_form norm;
-    std::string attention_norm, mlp_norm;            ///< the same name, or an empty second: one norm feeds both (parallel)
-    std::string post_attention_norm, post_mlp_norm;  ///< on what is added to the stream (Gemma 2); empty: none
+    std::string attention_norm, mlp_norm;            ///< empty: none; parallel, an empty second: one norm feeds both
+    std::string post_attention_norm, post_mlp_norm;  ///< on what is added to the stream (Gemma 2, OLMo 2); empty: none
     bool parallel = false;             ///< x + attention(norm x) + mlp(norm x)
     bool norm_after = false;           ///< x = norm(x + f(x)) (OPT-350m)
 
@@ -74,16 +80,20 @@ struct decoder_description {
     bool grouped = false;              ///< rows of qkv: for each head of k, its queries, k, v; else all q, all k, all v
     double clip_qkv = 0;               ///< q, k, v clamped to +- this; 0: not
     std::string q_norm, k_norm;        ///< QK-norm over D (Qwen 3); empty: none
+    bool qk_norm_of_all = false;       ///< over H D and H_kv D, a weight for each channel of each head (OLMo 2)
     rotation_form rotation;
+    rotation_form window_rotation;     ///< of layers with a window, where these have their own (Gemma 3)
     double scale = 0;                  ///< of scores; 0: 1 / sqrt(D)
     bool scale_query = false;          ///< q is multiplied by it, rather than the product (OPT)
     std::vector<double> slopes;        ///< ALiBi: a score gets slope_h (j - (T - 1 or 0)); empty: none
     bool slopes_from_end = false;      ///< MPT counts from the last token; softmax sees no difference
+    double slopes_scale = 0;           ///< m_h j is rounded to bfloat16, then multiplied by this, as transformers' Falcon has it; 0: not
     double score_cap = 0;              ///< C tanh(s / C); 0: none
     std::string sinks;                 ///< tensor (H) of sink logits; empty: none
     std::vector<index_t> windows;      ///< keys that a query of a layer sees, itself counted; 0: all. Empty: all in all layers
 
     matrix_name gate, up, down;        ///< of the MLP; no name of a gate: not gated
+    bool fused_gate = false;           ///< `up` holds the gate's rows, then its own: (2 F, C)
     activation act = activation::silu;
     mixture_form mixture;              ///< in place of the MLP where it has experts
 
@@ -95,7 +105,7 @@ struct decoder_description {
 
     double score_scale() const { return scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(head_size)); }
     index_t window(index_t layer) const { return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)]; }
-    bool gated() const { return !gate.name.empty(); }
+    bool gated() const { return fused_gate || !gate.name.empty(); }
     std::string prefix(index_t layer) const { return block + std::to_string(layer) + '.'; }
     /// Matrices of a block under the family's names, in order of use.
     std::vector<matrix_name> matrices() const {

@@ -30,8 +30,16 @@ public:
 
     feed_forward() = default;
     feed_forward(model_folder const& from, std::string const& prefix, decoder_description const& d)
-        : act_(d.act), up_(from, prefix, d.up, d.width, d.mlp_width), down_(from, prefix, d.down, d.mlp_width, d.width) {
-        if (d.gated()) gate_ = stored_linear<Device>(from, prefix, d.gate, d.width, d.mlp_width);
+        : act_(d.act), down_(from, prefix, d.down, d.mlp_width, d.width) {
+        index_t const F = d.mlp_width;
+        if (d.fused_gate) {
+            auto const both = from.tensor(prefix + d.up.name + ".weight", {2 * F, d.width});
+            gate_ = stored_linear<Device>(both.rows(0, F), false, {});
+            up_ = stored_linear<Device>(both.rows(F, F), false, {});
+            return;
+        }
+        up_ = stored_linear<Device>(from, prefix, d.up, d.width, F);
+        if (d.gated()) gate_ = stored_linear<Device>(from, prefix, d.gate, d.width, F);
     }
 
     /// x (N, C) -> y (N, C), N = B T.

@@ -1,7 +1,9 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,15 +20,20 @@ namespace attnlab {
 template <class S>
 struct decoder_pass {
     index_t T = 0;
-    rotation_angles<S> angles;
-    std::vector<S> slopes, shifts;   ///< (H)
-    std::vector<S> caps;             ///< (H)
+    rotation_angles<S> angles, window_angles;
+    /// What attention's parameters of these names are, (H) each.
+    std::map<std::string_view, std::vector<S>> numbers;
 
     decoder_pass(decoder_description const& d, index_t length)
-        : T(length), angles(d.rotation.frequencies, d.rotation.factor, length), caps(static_cast<std::size_t>(d.heads), static_cast<S>(d.score_cap)) {
+        : T(length), angles(d.rotation.of_length(length), d.rotation.factor, length),
+          window_angles(d.window_rotation.of_length(length), d.window_rotation.factor, length) {
+        auto const all_heads = [&](double x) { return std::vector<S>(static_cast<std::size_t>(d.heads), static_cast<S>(x)); };
+        numbers["cap"] = all_heads(d.score_cap);
+        numbers["split"] = all_heads(d.slopes_scale != 0 ? 65536 : 0);
+        numbers["weight"] = all_heads(d.slopes_scale != 0 ? d.slopes_scale : 1);
         for (double m : d.slopes) {
-            slopes.push_back(static_cast<S>(m));
-            shifts.push_back(static_cast<S>(d.slopes_from_end ? -m * static_cast<double>(length - 1) : 0));
+            numbers["slope"].push_back(static_cast<S>(m));
+            numbers["shift"].push_back(static_cast<S>(d.slopes_from_end ? -m * static_cast<double>(length - 1) : 0));
         }
     }
 };
@@ -59,8 +66,8 @@ public:
             project_.emplace_back(from, prefix, d.qkv, d.width, q + 2 * kv);
         norm_form each = d.norm;
         each.bias = false;
-        q_norm_ = stored_norm<Device>(from, prefix, d.q_norm, each, d.head_size);
-        k_norm_ = stored_norm<Device>(from, prefix, d.k_norm, each, d.head_size);
+        q_norm_ = stored_norm<Device>(from, prefix, d.q_norm, each, d.qk_norm_of_all ? q : d.head_size);
+        k_norm_ = stored_norm<Device>(from, prefix, d.k_norm, each, d.qk_norm_of_all ? kv : d.head_size);
         if (!d.sinks.empty()) sinks_ = values_of<S>(from.tensor(prefix + d.sinks, {d.heads}));
         if (d.mixture.experts > 0)
             mixture_ = mixture<Device>(from, prefix, d);
@@ -85,12 +92,12 @@ public:
             norm2_.forward(rows(x), rows(x));
             watch(o, site::ln2_normalized{}, number_, x);
         } else {
-            norm1_.forward(rows(x), rows(*s.normed));
+            norm(norm1_, x, s.normed);
             watch(o, site::ln1_normalized{}, number_, s.normed);
             attend_to(s.normed, s, pass, firsts, o);
             if (!d_->parallel) add_to(x, s.attention_out);
             watch(o, site::resid_mid{}, number_, x);
-            if (norm2_) norm2_.forward(rows(x), rows(*s.normed));
+            if (norm2_ || !d_->parallel) norm(norm2_, x, s.normed);
             watch(o, site::ln2_normalized{}, number_, s.normed);
             think(s.normed, s, o);
             if (d_->parallel) add_to(x, s.attention_out);
@@ -109,6 +116,10 @@ private:
     template <class U>
     static view<U, 2> rows(view<U, 3> x) {
         return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
+    }
+    static void norm(stored_norm<Device> const& by, view<S, 3> x, view<S, 3> y) {
+        if (by) by.forward(rows(x), rows(y));
+        else std::copy(x.begin(), x.end(), y.begin());
     }
     static void add_to(view<S, 3> x, view<S const, 3> y) { add(Device{}, y.reshaped(std::array{y.size()}), x.reshaped(std::array{x.size()})); }
 
@@ -185,7 +196,7 @@ private:
         p.v = merged_heads(qkv, p.D, (p.H + p.H_kv) * p.D);
         p.input = x.data();
         for (std::string_view const name : Policy::parameter_names)
-            p.parameters.push_back(name == "slope" ? pass.slopes.data() : name == "shift" ? pass.shifts.data() : name == "cap" ? pass.caps.data() : sinks_.data());
+            p.parameters.push_back(name == "sink" ? sinks_.data() : pass.numbers.at(name).data());
         return p;
     }
 
@@ -198,15 +209,17 @@ private:
             if (!norm) return;
 #pragma omp parallel for schedule(static)
             for (index_t i = 0; i < p.B * p.T; ++i) {
-                view<S, 2> const of_token(x.row(i / p.T, 0, i % p.T), {count, p.D});   // heads of a token lie side by side
+                std::array const shape = d_->qk_norm_of_all ? std::array{index_t{1}, count * p.D} : std::array{count, p.D};
+                view<S, 2> const of_token(x.row(i / p.T, 0, i % p.T), shape);   // heads of a token lie side by side
                 norm.forward(of_token, of_token);
             }
         };
         normalise(q_norm_, q, p.H);
         normalise(k_norm_, k, p.H_kv);
-        if (pass.angles.pairs() > 0) {
-            rotate_heads(Device{}, q, p.B, p.H, p.T, pass.angles);
-            rotate_heads(Device{}, k, p.B, p.H_kv, p.T, pass.angles);
+        auto const& angles = d_->window(number_) > 0 && pass.window_angles.pairs() > 0 ? pass.window_angles : pass.angles;
+        if (angles.pairs() > 0) {
+            rotate_heads(Device{}, q, p.B, p.H, p.T, angles);
+            rotate_heads(Device{}, k, p.B, p.H_kv, p.T, angles);
         }
         if (d_->scale_query) {
             S const by = static_cast<S>(d_->score_scale());

@@ -88,16 +88,18 @@ private:
         return {from.tensor(name, {E, in, out}).slice(e), true, std::move(bias)};
     }
 
-    /// The K largest logits of token i, best first, and the softmax over them: the same as that over all, normalised among the chosen.
+    /// The K largest logits of token i, best first, and the softmax over them (the same as that over all, normalised among the chosen), or
+    /// over all.
     void choose(scratch& s, index_t i) const {
         index_t const E = form_.experts, K = form_.chosen;
         S const* const logits = s.logits.data() + i * E;
         std::vector<index_t> order(static_cast<std::size_t>(E));
         std::iota(order.begin(), order.end(), index_t{0});
         std::partial_sort(order.begin(), order.begin() + K, order.end(), [&](index_t a, index_t b) { return logits[a] > logits[b] || (logits[a] == logits[b] && a < b); });
-        S sum = 0;
+        S sum = 0, rest = 0;
         for (index_t k = 0; k < K; ++k) sum += s.weights(i, k) = std::exp(logits[order[static_cast<std::size_t>(k)]] - logits[order[0]]);
-        for (index_t k = 0; k < K; ++k) s.weights(i, k) /= sum, s.chosen(i, k) = static_cast<S>(order[static_cast<std::size_t>(k)]);
+        for (index_t k = K; k < E && !form_.normalised; ++k) rest += std::exp(logits[order[static_cast<std::size_t>(k)]] - logits[order[0]]);
+        for (index_t k = 0; k < K; ++k) s.weights(i, k) /= sum + rest, s.chosen(i, k) = static_cast<S>(order[static_cast<std::size_t>(k)]);
     }
 
     void run(expert const& e, scratch& s) const {

@@ -16,13 +16,23 @@ struct recent {
     static constexpr key_range keys(index_t i, index_t, index_t first) { return {first, i + 1}; }
 };
 
-/// s <- s + m_h j + a: ALiBi (2108.12409) as Falcon and MPT write it, by the key's position; softmax sees no difference to m_h (j - i).
+/// s <- s + w m_h j + a: ALiBi (2108.12409) as Falcon, BLOOM and MPT write it, by the key's position; softmax sees no difference to
+/// m_h (j - i). Where split is 2^16, j and m_h j are rounded to the 8 bits of a bfloat16 by Dekker's splitting of a float (c = 2^16 x + x,
+/// then c - (c - x)), since transformers' Falcon makes its table in that type; where it is 0, nothing is rounded.
 struct given_slopes {
     struct parameters {
         head_scalar<"slope"> slope{zeros};
         head_scalar<"shift"> shift{zeros};
+        head_scalar<"split"> split{zeros};
+        head_scalar<"weight"> weight{ones};
     };
-    static constexpr auto score(auto s, auto const& at, auto const& p) { return s + (p.slope * at.key_position + p.shift); }
+    static constexpr auto score(auto s, auto const& at, auto const& p) {
+        auto const rounded = [&](auto x) {
+            auto const c = p.split * x + x;
+            return c - (c - x);
+        };
+        return s + (p.weight * rounded(p.slope * rounded(at.key_position)) + p.shift);
+    }
 };
 
 /// s <- C tanh(s / C) (Gemma 2, 2408.00118).

@@ -41,8 +41,10 @@ inline decoder_description describe_falcon(config_file const& c, model_folder co
     d.final_norm = "transformer.ln_f";
     if (!c.flag_or("tie_word_embeddings", true)) d.head = "lm_head.weight";
     if (c.flag_or("alibi", false)) {
-        // Added before the scores are scaled.
-        for (index_t h = 0; h < d.heads; ++h) d.slopes.push_back(d.score_scale() * alibi_slope{}(static_cast<double>(h), static_cast<double>(d.heads)));
+        // A table in bfloat16, added before the scores are scaled.
+        for (index_t h = 0; h < d.heads; ++h)
+            d.slopes.push_back(static_cast<float>(bfloat16(static_cast<float>(alibi_slope{}(static_cast<double>(h), static_cast<double>(d.heads))))));
+        d.slopes_scale = d.score_scale();
         c.ignore({"rope_theta", "rope_scaling", "rope_parameters"});
     } else {
         read_rotation(c, d);

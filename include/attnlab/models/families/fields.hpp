@@ -15,10 +15,10 @@ namespace attnlab {
 inline activation read_activation(config_section const& c, std::string const& field, std::string const& otherwise) {
     auto const name = c.word_or(field, otherwise);
     if (name == "gelu") return activation::gelu;
-    if (name == "gelu_new" || name == "gelu_pytorch_tanh") return activation::gelu_tanh;
+    if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return activation::gelu_tanh;
     if (name == "silu" || name == "swish") return activation::silu;
     if (name == "relu") return activation::relu;
-    fail(c.where(), ": field '", field, "': '", name, "': expected gelu, gelu_new, gelu_pytorch_tanh, silu or relu");
+    fail(c.where(), ": field '", field, "': '", name, "': expected gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, silu or relu");
 }
 
 /// Sizes under the names that most families use, and the check that heads divide.
@@ -35,11 +35,13 @@ inline void read_sizes(config_file const& c, decoder_description& d) {
     require(d.heads % d.kv_heads == 0, c.where(), ": field 'num_key_value_heads': ", d.kv_heads, ": expected a divisor of num_attention_heads (", d.heads, ")");
 }
 
-/// The window of each layer: where layer_types says "sliding_attention", or, in files without it, where `slides` says so.
+/// The window of each layer: where layer_types says "sliding_attention", or, in files without it, where `slides` says so. No window where
+/// the file has null. \param otherwise the keys that those layers see where the file has no sliding_window
 template <class Rule>
-void read_windows(config_file const& c, decoder_description& d, Rule slides) {
+void read_windows(config_file const& c, decoder_description& d, Rule slides, index_t otherwise = 0) {
     auto const types = c.words("layer_types");
-    index_t const window = c.integer_or("sliding_window", 0, 0);
+    index_t const window = c.is_null("sliding_window") ? 0 : c.integer_or("sliding_window", otherwise, 0);
+    d.windows.clear();
     require(types.empty() || static_cast<index_t>(types.size()) == d.layers, c.where(), ": field 'layer_types': ", types.size(), " layers: expected num_hidden_layers (", d.layers, ")");
     bool any = false;
     for (index_t l = 0; l < d.layers; ++l) {

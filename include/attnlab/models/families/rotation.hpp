@@ -31,7 +31,10 @@ struct yarn_bounds {
 /// The rotation of heads of D channels that a config.json asks for. \throws error when it is of an odd number of channels
 inline rotation_form rotation_of(rope_config const& c, index_t D) {
     auto const rotated = static_cast<index_t>(static_cast<double>(D) * c.partial);
-    require(rotated > 0 && rotated % 2 == 0 && rotated <= config_section::many, "rotation: ", rotated, " of the ", D, " channels of a head: expected an even number");
+    require(rotated > 0 && rotated % 2 == 0 && rotated <= config_section::many, c.where, ": rotates ", rotated, " of the ", D, " channels of a head: expected an even number");
+    if (c.scaling == rope_scaling::longrope)
+        for (auto const& [field, factors] : {std::pair{"short_factor", c.shorter}, {"long_factor", c.longer}})
+            require(static_cast<index_t>(factors.size()) == rotated / 2, c.where, ": field '", field, "': ", factors.size(), " numbers: expected ", rotated / 2, ", one for each pair of channels");
     rotation_form out;
     double const width = static_cast<double>(rotated), length = static_cast<double>(c.original_length);
     for (index_t p = 0; p < rotated / 2; ++p) {
@@ -51,17 +54,29 @@ inline rotation_form rotation_of(rope_config const& c, index_t D) {
                 f = divided * f / c.factor + (1 - divided) * f;
                 break;
             }
+            case rope_scaling::longrope:   // LongRoPE (2402.13753)
+                out.beyond.push_back(f / c.longer[static_cast<std::size_t>(p)]);
+                f /= c.shorter[static_cast<std::size_t>(p)];
+                break;
         }
         out.frequencies.push_back(f);
     }
-    if (c.scaling == rope_scaling::yarn) out.factor = c.attention_factor > 0 ? c.attention_factor : c.factor > 1 ? 0.1 * std::log(c.factor) + 1 : 1;
+    if (c.scaling == rope_scaling::longrope) out.length = c.original_length;
+    auto const of_yarn = [&](double scale) { return c.factor > 1 ? 0.1 * scale * std::log(c.factor) + 1 : 1; };
+    if (c.attention_factor > 0) out.factor = c.attention_factor;
+    else if (c.scaling == rope_scaling::yarn) out.factor = c.mscale != 0 && c.mscale_all != 0 ? of_yarn(c.mscale) / of_yarn(c.mscale_all) : of_yarn(1);
+    else if (c.scaling == rope_scaling::longrope && c.factor > 1) out.factor = std::sqrt(1 + std::log(c.factor) / std::log(length));
     return out;
 }
 
 /// Reads the rotation into a description whose head size is known.
 inline void read_rotation(config_file const& c, decoder_description& d, rope_names const& names = {}) {
     auto const rope = read_rope(c, names);
-    d.rotation = rotation_of(rope, d.head_size);
+    try {
+        d.rotation = rotation_of(rope, d.head_size);
+    } catch (error const& e) {
+        fail(c.where(), ": ", e.what());
+    }
     if (rope.scaling == rope_scaling::dynamic) d.refuses_longer = true, d.longest = rope.original_length;
 }
 
