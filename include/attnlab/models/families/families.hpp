@@ -4,11 +4,13 @@
 #include <vector>
 
 #include <attnlab/models/families/bloom.hpp>
+#include <attnlab/models/families/cohere.hpp>
 #include <attnlab/models/families/falcon.hpp>
 #include <attnlab/models/families/gemma.hpp>
 #include <attnlab/models/families/gpt2.hpp>
 #include <attnlab/models/families/gpt_neox.hpp>
 #include <attnlab/models/families/gpt_oss.hpp>
+#include <attnlab/models/families/gptj.hpp>
 #include <attnlab/models/families/llama.hpp>
 #include <attnlab/models/families/mpt.hpp>
 #include <attnlab/models/families/olmo2.hpp>
@@ -29,7 +31,7 @@ struct decoder_family {
 inline constexpr decoder_family decoder_families[] = {
     {"llama", describe_llama},       {"mistral", describe_mistral}, {"mixtral", describe_mixtral}, {"qwen2", describe_qwen2},
     {"qwen3", describe_qwen3},       {"qwen3_moe", describe_qwen3_moe},   {"gemma", describe_gemma},     {"gemma2", describe_gemma2},
-    {"gemma3_text", describe_gemma3}, {"gpt_oss", describe_gpt_oss}, {"olmo2", describe_olmo2}, {"phi3", describe_phi3},
+    {"gemma3_text", describe_gemma3}, {"gpt_oss", describe_gpt_oss}, {"olmo2", describe_olmo2}, {"olmo3", describe_olmo3}, {"smollm3", describe_smollm3}, {"granite", describe_granite}, {"cohere", describe_cohere}, {"gptj", describe_gptj}, {"phi3", describe_phi3},
     {"stablelm", describe_stablelm}, {"starcoder2", describe_starcoder2}, {"gpt2", describe_gpt2}, {"gpt_neox", describe_gpt_neox},
     {"phi", describe_phi}, {"falcon", describe_falcon}, {"bloom", describe_bloom}, {"mpt", describe_mpt}, {"opt", describe_opt}};
 

@@ -62,10 +62,7 @@ inline decoder_description describe_gemma3(config_file const& c, model_folder co
     d.logit_cap = detail::read_cap(c, "final_logit_softcapping", 0);
     index_t const turn = c.integer_or(c.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern", 6);
     read_windows(c, d, [=](index_t l) { return (l + 1) % turn != 0; }, 4096);
-    rope_config in_window;
-    if (c.has("rope_parameters")) in_window = read_rope(c, {.layers = "sliding_attention"});
-    else in_window.theta = c.number_or("rope_local_base_freq", 10000);
-    d.window_rotation = rotation_of(in_window, d.head_size);
+    read_window_rotation(c, d, c.number_or("rope_local_base_freq", 10000));
     return d;
 }
 

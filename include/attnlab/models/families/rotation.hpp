@@ -69,6 +69,14 @@ inline rotation_form rotation_of(rope_config const& c, index_t D) {
     return out;
 }
 
+/// Reads the rotation of layers with a window, where the file has one for each kind; else it has this base, and no scaling.
+inline void read_window_rotation(config_file const& c, decoder_description& d, double theta) {
+    rope_config in_window;
+    if (c.has("rope_parameters")) in_window = read_rope(c, {.default_theta = theta, .layers = "sliding_attention"});
+    else in_window.theta = theta;
+    d.window_rotation = rotation_of(in_window, d.head_size);
+}
+
 /// Reads the rotation into a description whose head size is known.
 inline void read_rotation(config_file const& c, decoder_description& d, rope_names const& names = {}) {
     auto const rope = read_rope(c, names);
