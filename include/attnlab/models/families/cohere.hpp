@@ -3,7 +3,8 @@
 
 namespace attnlab {
 
-/// Command R (Cohere): one LayerNorm without a bias feeds attention and MLP side by side; rotation of neighbouring channels; scaled logits.
+/// Command R (Cohere): one LayerNorm without a bias feeds attention and MLP side by side; rotation of neighbouring channels;
+/// scaled logits.
 inline decoder_description describe_cohere(config_file const& c, model_folder const&) {
     auto d = describe_like_llama(c, {.theta = 500000, .tied = true});
     d.norm = {norm_form::kind::layer, c.number_or("layer_norm_eps", 1e-5)};
