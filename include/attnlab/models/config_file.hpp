@@ -78,6 +78,11 @@ public:
         return present(name) ? read<std::vector<double>>(name) : std::vector<double>{};
     }
 
+    /// A list of whole numbers, such as no_rope_layers; empty where there is none.
+    std::vector<index_t> integers(std::string const& name) const {
+        return present(name) ? read<std::vector<index_t>>(name) : std::vector<index_t>{};
+    }
+
     /// An object in a field, such as rope_scaling; without fields where there is none. Lives as long as this one.
     config_section const& section(std::string const& name) const {
         read_.insert(name);
