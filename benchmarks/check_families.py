@@ -1,4 +1,4 @@
-"""Tiny random models of many forms: logits and hidden states of attnlab beside those of Hugging Face transformers, both in float32.
+"""Tiny random models of many forms: logits, hidden states and attention weights of attnlab beside those of Hugging Face transformers, both in float32.
 
     python benchmarks/check_families.py --attnlab build/release/bin/attnlab [NAME...]
 
@@ -82,8 +82,9 @@ def theirs(form, folder, ids):
     """transformers on the folder as written, so that it says what it makes of the config.json too."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=form.attention).eval()
     with torch.no_grad():
-        out = model(torch.from_numpy(ids), output_hidden_states=True, use_cache=False)
+        out = model(torch.from_numpy(ids), output_hidden_states=True, output_attentions=form.attention == "eager", use_cache=False)
     found = {f"hidden_states.{i}": h for i, h in enumerate(out.hidden_states)} | {"logits": out.logits}
+    found |= {f"layers.{i}.attn_probs": a for i, a in enumerate(out.attentions or ())}
     return {k: v.float().numpy() for k, v in found.items()}
 
 

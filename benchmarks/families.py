@@ -80,6 +80,7 @@ FORMS = [
     Form("llama f64", "llama", sizes(), dtype=torch.float64),
     Form("llama sharded", "llama", sizes(), shard="40KB"),
     Form("llama one token", "llama", sizes(), T=1, B=3),
+    Form("llama in several parts", "llama", sizes(max_position_embeddings=2048), T=1100, B=7, tolerance=1e-4),   # transformers takes angles in float32
     Form("mistral", "mistral", sizes(sliding_window=9)),
     Form("mistral window null", "mistral", sizes(sliding_window=None)),
     Form("mistral window longer", "mistral", sizes(sliding_window=40, head_dim=16)),
@@ -146,4 +147,13 @@ FORMS = [
     Form("starcoder2 untied, no biases", "starcoder2", sizes(use_bias=False, tie_word_embeddings=False, num_key_value_heads=4)),
     Form("bloom 6 heads", "bloom", BLOOM),
     Form("bloom bare names", "bloom", BLOOM | dict(n_head=12), edit_weights=lambda w: {k.removeprefix("transformer."): v for k, v in w.items()}),
+    Form("olmo3", "olmo3", sizes(sliding_window=6, num_hidden_layers=5, rope_parameters=dict(
+        full_attention=dict(rope_type="yarn", rope_theta=5e5, factor=8.0, original_max_position_embeddings=16),
+        sliding_attention=dict(rope_type="default", rope_theta=5e5))), styles=("current", "bare")),
+    Form("smollm3", "smollm3", sizes(num_hidden_layers=5, **rope("default", rope_theta=2e6))),
+    Form("smollm3 window", "smollm3", sizes(no_rope_layers=[1, 0, 1], use_sliding_window=True, sliding_window=6, tie_word_embeddings=False)),
+    Form("granite", "granite", sizes(embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.3, attention_multiplier=0.2)),
+    Form("cohere", "cohere", sizes()),
+    Form("cohere qk_norm", "cohere", sizes(use_qk_norm=True), refused="use_qk_norm"),
+    Form("gptj", "gptj", dict(vocab_size=160, n_embd=48, n_layer=3, n_head=4, n_positions=64, rotary_dim=6)),
 ]

@@ -10,6 +10,7 @@ namespace attnlab {
 template <class S>
 struct rotation_angles {
     tensor<S, 2> cosines, sines;
+    bool neighbours = false;   ///< pairs are (2 p, 2 p + 1), as RoFormer has them, else (p, p + pairs)
 
     rotation_angles() = default;
     rotation_angles(std::vector<double> const& frequencies, double factor, index_t T) {

@@ -26,6 +26,7 @@ struct rotation_form {
     double factor = 1;
     std::vector<double> beyond;        ///< those of texts longer than `length`, all of their positions; empty: the same (LongRoPE, 2402.13753)
     index_t length = 0;
+    bool neighbours = false;           ///< pairs are (2 p, 2 p + 1) (GPT-J)
 
     std::vector<double> const& of_length(index_t T) const { return !beyond.empty() && T > length ? beyond : frequencies; }
     index_t rotated() const { return 2 * static_cast<index_t>(frequencies.size()); }
@@ -83,6 +84,7 @@ struct decoder_description {
     bool qk_norm_of_all = false;       ///< over H D and H_kv D, a weight for each channel of each head (OLMo 2)
     rotation_form rotation;
     rotation_form window_rotation;     ///< of layers with a window, where these have their own (Gemma 3)
+    std::vector<bool> unrotated;       ///< layers without positions (SmolLM 3); empty: none
     double scale = 0;                  ///< of scores; 0: 1 / sqrt(D)
     bool scale_query = false;          ///< q is multiplied by it, rather than the product (OPT)
     std::vector<double> slopes;        ///< ALiBi: a score gets slope_h (j - (T - 1 or 0)); empty: none
@@ -90,6 +92,7 @@ struct decoder_description {
     double slopes_scale = 0;           ///< m_h j is rounded to bfloat16, then multiplied by this, as transformers' Falcon has it; 0: not
     double score_cap = 0;              ///< C tanh(s / C); 0: none
     std::string sinks;                 ///< tensor (H) of sink logits; empty: none
+    double residual_scale = 1;         ///< of what attention and MLP add to the stream (Granite)
     std::vector<index_t> windows;      ///< keys that a query of a layer sees, itself counted; 0: all. Empty: all in all layers
 
     matrix_name gate, up, down;        ///< of the MLP; no name of a gate: not gated
@@ -105,6 +108,7 @@ struct decoder_description {
 
     double score_scale() const { return scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(head_size)); }
     index_t window(index_t layer) const { return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)]; }
+    bool rotates(index_t layer) const { return unrotated.empty() || !unrotated[static_cast<std::size_t>(layer)]; }
     bool gated() const { return fused_gate || !gate.name.empty(); }
     std::string prefix(index_t layer) const { return block + std::to_string(layer) + '.'; }
     /// Matrices of a block under the family's names, in order of use.

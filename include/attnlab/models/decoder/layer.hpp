@@ -28,6 +28,7 @@ struct decoder_pass {
         : T(length), angles(d.rotation.of_length(length), d.rotation.factor, length),
           window_angles(d.window_rotation.of_length(length), d.window_rotation.factor, length) {
         auto const all_heads = [&](double x) { return std::vector<S>(static_cast<std::size_t>(d.heads), static_cast<S>(x)); };
+        angles.neighbours = d.rotation.neighbours, window_angles.neighbours = d.window_rotation.neighbours;
         numbers["cap"] = all_heads(d.score_cap);
         numbers["split"] = all_heads(d.slopes_scale != 0 ? 65536 : 0);
         numbers["weight"] = all_heads(d.slopes_scale != 0 ? d.slopes_scale : 1);
@@ -123,6 +124,11 @@ private:
     }
     static void add_to(view<S, 3> x, view<S const, 3> y) { add(Device{}, y.reshaped(std::array{y.size()}), x.reshaped(std::array{x.size()})); }
 
+    void scale_residual(view<S, 3> y) const {
+        if (d_->residual_scale == 1) return;
+        for (S& v : y) v *= static_cast<S>(d_->residual_scale);
+    }
+
     /// x (B, T, C), normed -> s.attention_out
     template <observer Observer>
     void attend_to(view<S, 3> x, scratch& s, decoder_pass<S> const& pass, index_t const* firsts, Observer& o) {
@@ -139,6 +145,7 @@ private:
             post1_.forward(rows(*s.attention_out), rows(*s.attention_out));
             watch(o, site::post_attn_norm_out{}, number_, s.attention_out);
         }
+        scale_residual(s.attention_out);
     }
 
     /// x (B, T, C), normed -> s.mlp_out
@@ -154,6 +161,7 @@ private:
             post2_.forward(rows(*s.mlp_out), rows(*s.mlp_out));
             watch(o, site::post_mlp_norm_out{}, number_, s.mlp_out);
         }
+        scale_residual(s.mlp_out);
     }
 
     /// q, k and v side by side in s.qkv (B, T, (H + 2 H_kv) D), heads in order.
@@ -217,7 +225,7 @@ private:
         normalise(q_norm_, q, p.H);
         normalise(k_norm_, k, p.H_kv);
         auto const& angles = d_->window(number_) > 0 && pass.window_angles.pairs() > 0 ? pass.window_angles : pass.angles;
-        if (angles.pairs() > 0) {
+        if (angles.pairs() > 0 && d_->rotates(number_)) {
             rotate_heads(Device{}, q, p.B, p.H, p.T, angles);
             rotate_heads(Device{}, k, p.B, p.H_kv, p.T, angles);
         }

@@ -5,7 +5,8 @@
 
 namespace attnlab {
 
-/// BLOOM (2211.05100): ALiBi, a norm behind the embedding; q, k and v of a head lie together. Names with or without "transformer.".
+/// BLOOM (2211.05100): ALiBi, a norm behind the embedding; q, k and v of a head lie together. Names with or without
+/// "transformer.".
 inline decoder_description describe_bloom(config_file const& c, model_folder const& f) {
     decoder_description d;
     d.family = "bloom";
@@ -14,14 +15,16 @@ inline decoder_description describe_bloom(config_file const& c, model_folder con
     d.width = either("hidden_size", "n_embed");
     d.layers = either("n_layer", "num_hidden_layers");
     d.heads = d.kv_heads = either("n_head", "num_attention_heads");
-    require(d.width % d.heads == 0, c.where(), ": field 'n_head': ", d.heads, ": expected a divisor of hidden_size (", d.width, ")");
+    require(d.width % d.heads == 0, c.where(), ": field 'n_head': ", d.heads, ": expected a divisor of hidden_size (", d.width,
+            ")");
     d.head_size = d.width / d.heads;
     d.mlp_width = 4 * d.width;
     d.norm = {norm_form::kind::layer, c.number_or("layer_norm_epsilon", 1e-5), 0, true};
     d.act = activation::gelu_tanh;
     c.expect("apply_residual_connection_post_layernorm", false);
-    c.ignore({"slow_but_exact", "seq_length", "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion", "offset_alibi", "skip_bias_add",
-              "skip_bias_add_qkv", "unk_token_id", "n_inner"});   // how it was run; transformers reads none of them but the first
+    c.ignore({"slow_but_exact", "seq_length", "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion",
+              "offset_alibi", "skip_bias_add", "skip_bias_add_qkv", "unk_token_id",
+              "n_inner"});  // how it was run; transformers reads none of them but the first
     std::string const front = f.has("transformer.word_embeddings.weight") ? "transformer." : "";
     d.embedding = front + "word_embeddings.weight", d.embedding_norm = front + "word_embeddings_layernorm";
     d.block = front + "h.";

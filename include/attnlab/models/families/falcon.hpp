@@ -6,8 +6,8 @@
 
 namespace attnlab {
 
-/// Falcon (2311.16867) in its three forms: 7B (one head of k and v, one norm for attention and MLP), 40B and 180B (`new_decoder_architecture`:
-/// several such heads, two norms), and the RW models (ALiBi, one after the other).
+/// Falcon (2311.16867) in its three forms: 7B (one head of k and v, one norm for attention and MLP), 40B and 180B
+/// (`new_decoder_architecture`: several such heads, two norms), and the RW models (ALiBi, one after the other).
 inline decoder_description describe_falcon(config_file const& c, model_folder const&) {
     decoder_description d;
     d.family = "falcon";
@@ -15,12 +15,14 @@ inline decoder_description describe_falcon(config_file const& c, model_folder co
     d.width = c.integer("hidden_size");
     d.layers = c.integer("num_hidden_layers", 1, c.many);
     d.heads = c.integer("num_attention_heads", 1, c.many);
-    require(d.width % d.heads == 0, c.where(), ": field 'num_attention_heads': ", d.heads, ": expected a divisor of hidden_size (", d.width, ")");
+    require(d.width % d.heads == 0, c.where(), ": field 'num_attention_heads': ", d.heads,
+            ": expected a divisor of hidden_size (", d.width, ")");
     d.head_size = d.width / d.heads;
     bool const newer = c.flag_or("new_decoder_architecture", false), one_kv = c.flag_or("multi_query", true);
     index_t const kv_heads = c.integer_or("num_kv_heads", d.heads);
     d.kv_heads = newer ? kv_heads : one_kv ? 1 : d.heads;
-    require(d.heads % d.kv_heads == 0, c.where(), ": field 'num_kv_heads': ", d.kv_heads, ": expected a divisor of num_attention_heads (", d.heads, ")");
+    require(d.heads % d.kv_heads == 0, c.where(), ": field 'num_kv_heads': ", d.kv_heads,
+            ": expected a divisor of num_attention_heads (", d.heads, ")");
     d.longest = c.integer_or("max_position_embeddings", 2048);
     d.mlp_width = c.integer_or("ffn_hidden_size", 4 * d.width);
     d.norm = {norm_form::kind::layer, c.number_or("layer_norm_epsilon", 1e-5), 0, true};
@@ -43,7 +45,8 @@ inline decoder_description describe_falcon(config_file const& c, model_folder co
     if (c.flag_or("alibi", false)) {
         // A table in bfloat16, added before the scores are scaled.
         for (index_t h = 0; h < d.heads; ++h)
-            d.slopes.push_back(static_cast<float>(bfloat16(static_cast<float>(alibi_slope{}(static_cast<double>(h), static_cast<double>(d.heads))))));
+            d.slopes.push_back(static_cast<float>(
+                bfloat16(static_cast<float>(alibi_slope{}(static_cast<double>(h), static_cast<double>(d.heads))))));
         d.slopes_scale = d.score_scale();
         c.ignore({"rope_theta", "rope_scaling", "rope_parameters"});
     } else {

@@ -30,27 +30,32 @@ inline void read_sizes(config_file const& c, decoder_description& d) {
     d.kv_heads = c.integer_or("num_key_value_heads", d.heads);
     d.longest = c.integer_or("max_position_embeddings", 0);
     if (!c.has("head_dim"))
-        require(d.width % d.heads == 0, c.where(), ": field 'num_attention_heads': ", d.heads, ": expected a divisor of hidden_size (", d.width, ")");
+        require(d.width % d.heads == 0, c.where(), ": field 'num_attention_heads': ", d.heads,
+                ": expected a divisor of hidden_size (", d.width, ")");
     d.head_size = c.integer_or("head_dim", std::max<index_t>(1, d.width / d.heads), 1, c.many);
-    require(d.heads % d.kv_heads == 0, c.where(), ": field 'num_key_value_heads': ", d.kv_heads, ": expected a divisor of num_attention_heads (", d.heads, ")");
+    require(d.heads % d.kv_heads == 0, c.where(), ": field 'num_key_value_heads': ", d.kv_heads,
+            ": expected a divisor of num_attention_heads (", d.heads, ")");
 }
 
-/// The window of each layer: where layer_types says "sliding_attention", or, in files without it, where `slides` says so. No window where
-/// the file has null. \param otherwise the keys that those layers see where the file has no sliding_window
+/// The window of each layer: where layer_types says "sliding_attention", or, in files without it, where `slides` says so. No
+/// window where the file has null. \param otherwise the keys that those layers see where the file has no sliding_window
 template <class Rule>
 void read_windows(config_file const& c, decoder_description& d, Rule slides, index_t otherwise = 0) {
     auto const types = c.words("layer_types");
     index_t const window = c.is_null("sliding_window") ? 0 : c.integer_or("sliding_window", otherwise, 0);
     d.windows.clear();
-    require(types.empty() || static_cast<index_t>(types.size()) == d.layers, c.where(), ": field 'layer_types': ", types.size(), " layers: expected num_hidden_layers (", d.layers, ")");
+    require(types.empty() || static_cast<index_t>(types.size()) == d.layers, c.where(), ": field 'layer_types': ", types.size(),
+            " layers: expected num_hidden_layers (", d.layers, ")");
     bool any = false;
     for (index_t l = 0; l < d.layers; ++l) {
         bool sliding = slides(l);
         if (!types.empty()) {
             auto const& t = types[static_cast<std::size_t>(l)];
-            require(t == "full_attention" || t == "sliding_attention", c.where(), ": field 'layer_types': '", t, "': expected full_attention or sliding_attention");
+            require(t == "full_attention" || t == "sliding_attention", c.where(), ": field 'layer_types': '", t,
+                    "': expected full_attention or sliding_attention");
             sliding = t == "sliding_attention";
-            require(!sliding || window > 0, c.where(), ": field 'sliding_window': expected the keys that layers of sliding_attention see");
+            require(!sliding || window > 0, c.where(),
+                    ": field 'sliding_window': expected the keys that layers of sliding_attention see");
         }
         d.windows.push_back(sliding ? window : 0);
         any = any || d.windows.back() > 0;

@@ -47,13 +47,15 @@ inline decoder_description describe_gemma2(config_file const& c, model_folder co
     d.scale = 1 / std::sqrt(c.number_or("query_pre_attn_scalar", 256));
     d.score_cap = detail::read_cap(c, "attn_logit_softcapping", 50);
     d.logit_cap = detail::read_cap(c, "final_logit_softcapping", 30);
-    read_windows(c, d, [](index_t l) { return l % 2 == 0; }, 4096);
+    read_windows(
+        c, d, [](index_t l) { return l % 2 == 0; }, 4096);
     return d;
 }
 
 /// Gemma 3 (2503.19786), text alone: QK-norm, five layers with a window to one without, and another rotation in those.
 inline decoder_description describe_gemma3(config_file const& c, model_folder const&) {
-    auto d = detail::describe_like_gemma(c, {.theta = 1e6, .tied = true, .act = "gelu_pytorch_tanh", .act_field = "hidden_activation"});
+    auto d = detail::describe_like_gemma(
+        c, {.theta = 1e6, .tied = true, .act = "gelu_pytorch_tanh", .act_field = "hidden_activation"});
     c.ignore({"hidden_act"});
     detail::add_gemma2_norms(d);
     d.q_norm = "self_attn.q_norm", d.k_norm = "self_attn.k_norm";
@@ -61,11 +63,9 @@ inline decoder_description describe_gemma3(config_file const& c, model_folder co
     d.score_cap = detail::read_cap(c, "attn_logit_softcapping", 0);
     d.logit_cap = detail::read_cap(c, "final_logit_softcapping", 0);
     index_t const turn = c.integer_or(c.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern", 6);
-    read_windows(c, d, [=](index_t l) { return (l + 1) % turn != 0; }, 4096);
-    rope_config in_window;
-    if (c.has("rope_parameters")) in_window = read_rope(c, {.layers = "sliding_attention"});
-    else in_window.theta = c.number_or("rope_local_base_freq", 10000);
-    d.window_rotation = rotation_of(in_window, d.head_size);
+    read_windows(
+        c, d, [=](index_t l) { return (l + 1) % turn != 0; }, 4096);
+    read_window_rotation(c, d, c.number_or("rope_local_base_freq", 10000));
     return d;
 }
 

@@ -5,8 +5,8 @@
 
 namespace attnlab {
 
-/// GPT-NeoX (2204.06745) and Pythia (2304.01373): attention and MLP side by side, a norm each; RoPE on a part of each head; q, k and v of a
-/// head lie together.
+/// GPT-NeoX (2204.06745) and Pythia (2304.01373): attention and MLP side by side, a norm each; RoPE on a part of each head; q, k
+/// and v of a head lie together.
 inline decoder_description describe_gpt_neox(config_file const& c, model_folder const&) {
     decoder_description d;
     d.family = "gpt_neox";
@@ -24,7 +24,7 @@ inline decoder_description describe_gpt_neox(config_file const& c, model_folder 
     d.up = {"mlp.dense_h_to_4h", true}, d.down = {"mlp.dense_4h_to_h", true};
     d.final_norm = "gpt_neox.final_layer_norm";
     if (!c.flag_or("tie_word_embeddings", false)) d.head = "embed_out.weight";
-    c.ignore({"is_decoder"});   // false in published files, and no matter
+    c.ignore({"is_decoder"});  // false in published files, and no matter
     read_rotation(c, d, {.theta = "rotary_emb_base", .partial = "rotary_pct", .default_partial = 0.25});
     return d;
 }

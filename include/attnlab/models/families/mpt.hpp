@@ -7,8 +7,9 @@
 
 namespace attnlab {
 
-/// MPT: ALiBi, norms and matrices without biases. Other attentions of its first code (prefix, learned positions, QK-norm) are refused;
-/// alibi_bias_max, expansion_ratio and logit_scale are read as that code does (llm-foundry), while transformers runs 8, 4 and 1.
+/// MPT: ALiBi, norms and matrices without biases. Other attentions of its first code (prefix, learned positions, QK-norm) are
+/// refused; alibi_bias_max, expansion_ratio and logit_scale are read as that code does (llm-foundry), while transformers runs 8,
+/// 4 and 1.
 inline decoder_description describe_mpt(config_file const& c, model_folder const&) {
     decoder_description d;
     d.family = "mpt";
@@ -23,8 +24,10 @@ inline decoder_description describe_mpt(config_file const& c, model_folder const
     d.norm = {norm_form::kind::layer, c.number_or("layer_norm_epsilon", 1e-5)};
     d.act = activation::gelu;
     c.expect("no_bias", true);
-    if (c.has("logit_scale")) d.logit_scale = c.says("logit_scale", "inv_sqrt_d_model") ? 1 / std::sqrt(static_cast<double>(d.width)) : c.number("logit_scale");
-    c.ignore({"norm_type", "learned_pos_emb"});   // it has no table of positions, whatever the file says
+    if (c.has("logit_scale"))
+        d.logit_scale =
+            c.says("logit_scale", "inv_sqrt_d_model") ? 1 / std::sqrt(static_cast<double>(d.width)) : c.number("logit_scale");
+    c.ignore({"norm_type", "learned_pos_emb"});  // it has no table of positions, whatever the file says
     auto const& a = c.section("attn_config");
     if (a.has("attn_type")) a.expect("attn_type", "multihead_attention");
     a.expect("alibi", true);

@@ -13,4 +13,13 @@ inline decoder_description describe_olmo2(config_file const& c, model_folder con
     return d;
 }
 
+/// OLMo 3: three layers with a window to one without; scaled rotation in that one alone.
+inline decoder_description describe_olmo3(config_file const& c, model_folder const& f) {
+    auto d = describe_olmo2(c, f);
+    read_windows(
+        c, d, [](index_t l) { return (l + 1) % 4 != 0; }, 4096);
+    read_window_rotation(c, d, c.number_or("rope_theta", 10000));
+    return d;
+}
+
 }  // namespace attnlab

@@ -4,8 +4,8 @@
 
 namespace attnlab {
 
-/// OPT (2205.01068): learned positions from the third row of their table on, ReLU; the 350m model norms after each part and has narrower
-/// embeddings.
+/// OPT (2205.01068): learned positions from the third row of their table on, ReLU; the 350m model norms after each part and has
+/// narrower embeddings.
 inline decoder_description describe_opt(config_file const& c, model_folder const&) {
     decoder_description d;
     d.family = "opt";
@@ -23,7 +23,8 @@ inline decoder_description describe_opt(config_file const& c, model_folder const
     d.block = "model.decoder.layers.";
     d.attention_norm = "self_attn_layer_norm", d.mlp_norm = "final_layer_norm";
     d.norm_after = !c.flag_or("do_layer_norm_before", true);
-    d.q = {"self_attn.q_proj", bias}, d.k = {"self_attn.k_proj", bias}, d.v = {"self_attn.v_proj", bias}, d.out = {"self_attn.out_proj", bias};
+    d.q = {"self_attn.q_proj", bias}, d.k = {"self_attn.k_proj", bias}, d.v = {"self_attn.v_proj", bias},
+    d.out = {"self_attn.out_proj", bias};
     d.scale_query = true;
     d.up = {"fc1", bias}, d.down = {"fc2", bias};
     if (!d.norm_after && !c.flag_or("_remove_final_layer_norm", false)) d.final_norm = "model.decoder.final_layer_norm";

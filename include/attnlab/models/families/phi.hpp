@@ -18,7 +18,8 @@ inline decoder_description describe_phi(config_file const& c, model_folder const
     d.embedding = "model.embed_tokens.weight";
     d.block = "model.layers.";
     d.attention_norm = "input_layernorm";
-    d.q = {"self_attn.q_proj", true}, d.k = {"self_attn.k_proj", true}, d.v = {"self_attn.v_proj", true}, d.out = {"self_attn.dense", true};
+    d.q = {"self_attn.q_proj", true}, d.k = {"self_attn.k_proj", true}, d.v = {"self_attn.v_proj", true},
+    d.out = {"self_attn.dense", true};
     d.up = {"mlp.fc1", true}, d.down = {"mlp.fc2", true};
     d.final_norm = "model.final_layernorm";
     if (!c.flag_or("tie_word_embeddings", false)) d.head = "lm_head.weight";

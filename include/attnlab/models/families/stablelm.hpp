@@ -5,7 +5,8 @@
 
 namespace attnlab {
 
-/// StableLM (3B, and 2 1.6B): LLaMA with LayerNorm, RoPE on a part of each head, and attention and MLP side by side where the file says so.
+/// StableLM (3B, and 2 1.6B): LLaMA with LayerNorm, RoPE on a part of each head, and attention and MLP side by side where the
+/// file says so.
 inline decoder_description describe_stablelm(config_file const& c, model_folder const&) {
     decoder_description d;
     d.family = "stablelm";
@@ -19,7 +20,8 @@ inline decoder_description describe_stablelm(config_file const& c, model_folder 
     d.embedding = "model.embed_tokens.weight";
     d.block = "model.layers.";
     d.attention_norm = "input_layernorm", d.mlp_norm = d.parallel ? "" : "post_attention_layernorm";
-    d.q = {"self_attn.q_proj", bias}, d.k = {"self_attn.k_proj", bias}, d.v = {"self_attn.v_proj", bias}, d.out = {"self_attn.o_proj"};
+    d.q = {"self_attn.q_proj", bias}, d.k = {"self_attn.k_proj", bias}, d.v = {"self_attn.v_proj", bias},
+    d.out = {"self_attn.o_proj"};
     d.gate = {"mlp.gate_proj"}, d.up = {"mlp.up_proj"}, d.down = {"mlp.down_proj"};
     d.final_norm = "model.norm";
     if (!c.flag_or("tie_word_embeddings", false)) d.head = "lm_head.weight";

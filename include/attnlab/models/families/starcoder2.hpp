@@ -14,12 +14,13 @@ inline decoder_description describe_starcoder2(config_file const& c, model_folde
     d.norm = {norm_form::kind::layer, c.number_or("norm_epsilon", 1e-5), 0, true};
     d.act = read_activation(c, "hidden_act", "gelu_pytorch_tanh");
     if (c.has("mlp_type")) c.expect("mlp_type", "default");
-    c.ignore({"norm_type", "activation_function"});   // of its first files; transformers reads hidden_act
+    c.ignore({"norm_type", "activation_function"});  // of its first files; transformers reads hidden_act
     bool const bias = c.flag_or("use_bias", true);
     d.embedding = "model.embed_tokens.weight";
     d.block = "model.layers.";
     d.attention_norm = "input_layernorm", d.mlp_norm = "post_attention_layernorm";
-    d.q = {"self_attn.q_proj", bias}, d.k = {"self_attn.k_proj", bias}, d.v = {"self_attn.v_proj", bias}, d.out = {"self_attn.o_proj", bias};
+    d.q = {"self_attn.q_proj", bias}, d.k = {"self_attn.k_proj", bias}, d.v = {"self_attn.v_proj", bias},
+    d.out = {"self_attn.o_proj", bias};
     d.up = {"mlp.c_fc", bias}, d.down = {"mlp.c_proj", bias};
     d.final_norm = "model.norm";
     if (!c.flag_or("tie_word_embeddings", true)) d.head = "lm_head.weight";
