@@ -22,7 +22,9 @@ inline std::vector<std::filesystem::path> analysed_cases(char const* kind) {
     std::vector<std::filesystem::path> out;
     if (std::filesystem::is_directory(fixtures() / kind))
         for (auto const& entry : std::filesystem::directory_iterator(fixtures() / kind))
-            if (std::filesystem::exists(entry.path() / "analysis.json") && std::filesystem::exists(entry.path() / "expected.safetensors")) out.push_back(entry.path());
+            if (std::filesystem::exists(entry.path() / "analysis.json") &&
+                std::filesystem::exists(entry.path() / "expected.safetensors"))
+                out.push_back(entry.path());
     std::sort(out.begin(), out.end());
     return out;
 }
@@ -31,14 +33,15 @@ inline std::vector<std::filesystem::path> analysed_cases(char const* kind) {
 inline json expected_of(std::filesystem::path const& folder) {
     auto expected = parse_json(folder / "analysis.json");
     for (char const* other : {"interventions", "perplexity", "tolerance"}) expected.erase(other);
-    if (expected.contains("token_types")) {   // the fixtures have the paper's own way, to which a newline is no delimiter
+    if (expected.contains("token_types")) {  // the fixtures have the paper's own way, to which a newline is no delimiter
         expected["reference_token_types"] = expected.at("token_types");
         expected.erase("token_types");
     }
     return expected;
 }
 
-/// Everything of `expected` is in `found`: numbers within `rtol`, all else alike. \param null_is_unseen  what the file of a pass does not have
+/// Everything of `expected` is in `found`: numbers within `rtol`, all else alike. \param null_is_unseen  what the file of a pass
+/// does not have
 inline void check_numbers(std::string const& where, json const& found, json const& expected, double rtol, bool null_is_unseen) {
     if (found.is_null() && null_is_unseen) return;
     if (expected.is_object()) {

@@ -11,7 +11,8 @@
 #include <attnlab/observe/language_model.hpp>
 
 /// \file
-/// A model of the fixtures whose pass is a file: what `expected.safetensors` has is shown, and the weights are those of its folder.
+/// A model of the fixtures whose pass is a file: what `expected.safetensors` has is shown, and the weights are those of its
+/// folder.
 
 namespace attnlab::testing {
 
@@ -23,7 +24,7 @@ public:
         facts_.family = about.value("model_type", "");
         facts_.attention = "softmax", facts_.stored = about.value("stored_dtype", "");
         facts_.layers = about.at("dims").at("layers");
-        turned_ = facts_.family == "gpt2";   // stores (in, out)
+        turned_ = facts_.family == "gpt2";  // stores (in, out)
         for (auto const& [module, ratios] : expected.at("weights").at("modules").items()) facts_.weights.push_back(module);
         if (expected.at("down_matrix").is_string()) facts_.down_matrix = expected.at("down_matrix");
         for (auto const& entry : std::filesystem::directory_iterator(folder / "model"))
@@ -34,15 +35,28 @@ public:
 
     model_facts const& facts() const override { return facts_; }
     void forward(ids, any_observer& o) override {
-        static std::pair<char const*, std::string_view> const names[] = {
-            {"mha_rms_in", site::resid_pre::name}, {"mha_rms_out", site::ln1_normalized::name}, {"query", site::q::name}, {"key", site::k::name},
-            {"value", site::v::name}, {"attn_probs", site::pattern::name}, {"cumulative", site::pattern_sums::name}, {"mha_out", site::attn_out::name},
-            {"rms_in", site::resid_mid::name}, {"rms_out", site::ln2_normalized::name}, {"gate_out", site::gate_out::name}, {"up_out", site::mlp_pre::name},
-            {"act_out", site::act_out::name}, {"down_in", site::mlp_post::name}, {"down_out", site::mlp_out::name}, {"layer_out", site::resid_post::name}};
+        static std::pair<char const*, std::string_view> const names[] = {{"mha_rms_in", site::resid_pre::name},
+                                                                         {"mha_rms_out", site::ln1_normalized::name},
+                                                                         {"query", site::q::name},
+                                                                         {"key", site::k::name},
+                                                                         {"value", site::v::name},
+                                                                         {"attn_probs", site::pattern::name},
+                                                                         {"cumulative", site::pattern_sums::name},
+                                                                         {"mha_out", site::attn_out::name},
+                                                                         {"rms_in", site::resid_mid::name},
+                                                                         {"rms_out", site::ln2_normalized::name},
+                                                                         {"gate_out", site::gate_out::name},
+                                                                         {"up_out", site::mlp_pre::name},
+                                                                         {"act_out", site::act_out::name},
+                                                                         {"down_in", site::mlp_post::name},
+                                                                         {"down_out", site::mlp_out::name},
+                                                                         {"layer_out", site::resid_post::name}};
         for (index_t l = 0; l < facts_.layers; ++l)
             for (auto const& [key, name] : names)
-                if (std::string const tensor = text("layers.", l, ".", key); o.asks(name, l) && sites_.contains(tensor)) show(o, name, l, tensor);
-                else if (name == site::pattern_sums::name && o.asks(name, l)) show_sums(o, l);
+                if (std::string const tensor = text("layers.", l, ".", key); o.asks(name, l) && sites_.contains(tensor))
+                    show(o, name, l, tensor);
+                else if (name == site::pattern_sums::name && o.asks(name, l))
+                    show_sums(o, l);
     }
     tensor<double, 2> next_token_losses(ids, any_observer&) override { fail("a file has no losses"); }
     tensor<float, 2> weight(index_t layer, std::string_view name) override {

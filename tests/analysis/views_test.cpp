@@ -1,5 +1,5 @@
-// The views of `attnlab analyze` on models of the fixtures, planted/ (outliers known) and llm/ (many families), key by key against
-// analysis.json, which a NumPy computation made.
+// The views of `attnlab analyze` on models of the fixtures, planted/ (outliers known) and llm/ (many families), key by key
+// against analysis.json, which a NumPy computation made.
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -32,7 +32,9 @@ token_sequences tokens_of(fs::path const& folder, char const* file = "tokens.npy
     x.from = file;
     if (fs::exists(folder / "vocab_strings.json")) {
         auto const strings = parse_json(folder / "vocab_strings.json").get<std::vector<std::string>>();
-        x.text_of = [strings](std::int32_t id) { return token_text{strings.at(static_cast<std::size_t>(id)), strings.at(static_cast<std::size_t>(id))}; };
+        x.text_of = [strings](std::int32_t id) {
+            return token_text{strings.at(static_cast<std::size_t>(id)), strings.at(static_cast<std::size_t>(id))};
+        };
     }
     return x;
 }
@@ -81,7 +83,7 @@ BOOST_AUTO_TEST_CASE(a_lone_spike_stays_in_a_small_map) {
 BOOST_AUTO_TEST_CASE(without_attention_outliers_the_largest_sums_are_the_keys) {
     attention_survey a;
     std::vector<float> sums(40, 1);
-    sums[7] = 3, sums[30] = 2;   // T = 40: an outlier has 4
+    sums[7] = 3, sums[30] = 2;  // T = 40: an outlier has 4
     a.see({site::pattern_sums::name, 0, 0, {1, 1, 40}, sums, {}});
     BOOST_TEST((a.found_keys() == std::vector<index_t>{7, 30}));
     sums[30] = 5;
@@ -98,14 +100,19 @@ BOOST_AUTO_TEST_CASE(sequences_may_come_in_parts) {
     h(2, 3, 6) = 5000;
     auto const show = [&](survey& s, index_t layer, index_t first, index_t count) {
         s.see({site::resid_post::name, layer, first, {count, 5, 8}, {&h(first, 0, 0), static_cast<std::size_t>(count * 40)}, {}});
-        s.see({site::pattern_sums::name, layer, first, {count, 2, 5}, {&sums(first, 0, 0), static_cast<std::size_t>(count * 10)}, {}});
+        s.see({site::pattern_sums::name,
+               layer,
+               first,
+               {count, 2, 5},
+               {&sums(first, 0, 0), static_cast<std::size_t>(count * 10)},
+               {}});
     };
     survey whole({}, {.factor = 30}), parts({}, {.factor = 30});
     for (index_t l = 0; l < 2; ++l) show(whole, l, 0, 3);
     for (index_t l = 0; l < 2; ++l) show(parts, l, 0, 1), show(parts, l, 1, 2);
     BOOST_TEST((whole.layer_out().outliers().elements() == parts.layer_out().outliers().elements()));
     BOOST_TEST(whole.layer_out().outliers().size() == 2u);
-    BOOST_TEST(whole.layer_out().outliers().elements()[0].at[0] == 2);   // the third sequence
+    BOOST_TEST(whole.layer_out().outliers().elements()[0].at[0] == 2);  // the third sequence
     BOOST_TEST(whole.layer_out().at(1).all().median() == parts.layer_out().at(1).all().median());
     BOOST_TEST((whole.layer_out().at(0).top_channels == parts.layer_out().at(0).top_channels));
     BOOST_TEST((whole.attention().outliers().elements() == parts.attention().outliers().elements()));

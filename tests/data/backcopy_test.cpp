@@ -155,6 +155,28 @@ BOOST_AUTO_TEST_CASE(scores_of_batches_add_up) {
     BOOST_TEST(once.excess() > .5);
 }
 
+BOOST_AUTO_TEST_CASE(a_sequence_without_its_first_token_scores_as_what_is_left) {
+    backcopy const task;
+    auto const whole = known(task, 6);
+    auto const columns = [&](index_t from, index_t to) {
+        tensor<token, 2> x({6, to - from}), y(x.shape());
+        tensor<double, 3> logits({6, to - from, 64});
+        for (index_t b = 0; b < 6; ++b)
+            for (index_t t = from; t < to; ++t) {
+                x(b, t - from) = whole.x(b, t), y(b, t - from) = whole.y(b, t);
+                for (index_t j = 0; j < 64; ++j) logits(b, t - from, j) = std::sin(static_cast<double>(j * whole.x(b, t) + t));
+            }
+        return task.score(*x, *y, *logits, from);
+    };
+    auto parts = columns(0, 1);
+    parts += columns(1, 32);
+    auto const once = columns(0, 32);
+    BOOST_TEST(parts.triggers == once.triggers);
+    BOOST_TEST(once.triggers > 0);
+    BOOST_TEST(std::abs(parts.excess() - once.excess()) < 1e-12);
+    BOOST_TEST(std::abs(parts.copy_loss() - once.copy_loss()) < 1e-12);
+}
+
 BOOST_AUTO_TEST_CASE(a_uniform_model_scores_what_arithmetic_says) {
     backcopy const task;
     known data(task, 9);

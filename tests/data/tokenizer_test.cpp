@@ -175,6 +175,19 @@ BOOST_AUTO_TEST_CASE(of_classic_folders_are_read) {
     BOOST_TEST(opt->encode("a<end>", true) == (std::vector<token>{*opt->bos(), *opt->find("a"), V}),
                boost::test_tools::per_element());
 
+    fs::remove(here.path / "added_tokens.json");
+    here.with("tokenizer_config.json",
+              text(R"({"added_tokens_decoder": {")", V + 1, R"(": {"content": "<two>", "special": true}, ")", V,
+                   R"(": {"content": "<one>", "lstrip": true}}, "additional_special_tokens": ["<two>", "<three>"]})"));
+    auto const more = load_tokenizer(here.path);
+    BOOST_TEST(more->encode("a  <one><three><two>") == (std::vector<token>{*more->find("a"), V, V + 2, V + 1}),
+               boost::test_tools::per_element());
+    BOOST_TEST(more->decode(std::vector<token>{V, V + 1, V + 2}, true) == "<one>");
+
+    here.with("tokenizer_config.json", R"({"added_tokens_decoder": {"x": {"content": "y"}}})");
+    says([&] { load_tokenizer(here.path); }, {"tokenizer_config.json", "added_tokens_decoder", "'x'"});
+    here.with("tokenizer_config.json", R"({"bos_token": {"content": "y", "special": 1}})");
+    says([&] { load_tokenizer(here.path); }, {"tokenizer_config.json", "bos_token", "'special'"});
     here.with("tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizer"})");
     says([&] { load_tokenizer(here.path); }, {"tokenizer_config.json", "tokenizer_class", "RobertaTokenizer"});
     here.with("tokenizer_config.json", "{}");

@@ -142,6 +142,26 @@ BOOST_AUTO_TEST_CASE(bars_stand_on_zero_and_maps_fill_their_panel) {
     BOOST_TEST(l.colour.range.high == 6);
 }
 
+BOOST_AUTO_TEST_CASE(a_relief_keeps_its_spikes_and_few_points) {
+    relief r{3, 1000, std::vector<double>(3000, 0.01), "token", {}, {}, {1}};
+    r.values[1 * 1000 + 500] = 80;
+    auto const data = detail::relief_data(r, std::nullopt, "$r");
+    BOOST_TEST(std::count(data.begin(), data.end(), '\n') < 30);
+    BOOST_TEST(detail::relief_top(r, std::nullopt) == 80);
+    auto const peak = detail::relief_place(500. / 999, 0.5, 1);
+    BOOST_TEST(names(data, detail::gp_number(peak.x) + " " + detail::gp_number(peak.y)));
+    panel p;
+    p.heights = r;
+    BOOST_CHECK_NO_THROW(check(figure{.panels = {p}}));
+    p.heights->highlighted = {3};
+    BOOST_TEST(names(error_for(figure{.panels = {p}}), "highlighted row 3", "below 3"));
+    p.heights->values.pop_back();
+    BOOST_TEST(names(error_for(figure{.panels = {p}}), "relief", "expected 3000"));
+    p.heights = r;
+    p.curves = two_curves().panels[0].curves;
+    BOOST_TEST(names(error_for(figure{.panels = {p}}), "relief", "nothing else"));
+}
+
 BOOST_AUTO_TEST_CASE(texts_cannot_leave_their_quotes) {
     BOOST_TEST(detail::gp_quoted("it's\n`ls`") == "'it''s `ls`'");
     auto f = two_curves();

@@ -14,7 +14,7 @@ using namespace attnlab;
 namespace {
 
 figure every_kind() {
-    panel lines, groups, map, empty;
+    panel lines, groups, map, empty, space;
     lines.y.log = true;
     lines.curves = {{.label = "value_bias", .x = {0, 1, 2}, .y = {3, -1, std::nan("")}, .low = {1, 1, 1}, .high = {4, 5, 6}},
                     {.label = "none"},
@@ -24,7 +24,10 @@ figure every_kind() {
     groups.groups = {{.label = "s", .values = {1, 2}, .low = {0.5, 1.5}, .high = {1.5, 2.5}, .colours = {1, 2}}};
     map.map = heat_map{2, 3, {1, 2, 3, 4, std::nan(""), -6}};
     empty.map = heat_map{1, 1, {std::nan("")}};
-    return figure{.title = "kinds & <more> \xc2\xb1", .panels = {lines, groups, map, empty}, .columns = 2, .row_titles = {"one", "two"}, .shared_axes = false};
+    lines.curves.push_back({.label = "bars", .x = {0, 1}, .y = {2, 3}, .low = {1, 2}, .high = {3, 4}, .bars = true});
+    space.x.label = "100% 'c'", space.y.label = "|x|";
+    space.heights = relief{2, 3, {0, std::nan(""), 5, 1, 2, 3}, "row", {{0, "`touch pwned`"}, {1, "b\\n"}}, {{2, "two"}}, {1}};
+    return figure{.title = "kinds & <more> \xc2\xb1", .panels = {lines, groups, map, empty, space}, .columns = 2, .row_titles = {"one", "two", "three"}, .shared_axes = false};
 }
 
 bool has_gnuplot() { return std::system("gnuplot --version > /dev/null 2>&1") == 0; }

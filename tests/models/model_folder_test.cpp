@@ -61,6 +61,7 @@ BOOST_AUTO_TEST_CASE(one_file_goes_before_an_index) {
     BOOST_TEST(m.files() == 1u);
     BOOST_TEST(m.source().filename().string() == "model.safetensors");
     BOOST_TEST(m.unread() == std::vector<std::string>{"only"}, boost::test_tools::per_element());  // tables are no weights
+    BOOST_TEST(m.parameters() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(an_index_is_held_to_its_word) {

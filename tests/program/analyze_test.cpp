@@ -27,7 +27,8 @@ namespace {
 /// Runs a view of a case into `out` and reads its numbers.
 json analysis_of(std::string const& view, fs::path const& folder, fs::path const& out, std::string const& more = "") {
     auto const strings = folder / "vocab_strings.json";
-    auto const r = attnlab_run("analyze " + view + " " + (folder / "model").string() + " --tokens " + (folder / "tokens.npy").string() + " --sequences 1 --out " + out.string() + " " + more +
+    auto const r = attnlab_run("analyze " + view + " " + (folder / "model").string() + " --tokens " +
+                               (folder / "tokens.npy").string() + " --sequences 1 --out " + out.string() + " " + more +
                                (fs::exists(strings) ? " --strings " + strings.string() : ""));
     BOOST_TEST_REQUIRE(r.status == 0, folder.string() << ": " << view << ": " << r.text);
     BOOST_TEST(fs::exists(out / "report.html"));
@@ -47,15 +48,15 @@ BOOST_AUTO_TEST_CASE(position_has_the_numbers_of_every_model) {
             temporary_folder out;
             auto const about = parse_json(folder / "analysis.json");
             std::string keys;
-            for (index_t k : about.at("attention").at("keys").get<indices>()) keys += (keys.empty() ? "" : ",") + std::to_string(k);
+            for (index_t k : about.at("attention").at("keys").get<indices>())
+                keys += (keys.empty() ? "" : ",") + std::to_string(k);
             auto const found = analysis_of("position", folder, out.path, "--keys " + keys);
             check_numbers(folder.filename().string(), found, expected_of(folder), about.at("tolerance").at("rtol"), false);
         }
 }
 
 BOOST_AUTO_TEST_CASE(the_life_of_what_was_planted_is_found) {
-    for (auto const& folder : analysed_cases("planted"))
-        BOOST_TEST_CONTEXT(folder.string()) {
+    for (auto const& folder : analysed_cases("planted")) BOOST_TEST_CONTEXT(folder.string()) {
             auto const truth = parse_json(folder / "case.json").at("planted");
             auto const number = [&](char const* name) { return truth.at(name).get<index_t>(); };
             auto const list = [&](char const* name) { return sorted(truth.at(name).get<indices>()); };
@@ -93,13 +94,16 @@ BOOST_AUTO_TEST_CASE(overlap_and_existence_agree_with_what_was_planted) {
     temporary_folder other;
     analysis_of("existence", folders[0], other.path);
     auto const table = read_text(other.path / "layer_out_outliers.csv");
-    BOOST_TEST(std::count(table.begin(), table.end(), '\n') == 1 + 12);   // 3 layers, 2 tokens, 2 channels
+    BOOST_TEST(std::count(table.begin(), table.end(), '\n') == 1 + 12);  // 3 layers, 2 tokens, 2 channels
 }
 
 BOOST_AUTO_TEST_CASE(own_checkpoints_too) {
     temporary_folder folder;
     auto const run = (folder.path / "run").string(), out = (folder.path / "out").string();
-    BOOST_TEST_REQUIRE(attnlab_run("train --n_layer 2 --n_head 2 --n_embd 16 --batch_size 4 --eval_sequences 8 --max_iters 5 --progress none --out_dir " + run).status == 0);
+    BOOST_TEST_REQUIRE(attnlab_run("train --n_layer 2 --n_head 2 --n_embd 16 --batch_size 4 --eval_sequences 8 --max_iters 5 "
+                                   "--progress none --out_dir " +
+                                   run)
+                           .status == 0);
     for (std::string const view : {"existence", "position", "lifecycle", "overlap"}) {
         auto const r = attnlab_run("analyze " + view + " " + run + " --sequences 3 --perplexity --out " + out);
         BOOST_TEST(r.status == 0, view << ": " << r.text);

@@ -19,7 +19,7 @@ using attnlab::test::temporary_folder;
 BOOST_AUTO_TEST_SUITE(observe_command)
 
 namespace {
-std::string const small = " --n_layer 2 --n_head 2 --n_embd 16 --batch_size 4 --eval_sequences 4 --eval_interval 100 --quiet ";
+std::string const small = " --n_layer 2 --n_head 2 --n_embd 16 --batch_size 4 --eval_sequences 4 --observe_sequences 4 --eval_interval 100 --quiet ";
 
 double value(std::vector<observation> const& rows, index_t step, std::string const& metric, index_t layer, index_t head) {
     for (auto const& o : rows)

@@ -109,7 +109,7 @@ inline table emergence_table(manifest const& m, results const& all, std::vector<
 
 /// What the table and its figures say, in words.
 inline std::string emergence_text() {
-    return "Looked at on one fixed batch while training. Steps from which a head's sink share (the mean weight of all queries on the first key) stays above " +
+    return "Looked at while training, on a few fixed sequences. Steps from which a head's sink share (the mean weight of all queries on the first key) stays above " +
            cell(sink_threshold) + ", head by head, and from which the residual peak of the stream that enters a layer (|h_0| over the other tokens' mean |h_t|) stays above " + cell(peak_threshold) +
            " (ours); " + absent + ": never. Layers without either are left out. A head has no counterpart in another seed, so heads are not averaged.";
 }

@@ -114,13 +114,13 @@ inline std::vector<metric> make_metrics() {
          "2410.13835"},
         {"value_ratio_min", "", "smallest value ratio of a head", "2410.13835"},
         {"sinks_and_drains", "heads", "number of heads with BOS mass > 0.3 and value ratio < 0.3", "2410.13835, joined here"},
-        // while training, on one fixed batch
-        {"sink_share", "weight", "mean over queries 0..T-1 of the weight on key 0, on the batch looked at while training", "2410.10781 (alpha_0)"},
-        {"top_key", "position", "the key that gets the most weight, summed over queries, in the most sequences of that batch", ""},
-        {"top_key_share", "weight", "sum_i P[i,j] / T of the key with the most weight; mean over the batch's sequences", "2502.06415, a_j / T per head"},
-        {"attention_entropy", "nats", "mean over queries of -sum_j P log P, on that batch", ""},
-        {"largest_score", "", "largest score of a head on that batch", "QK-clip"},
-        {"residual_peak", "", "mean |h_0| over mean |h_t|, t > 0, of the stream that enters the layer, on that batch", "2410.13835"},
+        // while training, over a few fixed sequences
+        {"sink_share", "weight", "mean over queries 0..T-1 of the weight on key 0, over the sequences looked at while training", "2410.10781 (alpha_0)"},
+        {"top_key", "position", "the key that gets the most weight, summed over queries, in the most of those sequences", ""},
+        {"top_key_share", "weight", "sum_i P[i,j] / T of the key with the most weight; mean over those sequences", "2502.06415, a_j / T per head"},
+        {"attention_entropy", "nats", "mean over queries of -sum_j P log P, over those sequences", ""},
+        {"largest_score", "", "largest score of a head over those sequences", "QK-clip"},
+        {"residual_peak", "", "mean |h_0| over mean |h_t|, t > 0, of the stream that enters the layer, over those sequences", "2410.13835"},
         {"steps_to_sink", "steps", "first look from which the head's sink share stays above 0.3", "2410.10781"},
         {"steps_to_peak", "steps", "first look from which the layer's residual peak stays above 3", "2410.13835, threshold ours"},
         // how much was looked at

@@ -11,21 +11,23 @@
 #include <attnlab/core/view.hpp>
 
 /// \file
-/// What kind of token an outlier stands on (2502.06415): the first of its sequence, a strong delimiter, a word with little meaning of its
-/// own, or another. The two lists are those of the paper's code.
+/// What kind of token an outlier stands on (2502.06415): the first of its sequence, a strong delimiter, a word with little
+/// meaning of its own, or another. The two lists are those of the paper's code.
 
 namespace attnlab {
 
 enum class token_type { initial_token, strong_delimiter, weak_semantic, other };
-inline constexpr std::array<std::string_view, 4> token_type_names = {"initial_token", "strong_delimiter", "weak_semantic", "other"};
+inline constexpr std::array<std::string_view, 4> token_type_names = {"initial_token", "strong_delimiter", "weak_semantic",
+                                                                     "other"};
 
 namespace detail {
 
-inline constexpr std::string_view strong_delimiters[] = {
-    ".", "<0x0A>", ",", ";", ":", "!", "?", "-", "--", "---", "'", "\"", "(", ")", "[", "]", "{", "}", "/", "\\", "|", "*", "&", "^", "%", "$", "#", "@", "~", "`"};
+inline constexpr std::string_view strong_delimiters[] = {".", "<0x0A>", ",", ";", ":", "!", "?", "-", "--", "---",
+                                                         "'", "\"",     "(", ")", "[", "]", "{", "}", "/",  "\\",
+                                                         "|", "*",      "&", "^", "%", "$", "#", "@", "~",  "`"};
 inline constexpr std::string_view weak_words[] = {
-    "", "and", "from", "of", "1", "2", "3", "4", "5", "6", "7", "8", "9", "the", "a", "an", "in", "on", "at", "for", "with", "is", "was", "are", "were", "to",
-    "by", "as", "that", "this", "it", "but", "or", "if", "not"};
+    "",   "and", "from", "of", "1",   "2",   "3",    "4",  "5",  "6",  "7",    "8",    "9",  "the", "a",  "an", "in", "on",
+    "at", "for", "with", "is", "was", "are", "were", "to", "by", "as", "that", "this", "it", "but", "or", "if", "not"};
 
 inline std::string_view without_white_space(std::string_view s) {
     constexpr std::string_view blank = " \t\n\r\v\f";
@@ -39,10 +41,13 @@ inline std::string_view without_white_space(std::string_view s) {
 inline token_type reference_token_type(index_t position, std::string_view decoded) {
     if (position == 0) return token_type::initial_token;
     auto const word = detail::without_white_space(decoded);
-    auto const among = [](auto const& list, std::string_view w) { return std::find(std::begin(list), std::end(list), w) != std::end(list); };
+    auto const among = [](auto const& list, std::string_view w) {
+        return std::find(std::begin(list), std::end(list), w) != std::end(list);
+    };
     if (among(detail::strong_delimiters, word)) return token_type::strong_delimiter;
     std::string lower(word);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
     return among(detail::weak_words, lower) ? token_type::weak_semantic : token_type::other;
 }
 

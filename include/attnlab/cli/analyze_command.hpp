@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <attnlab/analysis/views/existence_view.hpp>
+#include <attnlab/analysis/views/how_it_was_run.hpp>
 #include <attnlab/analysis/views/lifecycle_view.hpp>
 #include <attnlab/analysis/views/overlap_view.hpp>
 #include <attnlab/analysis/views/position_view.hpp>
@@ -15,7 +16,8 @@
 #include <attnlab/cli/options.hpp>
 
 /// \file
-/// `attnlab analyze existence|position|lifecycle|overlap MODEL`: the paper's views of a model's outliers, their coordinates found.
+/// `attnlab analyze existence|position|lifecycle|overlap MODEL`: the paper's views of a model's outliers, their coordinates
+/// found.
 
 namespace attnlab {
 
@@ -53,7 +55,10 @@ inline json perplexity_json(tensor<double, 2> const& losses) {
         windows.push_back(json_number(one.mean()));
         all.add(one.mean());
     }
-    return {{"T", losses.shape(1) + 1}, {"windows", losses.shape(0)}, {"window_losses", windows}, {"perplexity", json_number(std::exp(all.mean()))}};
+    return {{"T", losses.shape(1) + 1},
+            {"windows", losses.shape(0)},
+            {"window_losses", windows},
+            {"perplexity", json_number(std::exp(all.mean()))}};
 }
 
 inline void analyze_command(analyze_settings s, language_model& model) {
@@ -63,20 +68,24 @@ inline void analyze_command(analyze_settings s, language_model& model) {
         if (k >= x.length()) fail<usage_error>("--keys: ", k, ": expected 0 to ", x.length() - 1);
     survey seen({.bos = x.bos, .dtype = "float32", .layers = facts.layers}, {.factor = s.factor}, {.share = s.share});
     json perplexity;
-    if (s.perplexity) perplexity = perplexity_json(model.next_token_losses(x.ids, seen));
-    else model.forward(x.ids, seen);
+    if (s.perplexity)
+        perplexity = perplexity_json(model.next_token_losses(x.ids, seen));
+    else
+        model.forward(x.ids, seen);
     auto const weights = survey_weights(model, s.what == "position");
     auto numbers = survey_json(facts, seen, weights, x, s.keys);
     if (s.perplexity) numbers["perplexity"] = perplexity;
     auto const keys = s.keys.empty() ? seen.attention().found_keys() : s.keys;
 
-    auto const page = s.what == "existence"   ? existence_view(model, seen, weights, x, keys, std::move(numbers))
-                      : s.what == "lifecycle" ? lifecycle_view(model, seen, weights, x, std::move(numbers))
-                      : s.what == "overlap"   ? overlap_view(facts, seen, weights, x, std::move(numbers))
-                                              : position_view(facts, seen, weights, x, keys, std::move(numbers));
+    auto page = s.what == "existence"   ? existence_view(model, seen, weights, x, keys, std::move(numbers))
+                : s.what == "lifecycle" ? lifecycle_view(model, seen, weights, x, std::move(numbers))
+                : s.what == "overlap"   ? overlap_view(facts, seen, weights, x, std::move(numbers))
+                                        : position_view(facts, seen, weights, x, keys, std::move(numbers));
+    page.sections.push_back(how_it_was_run(facts, seen, x));
     write_view(s.out, page);
     for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
-    if (s.as_json) std::cout << page.numbers.dump(1) << '\n';
+    if (s.as_json)
+        std::cout << page.numbers.dump(1) << '\n';
     else if (!s.quiet) {
         for (auto const& line : page.summary) std::cout << line << '\n';
         std::cout << "report: " << (s.out / "report.html").string() << std::endl;

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include <attnlab/analysis/interventions/attention_changer.hpp>
-#include <attnlab/analysis/interventions/scale_policy.hpp>
+#include <attnlab/cli/scale_policy.hpp>
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/models/gpt.hpp>

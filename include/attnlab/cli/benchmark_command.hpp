@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <attnlab/cli/benchmark_machine.hpp>
 #include <attnlab/cli/benchmark_step.hpp>
 #include <attnlab/cli/machine.hpp>
+#include <attnlab/cli/open_folder.hpp>
 #include <attnlab/cli/options.hpp>
 
 /// \file
@@ -23,6 +25,7 @@ struct benchmark_settings {
     std::vector<std::string> policies;  ///< empty: all
     std::vector<std::string> sizes = {"demo"};
     std::vector<index_t> B = {1}, T = {1024}, H = {12}, D = {64};
+    std::filesystem::path model;   ///< analysis: a folder in place of policies
     index_t n_kv_head = 0;     ///< 0: H
     std::vector<int> threads;  ///< empty: as OpenMP is set
     double seconds = 1;        ///< spent on each figure
@@ -34,7 +37,7 @@ struct benchmark_kind {
     std::vector<std::string> options;
 };
 inline std::vector<benchmark_kind> benchmark_kinds() {
-    return {{"attention", {"policies", "B", "T", "H", "D", "n_kv_head"}}, {"step", {"policies", "sizes"}}, {"analysis", {"policies", "T"}}, {"machine", {}}};
+    return {{"attention", {"policies", "B", "T", "H", "D", "n_kv_head"}}, {"step", {"policies", "sizes"}}, {"analysis", {"policies", "T", "model"}}, {"machine", {}}};
 }
 
 inline void declare(option_table& o, benchmark_settings& s) {
@@ -44,6 +47,7 @@ inline void declare(option_table& o, benchmark_settings& s) {
     o.add("threads", s.threads, "numbers of threads; nothing: as OMP_NUM_THREADS says", each<between>{{1, 1024}});
     o.add("policies", s.policies, "attention, step, analysis: which ones; nothing: all of them");
     o.add("sizes", s.sizes, "step: models", one_of{{"demo", "tiny", "small", "gpt2-124m"}});
+    o.add("model", s.model, "analysis: a Hugging Face folder in place of policies");
     o.add("B", s.B, "attention: sequences", each<between>{{1, most}});
     o.add("T", s.T, "attention, analysis: lengths", each<between>{{1, most}});
     o.add("H", s.H, "attention: heads", each<between>{{1, most}});
@@ -86,6 +90,11 @@ inline void benchmark_command(std::vector<experiment const*> const& chosen, benc
     for (int const threads : s.threads.empty() ? std::vector{omp_get_max_threads()} : s.threads) {
         omp_set_num_threads(threads);
         if (s.what == "machine") benchmark_machine(s.seconds);
+        if (!s.model.empty()) {
+            auto const model = open_folder(s.model);
+            for (index_t const T : s.T) benchmark_analysis(*model, T, s.seconds);
+            continue;
+        }
         for (auto const* e : chosen) {
             if (s.what == "attention")
                 for (auto const& n : sizes) benchmark_attention(*e, n, s.seconds);

@@ -16,15 +16,17 @@
 #include <attnlab/observe/weights.hpp>
 
 /// \file
-/// An own checkpoint as a model to analyse. All its weights are in memory, so that a few sequences pass all layers before the next do.
+/// An own checkpoint as a model to analyse. All its weights are in memory, so that a few sequences pass all layers before the
+/// next do.
 
 namespace attnlab {
 
 class checkpoint_language_model final : public language_model {
 public:
     /// \throws error naming the file
-    checkpoint_language_model(std::filesystem::path const& path, policy_catalogue const& policies) : run_(read_checkpoint_run(path)) {
-        run_.settings.length = "trained";   // the T of a formula (sigmoid's -ln T) is that of training, whatever is shown
+    checkpoint_language_model(std::filesystem::path const& path, policy_catalogue const& policies)
+        : run_(read_checkpoint_run(path)) {
+        run_.settings.length = "trained";  // the T of a formula (sigmoid's -ln T) is that of training, whatever is shown
         settle(run_.settings);
         auto const& c = run_.settings.model;
         model_ = policies.find(run_.settings.policy).make_model(c);
@@ -32,10 +34,12 @@ public:
         facts_.name = std::filesystem::absolute(path).lexically_normal().parent_path().filename().string();
         facts_.family = "gpt", facts_.attention = run_.settings.policy, facts_.stored = "float32";
         facts_.layers = c.n_layer, facts_.width = c.n_embd, facts_.heads = c.n_head, facts_.kv_heads = c.kv_heads();
-        facts_.head_size = c.n_embd / c.n_head, facts_.mlp_width = 4 * c.n_embd, facts_.vocabulary = c.vocab_size, facts_.longest = c.block_size;
+        facts_.head_size = c.n_embd / c.n_head, facts_.mlp_width = 4 * c.n_embd, facts_.vocabulary = c.vocab_size,
+        facts_.longest = c.block_size;
         for (auto const& p : model_->parameters()) facts_.parameters += p->size();
         std::apply([&](auto... s) { (facts_.sites.emplace_back(decltype(s)::name), ...); }, site::all{});
-        facts_.weights = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj"};
+        facts_.weights = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+                          "self_attn.o_proj", "mlp.up_proj",      "mlp.down_proj"};
         facts_.down_matrix = "mlp.down_proj";
     }
 
@@ -62,7 +66,8 @@ public:
     }
 
     tensor<float, 2> weight(index_t layer, std::string_view name) override {
-        if (layer < 0 || layer >= facts_.layers) fail("weight '", name, "': layer ", layer, ": expected 0 to ", facts_.layers - 1);
+        if (layer < 0 || layer >= facts_.layers)
+            fail("weight '", name, "': layer ", layer, ": expected 0 to ", facts_.layers - 1);
         auto const& f = facts_;
         index_t const kv = f.kv_heads * f.head_size;
         if (name == "self_attn.q_proj") return rows_of(layer, "attn.c_attn", 0, f.width);
@@ -88,7 +93,8 @@ private:
     template <class Use>
     void in_batches(ids x, any_observer& o, Use use) {
         index_t const T = x.shape(1), most = std::max<index_t>(1, 8192 / std::max<index_t>(1, T));
-        if (T > facts_.longest) fail(facts_.name, ": sequences of ", T, " tokens: expected at most ", facts_.longest, ", as it was trained with");
+        if (T > facts_.longest)
+            fail(facts_.name, ": sequences of ", T, " tokens: expected at most ", facts_.longest, ", as it was trained with");
         for (index_t first = 0; first < x.shape(0); first += most) {
             index_t const count = std::min(most, x.shape(0) - first);
             o.first_sequence = first;

@@ -23,7 +23,8 @@ struct inspect_settings {
 };
 
 inline void declare(option_table& o, inspect_settings& s) {
-    o.positional("PATH", s.path, "a model's folder, a checkpoint, a .safetensors, a tokenizer.json or .model, a .bin of tokens, a .npy");
+    o.positional("PATH", s.path,
+                 "a model's folder, a checkpoint, a .safetensors, a tokenizer.json or .model, a .bin of tokens, a .npy");
     o.add("vocab", s.vocab, "ids in a file of tokens are below this; 0: not known", at_least{0});
     o.add("values", s.values, "look for NaN and infinities in large files too");
     o.add("json", s.json, "as JSON, with every tensor of a .safetensors");
@@ -37,9 +38,16 @@ inline inspection inspect_checkpoint(std::filesystem::path const& path, inspect_
     fits(run, file);
     auto const& s = run.settings;
     inspection out{"checkpoint", json::object(), {}};
-    out.facts = {{"policy", s.policy}, {"task", s.task}, {"step", run.state.iteration}, {"tokens_seen", run.state.tokens_seen},
-                 {"best_loss", json_number(run.state.best_val_loss)}, {"written_by", run.state.written_by},
-                 {"layers", s.model.n_layer}, {"width", s.model.n_embd}, {"heads", s.model.n_head}, {"vocabulary", s.model.vocab_size},
+    out.facts = {{"policy", s.policy},
+                 {"task", s.task},
+                 {"step", run.state.iteration},
+                 {"tokens_seen", run.state.tokens_seen},
+                 {"best_loss", json_number(run.state.best_val_loss)},
+                 {"written_by", run.state.written_by},
+                 {"layers", s.model.n_layer},
+                 {"width", s.model.n_embd},
+                 {"heads", s.model.n_head},
+                 {"vocabulary", s.model.vocab_size},
                  {"longest", s.model.block_size}};
     std::vector<stored_tensor> model, optimizer;
     for (auto const& t : file.tensors()) (detail::is_optimizer_array(t.name) ? optimizer : model).push_back(t);
@@ -53,12 +61,14 @@ inline inspection inspect_checkpoint(std::filesystem::path const& path, inspect_
 inline inspection inspect(std::filesystem::path const& path, inspect_options const& options,
                           std::function<void(checkpoint_run const&, safetensors_reader const&)> const& fits) {
     namespace fs = std::filesystem;
-    static constexpr char const* expected = "expected a model's folder, a checkpoint, a .safetensors, a tokenizer.json or .model, a .bin of tokens, or a .npy";
+    static constexpr char const* expected =
+        "expected a model's folder, a checkpoint, a .safetensors, a tokenizer.json or .model, a .bin of tokens, or a .npy";
     require(fs::exists(path), path.string(), ": no such file or folder");
     auto const has = [&](char const* name) { return fs::exists(path / name); };
     if (fs::is_directory(path)) {
         if (has("ckpt.safetensors")) return inspect_checkpoint(path / "ckpt.safetensors", options, fits);
-        if (has("config.json") || has("model.safetensors") || has("model.safetensors.index.json")) return inspect_model_folder(path, options);
+        if (has("config.json") || has("model.safetensors") || has("model.safetensors.index.json"))
+            return inspect_model_folder(path, options);
         if (detail::has_tokenizer(path)) return inspect_tokenizer(path);
         fail(path.string(), ": ", expected);
     }
@@ -69,17 +79,20 @@ inline inspection inspect(std::filesystem::path const& path, inspect_options con
     if (ending == ".npy") return inspect_npy(path, options);
     if (ending == ".safetensors") {
         safetensors_reader const file(path);
-        return file.metadata().contains("attnlab_version") ? inspect_checkpoint(path, options, fits) : inspect_safetensors(file, options);
+        return file.metadata().contains("attnlab_version") ? inspect_checkpoint(path, options, fits)
+                                                           : inspect_safetensors(file, options);
     }
     if (ending == ".bin") {
         mapped_file const file(path);
-        require(file.size() < 4 || std::memcmp(file.bytes().data(), "PK\3\4", 4) != 0, path.string(), ": a PyTorch file (pickle): ", expected);
+        require(file.size() < 4 || std::memcmp(file.bytes().data(), "PK\3\4", 4) != 0, path.string(),
+                ": a PyTorch file (pickle): ", expected);
         return inspect_tokens(path, options);
     }
     fail(path.string(), ": ", expected);
 }
 
-inline void inspect_command(inspect_settings const& s, std::function<void(checkpoint_run const&, safetensors_reader const&)> const& fits) {
+inline void inspect_command(inspect_settings const& s,
+                            std::function<void(checkpoint_run const&, safetensors_reader const&)> const& fits) {
     print_inspection(inspect(s.path, {s.vocab, s.values, {}}, fits), s.path, s.json, std::cout, std::cerr);
 }
 

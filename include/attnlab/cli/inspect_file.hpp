@@ -24,14 +24,14 @@ namespace attnlab {
 
 /// What to look at beyond headers.
 struct inspect_options {
-    index_t vocabulary = 0;   ///< ids are below; 0: not known
-    bool values = false;      ///< look at every value of large files too
+    index_t vocabulary = 0;  ///< ids are below; 0: not known
+    bool values = false;     ///< look at every value of large files too
     progress_output progress;
 };
 
 namespace detail {
 
-inline constexpr std::size_t small_enough = std::size_t{1} << 30;   // bytes of values that are looked at unasked: a second
+inline constexpr std::size_t small_enough = std::size_t{1} << 30;  // bytes of values that are looked at unasked: a second
 
 /// Number of tensors, values and bytes, by type.
 inline void describe_tensors(std::vector<stored_tensor> const& tensors, inspection& out) {
@@ -71,7 +71,8 @@ inline void look_at_values(std::vector<stored_tensor> const& tensors, inspect_op
         auto const odd = count_odd_values(t, [&](std::size_t n) { p.advance(n); });
         nan += odd.nan, infinite += odd.infinite;
         if (!odd.any()) continue;
-        out.warnings.push_back(text(t.where(), ": ", odd.nan > 0 ? text(odd.nan, " NaN") : "", odd.nan > 0 && odd.infinite > 0 ? ", " : "",
+        out.warnings.push_back(text(t.where(), ": ", odd.nan > 0 ? text(odd.nan, " NaN") : "",
+                                    odd.nan > 0 && odd.infinite > 0 ? ", " : "",
                                     odd.infinite > 0 ? text(odd.infinite, " infinite") : "", " among ", t.size(), " values"));
     }
     out.facts["values"] = {{"NaN", nan}, {"infinite", infinite}};
@@ -88,11 +89,13 @@ inline inspection inspect_safetensors(safetensors_reader const& file, inspect_op
     return out;
 }
 
-/// A .npy; with a vocabulary, one of tokens. \throws error naming the file, and the position of a token that is not in the vocabulary
+/// A .npy; with a vocabulary, one of tokens. \throws error naming the file, and the position of a token that is not in the
+/// vocabulary
 inline inspection inspect_npy(std::filesystem::path const& path, inspect_options const& options) {
     npy_array const array(path);
     inspection out{"array", {{"dtype", array.dtype}, {"shape", array.shape}, {"numbers", array.size()}}, {}};
-    if (options.vocabulary > 0) require(array.whole(), path.string(), ": descr: '", array.dtype, "': expected whole numbers, tokens");
+    if (options.vocabulary > 0)
+        require(array.whole(), path.string(), ": descr: '", array.dtype, "': expected whole numbers, tokens");
     double least = std::numeric_limits<double>::infinity(), most = -least;
     std::size_t odd = 0;
     std::vector<double> piece;
@@ -101,13 +104,18 @@ inline inspection inspect_npy(std::filesystem::path const& path, inspect_options
         array.read(at, std::span(piece));
         for (std::size_t i = 0; i < piece.size(); ++i) {
             if (options.vocabulary > 0 && !(0 <= piece[i] && piece[i] < static_cast<double>(options.vocabulary)))
-                fail(path.string(), ": token ", static_cast<std::int64_t>(piece[i]), " at position ", at + i, ": expected 0 to ", options.vocabulary - 1);
-            if (!std::isfinite(piece[i])) ++odd;
-            else least = std::min(least, piece[i]), most = std::max(most, piece[i]);
+                fail(path.string(), ": token ", static_cast<std::int64_t>(piece[i]), " at position ", at + i, ": expected 0 to ",
+                     options.vocabulary - 1);
+            if (!std::isfinite(piece[i]))
+                ++odd;
+            else
+                least = std::min(least, piece[i]), most = std::max(most, piece[i]);
         }
     }
-    if (least <= most && array.whole()) out.facts["range"] = {{"from", static_cast<std::int64_t>(least)}, {"to", static_cast<std::int64_t>(most)}};
-    else if (least <= most) out.facts["range"] = {{"from", least}, {"to", most}};
+    if (least <= most && array.whole())
+        out.facts["range"] = {{"from", static_cast<std::int64_t>(least)}, {"to", static_cast<std::int64_t>(most)}};
+    else if (least <= most)
+        out.facts["range"] = {{"from", least}, {"to", most}};
     if (odd > 0) out.warnings.push_back(text(path.string(), ": ", odd, " NaN or infinite among ", array.size(), " values"));
     return out;
 }
@@ -120,10 +128,13 @@ inline inspection inspect_tokens(std::filesystem::path const& path, inspect_opti
     token largest = 0;
     for (index_t i = 0; i < tokens.size(); ++i) largest = std::max(largest, tokens[i]);
     inspection out{"tokens", {{"tokens", tokens.size()}, {"dtype", form.wide ? "uint32" : "uint16"}, {"largest", largest}}, {}};
-    if (vocabulary > 0) out.facts["vocabulary"] = vocabulary;
-    else out.warnings.push_back(text(path.string(), ": ids are not held to a vocabulary: --vocab N does"));
+    if (vocabulary > 0)
+        out.facts["vocabulary"] = vocabulary;
+    else
+        out.warnings.push_back(text(path.string(), ": ids are not held to a vocabulary: --vocab N does"));
     if (form.recorded && options.vocabulary > 0 && form.vocabulary > 0 && form.vocabulary != options.vocabulary)
-        out.warnings.push_back(text(path.string(), ".json: vocab_size ", form.vocabulary, ", not the ", options.vocabulary, " given"));
+        out.warnings.push_back(
+            text(path.string(), ".json: vocab_size ", form.vocabulary, ", not the ", options.vocabulary, " given"));
     return out;
 }
 

@@ -38,9 +38,15 @@ inline inspection inspect_model_folder(std::filesystem::path const& path, inspec
     auto const& m = model->facts();
     inspection out{"model folder", json::object(), model->warnings()};
     out.facts = {{"family", m.family}, {"attention", m.attention}};
-    for (auto const& [name, size] : std::initializer_list<std::pair<char const*, index_t>>{
-             {"layers", m.layers}, {"width", m.width}, {"heads", m.heads}, {"kv_heads", m.kv_heads}, {"head_size", m.head_size},
-             {"mlp_width", m.mlp_width}, {"experts", m.experts}, {"vocabulary", m.vocabulary}, {"longest", m.longest}})
+    for (auto const& [name, size] : std::initializer_list<std::pair<char const*, index_t>>{{"layers", m.layers},
+                                                                                           {"width", m.width},
+                                                                                           {"heads", m.heads},
+                                                                                           {"kv_heads", m.kv_heads},
+                                                                                           {"head_size", m.head_size},
+                                                                                           {"mlp_width", m.mlp_width},
+                                                                                           {"experts", m.experts},
+                                                                                           {"vocabulary", m.vocabulary},
+                                                                                           {"longest", m.longest}})
         if (size > 0) out.facts[name] = size;
 
     model_folder const files(path);
@@ -48,12 +54,14 @@ inline inspection inspect_model_folder(std::filesystem::path const& path, inspec
     for (auto const& name : files.names()) tensors.push_back(files.tensor(name));
     out.facts["files"] = files.files();
     detail::describe_tensors(tensors, out);
+    out.facts["parameters"] = m.parameters;
     detail::look_at_values(tensors, options, out);
     if (detail::has_tokenizer(path)) {
         auto const words = inspect_tokenizer(path).facts;
         out.facts["tokeniser"] = words;
         if (words["vocabulary"].get<index_t>() > m.vocabulary)
-            out.warnings.push_back(text(path.string(), ": the tokeniser has ", words["vocabulary"].get<index_t>(), " tokens, the model ", m.vocabulary));
+            out.warnings.push_back(text(path.string(), ": the tokeniser has ", words["vocabulary"].get<index_t>(),
+                                        " tokens, the model ", m.vocabulary));
     } else {
         out.facts["tokeniser"] = "none";
     }

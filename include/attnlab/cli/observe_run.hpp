@@ -1,5 +1,4 @@
 #pragma once
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -45,9 +44,9 @@ inline std::vector<std::filesystem::path> observation_paths(run_settings const& 
     return out;
 }
 
-/// What a run is looked at by: the first evaluation sequences, as many as a micro-batch has.
+/// What a run is looked at by: its first evaluation sequences.
 inline probe<watching_steps> observed_batch(data_source const& data, run_settings const& s) {
-    index_t const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
+    index_t const B = s.observe_sequences, T = s.model.block_size;
     tensor<token, 2> x({B, T}), y({B, T});
     data.evaluation(0, x, y);
     return {*x, *y, watching_steps(s.outlier_factor)};

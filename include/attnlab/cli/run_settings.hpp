@@ -37,6 +37,7 @@ struct run_settings {
     index_t eval_sequences = 128;
     double outlier_factor = 20;
     std::int64_t observe_interval = 0;         ///< steps; 0: not observed while it trains
+    index_t observe_sequences = 8;
     std::vector<std::string> observe_format = {"csv"};
     std::string progress = "line";
     bool quiet = false;
@@ -117,7 +118,8 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("eval_sequences", s.eval_sequences, "evaluation sequences of a measurement", at_least{1});
     o.add("outlier_factor", s.outlier_factor, "factor of the third count of outliers, beside 1000 and 50 times the mean", at_least{1});
 
-    o.add("observe_interval", s.observe_interval, "steps between two looks at a fixed batch, streamed to out_dir/observations.*; 0: none", at_least{0});
+    o.add("observe_interval", s.observe_interval, "steps between two looks at fixed sequences, streamed to out_dir/observations.*; 0: none", at_least{0});
+    o.add("observe_sequences", s.observe_sequences, "evaluation sequences of a look", at_least{1});
     o.add("observe_format", s.observe_format, "of these files", one_of{{"csv", "jsonl"}});
 
     o.group("Data");

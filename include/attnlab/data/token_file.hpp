@@ -15,21 +15,21 @@
 #include <attnlab/io/json.hpp>
 
 /// \file
-/// Files of tokens, as nanoGPT's `train.bin` and `val.bin`: little-endian numbers without a header, of 16 bits, or of 32 where the
-/// vocabulary has more than 65,536. `FILE.json` beside it, the sidecar, says which, and the size of the vocabulary.
+/// Files of tokens, as nanoGPT's `train.bin` and `val.bin`: little-endian numbers without a header, of 16 bits, or of 32 where
+/// the vocabulary has more than 65,536. `FILE.json` beside it, the sidecar, says which, and the size of the vocabulary.
 
 namespace attnlab {
 
 /// How a file of tokens is to be read.
 struct token_file_form {
-    index_t vocabulary = 0;   ///< 0: nobody says
-    bool wide = false;        ///< 32 bits a token
-    bool recorded = false;    ///< by a sidecar
+    index_t vocabulary = 0;  ///< 0: nobody says
+    bool wide = false;       ///< 32 bits a token
+    bool recorded = false;   ///< by a sidecar
 };
 
 namespace detail {
 
-inline constexpr index_t narrow_tokens = 65536;   // what 16 bits tell apart
+inline constexpr index_t narrow_tokens = 65536;  // what 16 bits tell apart
 
 inline std::filesystem::path sidecar(std::filesystem::path path) { return path += ".json"; }
 
@@ -55,14 +55,15 @@ inline token_array load_bin(std::filesystem::path const& path, index_t vocabular
     std::string const name = path.string();
     std::size_t const width = form.wide ? 4 : 2;
     require(file->size() > 0, name, ": empty: expected ", 8 * width, "-bit tokens");
-    require(file->size() % width == 0, name, ": ", file->size(), " bytes: expected ", form.wide ? "a multiple of 4" : "an even number", ", ",
-            8 * width, "-bit tokens");
+    require(file->size() % width == 0, name, ": ", file->size(), " bytes: expected ",
+            form.wide ? "a multiple of 4" : "an even number", ", ", 8 * width, "-bit tokens");
     auto const checked = [&]<class Stored>(Stored const* first) {
         std::span<Stored const> const tokens(first, file->size() / width);
         for (std::size_t i = 0; i < tokens.size(); ++i)
             if (tokens[i] >= static_cast<std::uint64_t>(vocabulary))
                 fail(name, ": token ", tokens[i], " at position ", i, ": expected below ", vocabulary,
-                     form.wide && !form.recorded ? " (32 bits a token, as its vocabulary needs; a sidecar may say otherwise)" : "");
+                     form.wide && !form.recorded ? " (32 bits a token, as its vocabulary needs; a sidecar may say otherwise)"
+                                                 : "");
         return tokens;
     };
     // A mapping begins on a page, so the numbers are aligned.
@@ -80,15 +81,20 @@ inline void save_bin(std::filesystem::path const& path, std::span<token const> t
     index_t const limit = vocabulary > 0 ? vocabulary : detail::narrow_tokens;
     bool const wide = limit > detail::narrow_tokens;
     for (std::size_t i = 0; i < tokens.size(); ++i)
-        if (tokens[i] < 0 || tokens[i] >= limit) fail(path.string(), ": token ", tokens[i], " at position ", i, ": expected 0 to ", limit - 1);
+        if (tokens[i] < 0 || tokens[i] >= limit)
+            fail(path.string(), ": token ", tokens[i], " at position ", i, ": expected 0 to ", limit - 1);
     std::vector<std::uint16_t> narrow;
     if (!wide) narrow.assign(tokens.begin(), tokens.end());
     auto const bytes = wide ? std::as_bytes(tokens) : std::as_bytes(std::span(narrow));
     // A file of tokens is never beside a sidecar that speaks of another.
     std::error_code ignored;
     std::filesystem::remove(detail::sidecar(path), ignored);
-    write_atomically(path, [&](std::ostream& out) { out.write(reinterpret_cast<char const*>(bytes.data()), static_cast<std::streamsize>(bytes.size())); });
-    if (vocabulary > 0) write_json(detail::sidecar(path), json{{"dtype", wide ? "uint32" : "uint16"}, {"vocab_size", vocabulary}, {"tokens", tokens.size()}});
+    write_atomically(path, [&](std::ostream& out) {
+        out.write(reinterpret_cast<char const*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    });
+    if (vocabulary > 0)
+        write_json(detail::sidecar(path),
+                   json{{"dtype", wide ? "uint32" : "uint16"}, {"vocab_size", vocabulary}, {"tokens", tokens.size()}});
 }
 
 }  // namespace attnlab

@@ -13,8 +13,8 @@
 #include <attnlab/io/gnuplot_text.hpp>
 
 /// \file
-/// A relief in gnuplot's language. gnuplot's own view of space does not keep to a panel, so that rows are laid down here, obliquely: columns
-/// go to the right, rows to the back, heights up. Each row hides what lies behind it.
+/// A relief in gnuplot's language. gnuplot's own view of space does not keep to a panel, so that rows are laid down here,
+/// obliquely: columns go to the right, rows to the back, heights up. Each row hides what lies behind it.
 
 namespace attnlab::detail {
 
@@ -23,7 +23,9 @@ struct relief_point {
     double x, y;
 };
 /// Where column u, row v and height w, each from 0 to 1, are drawn.
-inline relief_point relief_place(double u, double v, double w) { return {0.09 + 0.61 * u + 0.18 * v, 0.12 + 0.25 * v + 0.58 * w}; }
+inline relief_point relief_place(double u, double v, double w) {
+    return {0.09 + 0.61 * u + 0.18 * v, 0.12 + 0.25 * v + 0.58 * w};
+}
 
 inline double relief_share(double at, std::size_t count) { return count > 1 ? at / static_cast<double>(count - 1) : 0; }
 
@@ -36,8 +38,8 @@ inline double relief_top(relief const& r, std::optional<shown_range> range) {
     return top > 0 ? top : 1;
 }
 
-/// Every row as points, two blank lines apart, the last row first. Points that lie on the line through their neighbours are left out: of a
-/// flat row two are enough.
+/// Every row as points, two blank lines apart, the last row first. Points that lie on the line through their neighbours are left
+/// out: of a flat row two are enough.
 inline std::string relief_data(relief const& r, std::optional<shown_range> range, std::string const& name) {
     double const top = relief_top(r, range);
     std::string out = name + " << EOD\n";
@@ -45,7 +47,8 @@ inline std::string relief_data(relief const& r, std::optional<shown_range> range
         std::vector<relief_point> points;
         for (std::size_t c = 0; c < r.columns; ++c) {
             double const v = r.values[row * r.columns + c];
-            points.push_back(relief_place(relief_share(static_cast<double>(c), r.columns), relief_share(static_cast<double>(row), r.rows),
+            points.push_back(relief_place(relief_share(static_cast<double>(c), r.columns),
+                                          relief_share(static_cast<double>(row), r.rows),
                                           std::clamp(std::isfinite(v) ? v / top : 0, 0., 1.)));
         }
         double kept = -1;
@@ -71,10 +74,11 @@ inline std::string relief_drawing(panel const& p, std::string const& name, doubl
     auto const line = [&](relief_point a, relief_point b, char const* colour, double wide) {
         out += text("set arrow from ", at(a), " to ", at(b), " nohead lw ", wide, " lc rgb '", colour, "' back\n");
     };
-    auto const words = [&](std::string_view what, relief_point q, char const* side, double font, bool markup = false, bool upright = false) {
+    auto const words = [&](std::string_view what, relief_point q, char const* side, double font, bool markup = false,
+                           bool upright = false) {
         if (!what.empty())
-            out += text("set label ", gp_quoted(what), " at ", at(q), " ", side, upright ? " rotate by 90" : "", markup ? " enhanced" : " noenhanced", " font '", family, ",",
-                        font, "' tc rgb '", ink, "' front\n");
+            out += text("set label ", gp_quoted(what), " at ", at(q), " ", side, upright ? " rotate by 90" : "",
+                        markup ? " enhanced" : " noenhanced", " font '", family, ",", font, "' tc rgb '", ink, "' front\n");
     };
     auto const right = [&](double pixels) { return pixels / width; };
     auto const up = [&](double pixels) { return pixels / height; };
@@ -98,7 +102,8 @@ inline std::string relief_drawing(panel const& p, std::string const& name, doubl
 
     // What is marked on the two axes of the floor. Of labels that would lie on each other the first stays.
     std::vector<relief_point> taken;
-    auto const mark = [&](relief_point q, double dx, double dy, std::string const& label, char const* side, double need_x, double need_y) {
+    auto const mark = [&](relief_point q, double dx, double dy, std::string const& label, char const* side, double need_x,
+                          double need_y) {
         line(q, {q.x + right(dx) * 0.5, q.y + up(dy) * 0.5}, ink, 0.8);
         relief_point const place{q.x + right(dx), q.y + up(dy)};
         for (auto const& t : taken)
@@ -106,7 +111,9 @@ inline std::string relief_drawing(panel const& p, std::string const& name, doubl
         taken.push_back(place);
         words(label, place, side, 11);
     };
-    for (auto const& m : r.column_marks) mark(relief_place(relief_share(m.at, r.columns), 0, 0), 0, -13, m.label, "center", 7.0 * static_cast<double>(m.label.size()) + 6, 12);
+    for (auto const& m : r.column_marks)
+        mark(relief_place(relief_share(m.at, r.columns), 0, 0), 0, -13, m.label, "center",
+             7.0 * static_cast<double>(m.label.size()) + 6, 12);
     taken.clear();
     double longest = 0;
     for (auto const& m : r.row_marks) {
@@ -122,8 +129,10 @@ inline std::string relief_drawing(panel const& p, std::string const& name, doubl
     for (std::size_t row = r.rows, k = 0; row-- > 0; ++k) {
         bool const marked = std::find(r.highlighted.begin(), r.highlighted.end(), row) != r.highlighted.end();
         double const floor = relief_place(0, relief_share(static_cast<double>(row), r.rows), 0).y;
-        layers.push_back(text(name, " index ", k, " using 1:2 with filledcurves y1=", gp_number(floor), " fc rgb '#ffffff' fs solid noborder"));
-        layers.push_back(text(name, " index ", k, " using 1:2 with lines lw ", marked ? 1.6 : 0.7, " lc rgb ", marked ? gp_colour(colour_of(1)) : std::string("'#7F9DB9'")));
+        layers.push_back(text(name, " index ", k, " using 1:2 with filledcurves y1=", gp_number(floor),
+                              " fc rgb '#ffffff' fs solid noborder"));
+        layers.push_back(text(name, " index ", k, " using 1:2 with lines lw ", marked ? 1.6 : 0.7, " lc rgb ",
+                              marked ? gp_colour(colour_of(1)) : std::string("'#7F9DB9'")));
     }
     return out + "plot " + joined(layers, ", \\\n  ") + "\nunset label\nunset arrow\n";
 }

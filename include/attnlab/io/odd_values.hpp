@@ -33,8 +33,8 @@ odd_values count_odd(std::byte const* from, std::size_t count) {
 
 }  // namespace detail
 
-/// Counts NaN and infinities of a tensor of F64, F32, F16 or BF16 (there are none in whole numbers; 8-bit types are not looked at). Pages
-/// are given back as it goes; `advance(bytes)` is told of every piece.
+/// Counts NaN and infinities of a tensor of F64, F32, F16 or BF16 (there are none in whole numbers; 8-bit types are not looked
+/// at). Pages are given back as it goes; `advance(bytes)` is told of every piece.
 template <class Advance>
 odd_values count_odd_values(stored_tensor const& t, Advance advance) {
     constexpr std::size_t piece = std::size_t{1} << 24;
@@ -46,11 +46,20 @@ odd_values count_odd_values(stored_tensor const& t, Advance advance) {
         std::size_t const n = part.bytes.size();
         odd_values found;
         switch (t.type) {
-            case dtype::f64: found = detail::count_odd<std::uint64_t, 0x7ff0'0000'0000'0000, 0x000f'ffff'ffff'ffff>(from, n / 8); break;
-            case dtype::f32: found = detail::count_odd<std::uint32_t, 0x7f80'0000, 0x007f'ffff>(from, n / 4); break;
-            case dtype::f16: found = detail::count_odd<std::uint16_t, 0x7c00, 0x03ff>(from, n / 2); break;
-            case dtype::bf16: found = detail::count_odd<std::uint16_t, 0x7f80, 0x007f>(from, n / 2); break;
-            default: break;
+            case dtype::f64:
+                found = detail::count_odd<std::uint64_t, 0x7ff0'0000'0000'0000, 0x000f'ffff'ffff'ffff>(from, n / 8);
+                break;
+            case dtype::f32:
+                found = detail::count_odd<std::uint32_t, 0x7f80'0000, 0x007f'ffff>(from, n / 4);
+                break;
+            case dtype::f16:
+                found = detail::count_odd<std::uint16_t, 0x7c00, 0x03ff>(from, n / 2);
+                break;
+            case dtype::bf16:
+                found = detail::count_odd<std::uint16_t, 0x7f80, 0x007f>(from, n / 2);
+                break;
+            default:
+                break;
         }
         out.nan += found.nan, out.infinite += found.infinite;
         part.release();

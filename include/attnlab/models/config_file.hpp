@@ -15,8 +15,8 @@
 #include <attnlab/models/config_fields.hpp>
 
 /// \file
-/// A Hugging Face config.json, read field by field. What nobody read is looked at in the end: a choice that changes results must not be
-/// passed over.
+/// A Hugging Face config.json, read field by field. What nobody read is looked at in the end: a choice that changes results must
+/// not be passed over.
 
 namespace attnlab {
 
@@ -106,7 +106,8 @@ public:
     void expect(std::string const& name, T const& only) const {
         read_.insert(name);
         if (has(name) && fields_[name] != json(only))
-            fail(where_, ": field '", name, "': ", detail::json_glimpse(fields_[name]), ": expected ", json(only).dump(), ", all that attnlab has here");
+            fail(where_, ": field '", name, "': ", detail::json_glimpse(fields_[name]), ": expected ", json(only).dump(),
+                 ", all that attnlab has here");
     }
     /// For a field that this family takes no notice of, nor does anybody else.
     void ignore(std::initializer_list<char const*> names) const { read_.insert(names.begin(), names.end()); }
@@ -117,10 +118,14 @@ public:
         for (auto const& [name, value] : fields_.items()) {
             if (read_.contains(name) || value.is_null()) continue;
             switch (effect_of(name, value)) {
-                case field_effect::none: break;
-                case field_effect::changes: fail(where_, ": field '", name, "': ", detail::json_glimpse(value), ": changes results, and attnlab does not have it");
+                case field_effect::none:
+                    break;
+                case field_effect::changes:
+                    fail(where_, ": field '", name, "': ", detail::json_glimpse(value),
+                         ": changes results, and attnlab does not have it");
                 case field_effect::unknown:
-                    fail(where_, ": field '", name, "': ", detail::json_glimpse(value), ": unknown, it may change results; take it out of the file if it does not");
+                    fail(where_, ": field '", name, "': ", detail::json_glimpse(value),
+                         ": unknown, it may change results; take it out of the file if it does not");
             }
         }
         for (auto const& inside : sections_) inside.check_all_read();
@@ -158,7 +163,8 @@ public:
 
 private:
     config_file(std::filesystem::path const& path, bool is_folder)
-        : config_section(parse_json(is_folder ? path / "config.json" : path), (is_folder ? path / "config.json" : path).string()) {}
+        : config_section(parse_json(is_folder ? path / "config.json" : path),
+                         (is_folder ? path / "config.json" : path).string()) {}
 };
 
 }  // namespace attnlab

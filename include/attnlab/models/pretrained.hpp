@@ -60,7 +60,7 @@ public:
         facts_.path = model_.folder().path(), facts_.family = m.family, facts_.attention = std::move(attention);
         facts_.layers = m.layers, facts_.width = m.width, facts_.heads = m.heads, facts_.kv_heads = m.kv_heads, facts_.head_size = m.head_size;
         facts_.mlp_width = m.mlp_width, facts_.vocabulary = m.vocabulary, facts_.experts = m.mixture.experts, facts_.longest = m.longest;
-        for (auto const& name : model_.folder().names()) facts_.parameters += model_.folder().tensor(name).size();
+        facts_.parameters = model_.folder().parameters();
         facts_.stored = word_for(model_.folder().tensor(m.embedding).type);
         facts_.sites = sites_of_decoder(m);
         for (auto const& w : m.matrices()) facts_.weights.push_back(w.name);

@@ -48,7 +48,7 @@ struct sink_as_scale_result {
     index_t sinks() const { return std::count_if(heads.begin(), heads.end(), [](auto const& h) { return h.sink; }); }
 };
 
-/// The claim on these batches, all heads of which it is the sink at once. Exact for policies without `obstacle_to_scale`; the model's
+/// The claim on these batches, all heads of which it is the sink at once. Exact for policies without `obstacle_to_scale` (cli/scale_policy.hpp); the model's
 /// `logits` takes an `attention_changer`. The key and value of position 0 are the same in all sequences that begin with one token, so that
 /// (iii) is harmless there by construction. \throws error where query heads share values
 template <class Model>

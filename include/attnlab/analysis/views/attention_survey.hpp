@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <map>
 #include <numeric>
@@ -18,18 +19,19 @@ struct head_shares {
     double mean = 0, low = 0, high = 0;
 };
 
-/// What is kept of attention: the column sums of the first sequence, (H,T) a layer, the outlier keys and sinks of all sequences, and means.
-/// A pattern is never asked for: the sums come from the fused kernel.
+/// What is kept of attention: the column sums of the first sequence, (H,T) a layer, the outlier keys and sinks of all sequences,
+/// and means. A pattern is never asked for: the sums come from the fused kernel.
 class attention_survey {
 public:
     struct layer {
-        tensor<float, 2> sums;              ///< (H,T) of the first sequence: sum over queries of the weight of each key
-        // Over sequences: of the mean over heads, the largest two sums and the median; share of the layer's own outlier keys by head.
+        tensor<float, 2> sums;  ///< (H,T) of the first sequence: sum over queries of the weight of each key
+        // Over sequences: of the mean over heads, the largest two sums and the median; share of the layer's own outlier keys by
+        // head.
         running_mean top1, top2, median, outlier_share, lowest_share, highest_share;
     };
     /// Of the mean over heads of one sequence.
     struct column_sizes {
-        double top1, top2, median;   ///< the median of an even count is the mean of the two middle ones, as numpy.median
+        double top1, top2, median;  ///< the median of an even count is the mean of the two middle ones, as numpy.median
     };
 
     explicit attention_survey(attention_column rule = {}, sink_rule sinks = {.eps = 0.3, .length = 0}, looked_at about = {})
@@ -55,7 +57,8 @@ public:
     static std::vector<double> head_mean(view<float const, 2> sums) {
         std::vector<double> out(static_cast<std::size_t>(sums.shape(1)));
         for (index_t h = 0; h < sums.shape(0); ++h)
-            for (index_t j = 0; j < sums.shape(1); ++j) out[static_cast<std::size_t>(j)] += static_cast<double>(sums(h, j)) / static_cast<double>(sums.shape(0));
+            for (index_t j = 0; j < sums.shape(1); ++j)
+                out[static_cast<std::size_t>(j)] += static_cast<double>(sums(h, j)) / static_cast<double>(sums.shape(0));
         return out;
     }
     static column_sizes sizes_of(std::vector<double> column) {
@@ -78,8 +81,8 @@ public:
         return out;
     }
 
-    /// The keys of the first sequence that are looked after in every layer: its attention outliers in any layer; where there are none, the
-    /// two with the largest sums over all layers.
+    /// The keys of the first sequence that are looked after in every layer: its attention outliers in any layer; where there are
+    /// none, the two with the largest sums over all layers.
     std::vector<index_t> found_keys() const {
         std::vector<index_t> keys;
         for (auto const& e : outliers())
@@ -96,23 +99,24 @@ public:
         std::vector<index_t> order(total.size());
         std::iota(order.begin(), order.end(), index_t{0});
         auto const shown = std::min<std::size_t>(2, order.size());
-        std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown), order.end(),
-                          [&](index_t a, index_t b) { return total[static_cast<std::size_t>(a)] > total[static_cast<std::size_t>(b)]; });
+        std::partial_sort(
+            order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown), order.end(),
+            [&](index_t a, index_t b) { return total[static_cast<std::size_t>(a)] > total[static_cast<std::size_t>(b)]; });
         order.resize(shown);
         std::sort(order.begin(), order.end());
         return order;
     }
 
 private:
-    void add(layer& l, view<float const, 2> sums) {
-        if (l.sums.size() == 0) {
-            l.sums.resize(sums.shape());
-            std::copy(sums.begin(), sums.end(), l.sums.data());
-        }
+    void add(layer& l, view<float const, 2> seen) {
+        tensor<float, 2> sums(seen.shape());
+        std::transform(seen.begin(), seen.end(), sums.data(),
+                       [](float s) { return std::isfinite(s) ? s : 0.f; });  // as the rules count them
+        if (l.sums.size() == 0) l.sums = sums;
         auto const size = sizes_of(head_mean(sums));
         l.top1.add(size.top1), l.top2.add(size.top2), l.median.add(size.median);
         std::vector<index_t> keys;
-        for (auto const& c : rule_.reduce(0, sums).found) keys.push_back(c.at[1]);
+        for (auto const& c : rule_.reduce(0, view<float const, 2>(sums)).found) keys.push_back(c.at[1]);
         auto const shares = shares_of(sums, keys);
         l.outlier_share.add(shares.mean), l.lowest_share.add(shares.low), l.highest_share.add(shares.high);
     }

@@ -13,8 +13,8 @@
 #include <attnlab/io/figure.hpp>
 
 /// \file
-/// Do outliers exist? Magnitudes over tokens and channels, attention over queries and keys, weights over rows and columns (2502.06415,
-/// figures 1 and 13 to 22).
+/// Do outliers exist? Magnitudes over tokens and channels, attention over queries and keys, weights over rows and columns
+/// (2502.06415, figures 1 and 13 to 22).
 
 namespace attnlab {
 
@@ -71,7 +71,8 @@ inline figure existence_patterns(pattern_maps const& maps) {
 
 /// |W| of the lines (columns, or rows) around one that stands out, over all places of a line.
 /// \param marks  places to be named
-inline panel weight_panel(view<float const, 2> w, line along, index_t number, std::vector<index_t> const& marks, std::string title) {
+inline panel weight_panel(view<float const, 2> w, line along, index_t number, std::vector<index_t> const& marks,
+                          std::string title) {
     bool const columns = along == line::column;
     index_t const lines = w.shape(columns ? 1 : 0), places = w.shape(columns ? 0 : 1);
     index_t const first = std::max<index_t>(0, std::min(number - 5, lines - 11)), last = std::min(lines, first + 11);

@@ -18,9 +18,10 @@
 namespace attnlab {
 namespace detail {
 
-/// The token's row over the channels, a band where the rows of the other tokens lie. Of a wide row each point is the extreme of a few
-/// channels, so that a lone spike stays.
-inline panel row_panel(std::string title, std::string_view of, std::vector<float> const& row, std::vector<float> const& low, std::vector<float> const& high) {
+/// The token's row over the channels, a band where the rows of the other tokens lie. Of a wide row each point is the extreme of a
+/// few channels, so that a lone spike stays.
+inline panel row_panel(std::string title, std::string_view of, std::vector<float> const& row, std::vector<float> const& low,
+                       std::vector<float> const& high) {
     constexpr std::size_t most = 320;
     std::size_t const cells = std::min(most, row.size());
     curve token, others;
@@ -57,11 +58,13 @@ inline figure life_timeline(outlier_life const& life, token_sequences const& x) 
     for (std::size_t k = 0; k < shown; ++k) {
         auto const& e = life.entries[k];
         auto p = detail::layer_panel(text("token ", e.token, " '", x.at(0, e.token).shown, "', channel ", e.channel), "value");
-        std::pair<char const*, std::vector<double> const*> const lines[] = {{"leaves the layer", &e.after}, {"attention adds", &e.attention}, {"MLP adds", &e.mlp}};
+        std::pair<char const*, std::vector<double> const*> const lines[] = {
+            {"leaves the layer", &e.after}, {"attention adds", &e.attention}, {"MLP adds", &e.mlp}};
         for (std::size_t i = 0; i < 3; ++i) {
             auto c = detail::points_by_layer(lines[i].first, i);
             c.dashed = i > 0;
-            for (std::size_t l = 0; l < lines[i].second->size(); ++l) detail::add_layer(c, static_cast<index_t>(l), (*lines[i].second)[l]);
+            for (std::size_t l = 0; l < lines[i].second->size(); ++l)
+                detail::add_layer(c, static_cast<index_t>(l), (*lines[i].second)[l]);
             p.curves.push_back(std::move(c));
         }
         f.panels.push_back(std::move(p));
@@ -89,15 +92,20 @@ inline figure life_shares(attention_survey const& a, outlier_life const& life, t
     return f;
 }
 
-/// The intermediate tensors of an MLP at the first followed token, as far as the model has them: on its way from the norm's input to the output.
+/// The intermediate tensors of an MLP at the first followed token, as far as the model has them: on its way from the norm's input
+/// to the output.
 inline figure life_tensors(token_rows const& rows, index_t layer) {
     struct place {
         std::string_view site, name, of;
     };
-    static constexpr place places[] = {{site::resid_mid::name, "rms_in: into the norm", "channel"}, {site::ln2_normalized::name, "rms_out: out of the norm", "channel"},
-                                       {site::gate_out::name, "gate_out: gate projection", "neuron"}, {site::act_out::name, "act_out: activation", "neuron"},
-                                       {site::mlp_pre::name, "up_out: up projection", "neuron"}, {site::mlp_post::name, "down_in: into the down projection", "neuron"},
-                                       {site::mlp_out::name, "down_out: out of it", "channel"}, {site::resid_post::name, "layer_out: the layer's output", "channel"}};
+    static constexpr place places[] = {{site::resid_mid::name, "rms_in: into the norm", "channel"},
+                                       {site::ln2_normalized::name, "rms_out: out of the norm", "channel"},
+                                       {site::gate_out::name, "gate_out: gate projection", "neuron"},
+                                       {site::act_out::name, "act_out: activation", "neuron"},
+                                       {site::mlp_pre::name, "up_out: up projection", "neuron"},
+                                       {site::mlp_post::name, "down_in: into the down projection", "neuron"},
+                                       {site::mlp_out::name, "down_out: out of it", "channel"},
+                                       {site::resid_post::name, "layer_out: the layer's output", "channel"}};
     figure f;
     f.shared_axes = false;
     f.width = 1000;
@@ -112,8 +120,8 @@ inline figure life_tensors(token_rows const& rows, index_t layer) {
     return f;
 }
 
-/// How a head comes to attend to the token: the stream into the norm, out of it, then of the head the query (of the other tokens), the key and
-/// the value.
+/// How a head comes to attend to the token: the stream into the norm, out of it, then of the head the query (of the other
+/// tokens), the key and the value.
 inline figure life_head(token_rows const& rows, head_story const& h, std::size_t t) {
     figure f;
     f.shared_axes = false;
@@ -126,7 +134,8 @@ inline figure life_head(token_rows const& rows, head_story const& h, std::size_t
         auto const& s = rows.at(site, h.layer);
         auto const from = number * s.per_head, to = from + s.per_head;
         auto const part = [&](std::vector<float> const& v) { return std::vector<float>(v.begin() + from, v.begin() + to); };
-        f.panels.push_back(detail::row_panel(std::move(title), "channel of the head", part(s.rows[t]), part(s.low), part(s.high)));
+        f.panels.push_back(
+            detail::row_panel(std::move(title), "channel of the head", part(s.rows[t]), part(s.low), part(s.high)));
     };
     whole(site::resid_pre::name, "mha_rms_in: into the norm");
     whole(site::ln1_normalized::name, "mha_rms_out: out of the norm");
@@ -140,7 +149,8 @@ inline figure life_head(token_rows const& rows, head_story const& h, std::size_t
     mine.label = "the outlier's token", mine.colour = 1;
     others.label = "mean key of all others", others.colour = 0, others.dashed = true;
     for (index_t d = 0; d < k.per_head; ++d) {
-        auto const at_q = static_cast<std::size_t>(h.head * q.per_head + d), at_k = static_cast<std::size_t>(h.kv_head * k.per_head + d);
+        auto const at_q = static_cast<std::size_t>(h.head * q.per_head + d),
+                   at_k = static_cast<std::size_t>(h.kv_head * k.per_head + d);
         detail::add_layer(mine, d, q.mean[at_q] * static_cast<double>(k.rows[t][at_k]));
         detail::add_layer(others, d, q.mean[at_q] * k.mean[at_k]);
     }

@@ -11,12 +11,12 @@
 
 namespace attnlab {
 
-/// Whole patterns of one sequence, of the few layers that are drawn: the mean over heads, and one head. The only place where T x T numbers
-/// are kept, so that it is shown short sequences.
+/// Whole patterns of one sequence, of the few layers that are drawn: the mean over heads, and one head. The only place where T x
+/// T numbers are kept, so that it is shown short sequences.
 class pattern_maps : public any_observer {
 public:
     struct maps {
-        index_t head = 0;      ///< which one
+        index_t head = 0;  ///< which one
         heat_map mean{}, one{};
     };
 
@@ -25,7 +25,9 @@ public:
         for (auto const& [layer, head] : heads) maps_[layer].head = head;
     }
 
-    bool asks(std::string_view name, index_t layer) const override { return name == site::pattern::name && maps_.count(layer) != 0; }
+    bool asks(std::string_view name, index_t layer) const override {
+        return name == site::pattern::name && maps_.count(layer) != 0;
+    }
     void see(seen_site const& x) override {
         if (x.first_sequence != 0 || x.shape.at(0) == 0) return;
         view<float const, 4> const p(x.values.data(), {x.shape.at(0), x.shape.at(1), x.shape.at(2), x.shape.at(3)});
@@ -33,7 +35,8 @@ public:
         auto const T = static_cast<std::size_t>(p.shape(2));
         m.mean = m.one = heat_map{T, T, std::vector<double>(T * T)};
         for (index_t h = 0; h < p.shape(1); ++h)
-            for (std::size_t i = 0; i < T * T; ++i) m.mean.values[i] += static_cast<double>(p[0][h].data()[i]) / static_cast<double>(p.shape(1));
+            for (std::size_t i = 0; i < T * T; ++i)
+                m.mean.values[i] += static_cast<double>(p[0][h].data()[i]) / static_cast<double>(p.shape(1));
         std::copy_n(p[0][m.head].data(), T * T, m.one.values.begin());
     }
 

@@ -10,9 +10,9 @@ namespace attnlab {
 
 /// Magnitudes of a large matrix in few cells: each the largest |x| of its block, so that a lone spike is as tall as it was.
 struct pooled_map {
-    index_t rows = 0, columns = 0;               ///< of the matrix
+    index_t rows = 0, columns = 0;  ///< of the matrix
     std::size_t cells_down = 0, cells_across = 0;
-    std::vector<float> values{};                 ///< cells_down x cells_across, row-major
+    std::vector<float> values{};  ///< cells_down x cells_across, row-major
 
     pooled_map() = default;
     template <class T>
@@ -35,8 +35,12 @@ struct pooled_map {
 
     /// The cell that holds row r, or column c.
     std::size_t row_cell(index_t r) const { return static_cast<std::size_t>(r) * cells_down / static_cast<std::size_t>(rows); }
-    std::size_t column_cell(index_t c) const { return static_cast<std::size_t>(c) * cells_across / static_cast<std::size_t>(columns); }
-    bool whole() const { return cells_down == static_cast<std::size_t>(rows) && cells_across == static_cast<std::size_t>(columns); }
+    std::size_t column_cell(index_t c) const {
+        return static_cast<std::size_t>(c) * cells_across / static_cast<std::size_t>(columns);
+    }
+    bool whole() const {
+        return cells_down == static_cast<std::size_t>(rows) && cells_across == static_cast<std::size_t>(columns);
+    }
 };
 
 }  // namespace attnlab

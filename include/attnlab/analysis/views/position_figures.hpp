@@ -96,8 +96,8 @@ inline figure position_channels(survey const& s) {
     return f;
 }
 
-/// Share of each head's attention that goes to `keys`, mean over the heads of a layer with a bar from the least to the most; and the largest
-/// column sums.
+/// Share of each head's attention that goes to `keys`, mean over the heads of a layer with a bar from the least to the most; and
+/// the largest column sums.
 inline figure position_attention(attention_survey const& s, std::vector<index_t> const& keys) {
     figure f;
     f.shared_axes = false;
@@ -118,7 +118,8 @@ inline figure position_attention(attention_survey const& s, std::vector<index_t>
     char const* const names[] = {"largest", "second", "median"};
     for (int rank = 0; rank < 3; ++rank) {
         auto c = detail::points_by_layer(names[rank], static_cast<std::size_t>(rank == 2 ? 3 : rank + 1));
-        for (auto const& [l, seen] : s.layers()) detail::add_layer(c, l, rank == 0 ? seen.top1.mean() : rank == 1 ? seen.top2.mean() : seen.median.mean());
+        for (auto const& [l, seen] : s.layers())
+            detail::add_layer(c, l, rank == 0 ? seen.top1.mean() : rank == 1 ? seen.top2.mean() : seen.median.mean());
         sums.curves.push_back(std::move(c));
     }
     sums.y.range = detail::decades_of(sums.curves);
@@ -137,11 +138,13 @@ inline figure position_token_types(token_type_counts const& activation, token_ty
     p.y.range = {0, 1};
     p.x.names = {"first token", "strong delimiter", "weak word", "other"};
     std::size_t colour = 0;
-    for (auto const& [label, counts] : {std::pair{"activation outliers", &activation}, std::pair{"attention outliers", &attention}}) {
+    for (auto const& [label, counts] :
+         {std::pair{"activation outliers", &activation}, std::pair{"attention outliers", &attention}}) {
         bars b;
         b.label = label;
         b.colours = {colour++};
-        for (auto n : counts->of) b.values.push_back(counts->total() > 0 ? static_cast<double>(n) / static_cast<double>(counts->total()) : 0);
+        for (auto n : counts->of)
+            b.values.push_back(counts->total() > 0 ? static_cast<double>(n) / static_cast<double>(counts->total()) : 0);
         p.groups.push_back(std::move(b));
     }
     f.panels = {std::move(p)};
@@ -158,11 +161,13 @@ inline figure position_weights(weight_survey const& w) {
         auto largest = detail::points_by_layer("largest", 0), median = detail::points_by_layer("median", 3);
         auto neurons = detail::layer_panel("the three columns that stand out most", "column (neuron)");
         std::vector<curve> top;
-        for (std::size_t k = 0; k < w.down[0].top.size(); ++k) top.push_back(detail::points_by_layer(k == 0 ? "largest" : k == 1 ? "second" : "third", k, draw::points));
+        for (std::size_t k = 0; k < w.down[0].top.size(); ++k)
+            top.push_back(detail::points_by_layer(k == 0 ? "largest" : k == 1 ? "second" : "third", k, draw::points));
         for (std::size_t l = 0; l < w.down.size(); ++l) {
             detail::add_layer(largest, static_cast<index_t>(l), w.down[l].largest);
             detail::add_layer(median, static_cast<index_t>(l), w.down[l].median);
-            for (std::size_t k = 0; k < top.size(); ++k) detail::add_layer(top[k], static_cast<index_t>(l), static_cast<double>(w.down[l].top[k]));
+            for (std::size_t k = 0; k < top.size(); ++k)
+                detail::add_layer(top[k], static_cast<index_t>(l), static_cast<double>(w.down[l].top[k]));
         }
         columns.curves = {std::move(largest), std::move(median)};
         columns.y.range = detail::decades_of(columns.curves);
@@ -188,12 +193,14 @@ inline figure position_modules(weight_survey const& w) {
     }
     for (std::size_t k = 0; k < order.size(); ++k) {
         auto c = detail::points_by_layer(w.modules[order[k]], k);
-        for (std::size_t l = 0; l < w.ratios[order[k]].size(); ++l) detail::add_layer(c, static_cast<index_t>(l), w.ratios[order[k]][l]);
+        for (std::size_t l = 0; l < w.ratios[order[k]].size(); ++l)
+            detail::add_layer(c, static_cast<index_t>(l), w.ratios[order[k]][l]);
         p.curves.push_back(std::move(c));
     }
     auto mean = detail::points_by_layer("mean of all", 6, draw::line);
     mean.dashed = true;
-    for (std::size_t l = 0; l < w.mean_of_modules.size(); ++l) detail::add_layer(mean, static_cast<index_t>(l), w.mean_of_modules[l]);
+    for (std::size_t l = 0; l < w.mean_of_modules.size(); ++l)
+        detail::add_layer(mean, static_cast<index_t>(l), w.mean_of_modules[l]);
     if (order.size() == 7) mean.colour = 7;
     p.curves.push_back(std::move(mean));
     p.y.range = detail::decades_of(p.curves);

@@ -21,18 +21,18 @@ struct entry {
     double value = 0;
 };
 
-/// What is kept of a site of rows, (B,T,C) or (B,T,F), layer by layer: scores, activation outliers by the paper's rule, the largest entries,
-/// and a small map. No layer's tensor.
+/// What is kept of a site of rows, (B,T,C) or (B,T,F), layer by layer: scores, activation outliers by the paper's rule, the
+/// largest entries, and a small map. No layer's tensor.
 template <class Site>
 class rows_survey {
 public:
-    static constexpr std::size_t map_down = 96, map_across = 192;   ///< cells of a map at most
+    static constexpr std::size_t map_down = 96, map_across = 192;  ///< cells of a map at most
 
     struct layer {
-        hidden_scores first, rest;           ///< of the first sequence, of the others
-        std::vector<entry> largest;          ///< the three largest |x| of the first sequence, largest first
-        std::vector<std::array<index_t, 2>> top_channels;   ///< of each sequence, by max over tokens of |x|, largest first
-        pooled_map map;                      ///< of the first sequence
+        hidden_scores first, rest;                         ///< of the first sequence, of the others
+        std::vector<entry> largest;                        ///< the three largest |x| of the first sequence, largest first
+        std::vector<std::array<index_t, 2>> top_channels;  ///< of each sequence, by max over tokens of |x|, largest first
+        pooled_map map;                                    ///< of the first sequence
 
         hidden_scores all() const {
             auto sum = first;
@@ -42,7 +42,8 @@ public:
         /// Of how many sequences, as a share, the two channels (in any order) are those of the first.
         double same_channels() const {
             auto const set = [](std::array<index_t, 2> c) { return std::minmax(c[0], c[1]); };
-            auto const same = std::count_if(top_channels.begin(), top_channels.end(), [&](auto const& c) { return set(c) == set(top_channels[0]); });
+            auto const same = std::count_if(top_channels.begin(), top_channels.end(),
+                                            [&](auto const& c) { return set(c) == set(top_channels[0]); });
             return static_cast<double>(same) / static_cast<double>(top_channels.size());
         }
     };
@@ -78,6 +79,7 @@ private:
             l.largest.insert(std::upper_bound(l.largest.begin(), l.largest.end(), e, larger), e);
             if (l.largest.size() > 3) l.largest.pop_back();
         });
+        if (l.largest.empty()) l.largest.push_back({0, 0, std::nan("")});  // no number at all: a broken model is shown as it is
         std::array<index_t, 2> top{0, 0};
         for (std::size_t rank = 0; rank < 2 && rank < peaks.size(); ++rank) {
             auto const at = std::max_element(peaks.begin(), peaks.end());
@@ -95,8 +97,8 @@ private:
 
 /// Layers l, l+1, ... that share their two largest channels, in any order.
 struct channel_run {
-    std::array<index_t, 2> channels;   ///< ascending
-    index_t from, to;                  ///< both included
+    std::array<index_t, 2> channels;  ///< ascending
+    index_t from, to;                 ///< both included
 };
 template <class Site>
 std::vector<channel_run> channel_runs(rows_survey<Site> const& s) {
@@ -104,8 +106,10 @@ std::vector<channel_run> channel_runs(rows_survey<Site> const& s) {
     for (auto const& [l, seen] : s.layers()) {
         auto const [low, high] = std::minmax(seen.top_channels[0][0], seen.top_channels[0][1]);
         std::array<index_t, 2> const channels{low, high};
-        if (!out.empty() && out.back().channels == channels && out.back().to + 1 == l) out.back().to = l;
-        else out.push_back({channels, l, l});
+        if (!out.empty() && out.back().channels == channels && out.back().to + 1 == l)
+            out.back().to = l;
+        else
+            out.push_back({channels, l, l});
     }
     return out;
 }

@@ -8,8 +8,8 @@
 
 namespace attnlab {
 
-/// The first look at a model, one pass over any number of sequences: what the layers put out, what their down projections read, which keys
-/// are looked at. All views start from what is found here.
+/// The first look at a model, one pass over any number of sequences: what the layers put out, what their down projections read,
+/// which keys are looked at. All views start from what is found here.
 class survey : public any_observer {
 public:
     explicit survey(looked_at about = {}, mean_ratio activations = {}, attention_column keys = {})
@@ -19,9 +19,12 @@ public:
         return name == site::resid_post::name || name == site::mlp_post::name || name == site::pattern_sums::name;
     }
     void see(seen_site const& x) override {
-        if (x.site == site::resid_post::name) layer_out_.see(x);
-        else if (x.site == site::mlp_post::name) down_in_.see(x);
-        else if (x.site == site::pattern_sums::name) attention_.see(x);
+        if (x.site == site::resid_post::name)
+            layer_out_.see(x);
+        else if (x.site == site::mlp_post::name)
+            down_in_.see(x);
+        else if (x.site == site::pattern_sums::name)
+            attention_.see(x);
     }
 
     rows_survey<site::resid_post> const& layer_out() const { return layer_out_; }

@@ -13,19 +13,20 @@
 
 namespace attnlab {
 
-/// Rows of a few tokens of the first sequence, and between which values the rows of all other tokens lie, channel by channel. Of (B,T,C) a row
-/// is C long, of (B,H,T,D) H D. What is kept does not grow with T.
+/// Rows of a few tokens of the first sequence, and between which values the rows of all other tokens lie, channel by channel. Of
+/// (B,T,C) a row is C long, of (B,H,T,D) H D. What is kept does not grow with T.
 class token_rows : public any_observer {
 public:
     struct seen {
-        std::vector<std::vector<float>> rows;   ///< of the tokens, in their order
-        std::vector<float> low, high;           ///< of the other tokens
-        std::vector<double> mean;               ///< of the others, with its sign
-        index_t per_head = 0;                   ///< D where the site has heads
+        std::vector<std::vector<float>> rows;  ///< of the tokens, in their order
+        std::vector<float> low, high;          ///< of the other tokens
+        std::vector<double> mean;              ///< of the others, with its sign
+        index_t per_head = 0;                  ///< D where the site has heads
     };
 
     /// \param where  the layers of each site
-    token_rows(std::vector<index_t> tokens, std::map<std::string_view, std::set<index_t>> where) : tokens_(std::move(tokens)), where_(std::move(where)) {}
+    token_rows(std::vector<index_t> tokens, std::map<std::string_view, std::set<index_t>> where)
+        : tokens_(std::move(tokens)), where_(std::move(where)) {}
 
     bool asks(std::string_view name, index_t layer) const override {
         auto const at = where_.find(name);
@@ -48,8 +49,11 @@ public:
                 for (index_t d = 0; d < D; ++d) {
                     float const v = x.values[static_cast<std::size_t>((h * T + t) * D + d)];
                     auto const c = static_cast<std::size_t>(h * D + d);
-                    if (!other) s.rows[static_cast<std::size_t>(mine - tokens_.begin())][c] = v;
-                    else s.low[c] = others == 0 ? v : std::min(s.low[c], v), s.high[c] = others == 0 ? v : std::max(s.high[c], v), s.mean[c] += static_cast<double>(v);
+                    if (!other)
+                        s.rows[static_cast<std::size_t>(mine - tokens_.begin())][c] = v;
+                    else
+                        s.low[c] = others == 0 ? v : std::min(s.low[c], v), s.high[c] = others == 0 ? v : std::max(s.high[c], v),
+                        s.mean[c] += static_cast<double>(v);
                 }
             others += other;
         }

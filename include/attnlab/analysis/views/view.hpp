@@ -16,14 +16,14 @@
 namespace attnlab {
 
 struct view_figure {
-    std::string name, caption;   ///< figures/NAME.svg and .pdf
+    std::string name, caption;  ///< figures/NAME.svg and .pdf
     figure value;
 };
 
 struct view_table {
-    std::string name;     ///< NAME.csv; empty: on the page alone
-    table value;          ///< numbers as people read them
-    table exact{};        ///< for the CSV where it should hold other cells
+    std::string name;  ///< NAME.csv; empty: on the page alone
+    table value;       ///< numbers as people read them
+    table exact{};     ///< for the CSV where it should hold other cells
 };
 
 struct view_section {
@@ -35,7 +35,7 @@ struct view_section {
 
 struct view_page {
     std::string title;
-    std::vector<std::string> summary{};   ///< what was found, a sentence each; the terminal shows them too
+    std::vector<std::string> summary{};  ///< what was found, a sentence each; the terminal shows them too
     std::vector<view_section> sections{};
     json numbers{};
 };
@@ -59,7 +59,8 @@ inline void write_view(std::filesystem::path const& folder, view_page const& v) 
     for (auto const& s : v.sections) {
         p.heading(2, s.heading);
         for (auto const& words : s.paragraphs) p.paragraph(words);
-        for (auto const& f : s.figures) p.figure_svg(read_text(folder / "figures" / (f.name + ".svg")), "figures/" + f.name + ".svg", f.caption);
+        for (auto const& f : s.figures)
+            p.figure_svg(read_text(folder / "figures" / (f.name + ".svg")), "figures/" + f.name + ".svg", f.caption);
         for (auto const& t : s.tables) p.add(t.value);
     }
     p.write_html(folder / "report.html");

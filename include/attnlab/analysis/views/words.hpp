@@ -33,17 +33,22 @@ std::string outliers_sentence(rows_survey<Site> const& s, token_sequences const&
     for (auto const& e : set) layers.insert(e.at[1]);
     auto const rule = text(number(s.factor()), " times the mean |x|");
     if (!layers.empty())
-        return text(where, ": outliers (above ", rule, ") in ", named("layer", std::vector<index_t>(layers.begin(), layers.end())), "; ", set.size(), " values of ", x.count(), x.count() == 1 ? " sequence." : " sequences.");
+        return text(where, ": outliers (above ", rule, ") in ",
+                    named("layer", std::vector<index_t>(layers.begin(), layers.end())), "; ", set.size(), " values of ",
+                    x.count(), x.count() == 1 ? " sequence." : " sequences.");
     index_t best = s.layers().begin()->first;
     for (auto const& [l, seen] : s.layers())
         if (seen.first.max_over_mean() > s.at(best).first.max_over_mean()) best = l;
     auto const& top = s.at(best).largest.at(0);
-    return text(where, ": no outlier by the rule of ", rule, "; the largest ratio of the first sequence is ", number(s.at(best).first.max_over_mean()), ", in layer ", best, " at token ", token_mark(x, top.token), ", ", of, " ", top.channel, ".");
+    return text(where, ": no outlier by the rule of ", rule, "; the largest ratio of the first sequence is ",
+                number(s.at(best).first.max_over_mean()), ", in layer ", best, " at token ", token_mark(x, top.token), ", ", of,
+                " ", top.channel, ".");
 }
 
 inline std::string weight_sentence(weight_survey const& w, std::size_t layer) {
     auto const& d = w.down[layer];
-    return text("The column of ", w.down_matrix, " that stands out most: ", d.top[0], " of layer ", layer, ", largest over mean |W| ", number(d.largest), ", where the median column has ", number(d.median), ".");
+    return text("The column of ", w.down_matrix, " that stands out most: ", d.top[0], " of layer ", layer,
+                ", largest over mean |W| ", number(d.largest), ", where the median column has ", number(d.median), ".");
 }
 
 }  // namespace attnlab

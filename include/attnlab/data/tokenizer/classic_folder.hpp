@@ -36,7 +36,7 @@ inline sorted_json read_merges_txt(std::filesystem::path const& path) {
 }
 
 /// `added_tokens`: what the settings and added_tokens.json name, in order of number. Those of the vocabulary have their number
-/// from it, the others from added_tokens.json, or they go on from the vocabulary.
+/// from it, the others from added_tokens.json or added_tokens_decoder, or they go on from the vocabulary.
 inline sorted_json classic_added_tokens(std::filesystem::path const& folder, sorted_json const& vocab,
                                         folder_settings const& settings) {
     auto const path = folder / "added_tokens.json";
@@ -51,17 +51,16 @@ inline sorted_json classic_added_tokens(std::filesystem::path const& folder, sor
     for (auto const& entry : numbers.items()) add(entry.key(), false);
     if (named.empty() && vocab.contains("<|endoftext|>")) add("<|endoftext|>", true);
 
+    constexpr auto unnumbered = std::numeric_limits<token>::max();
     auto const number = [&](sorted_json const& entry) {
         auto const& content = entry["content"].get_ref<std::string const&>();
-        constexpr auto last = std::numeric_limits<token>::max();
-        return field_or<token>(vocab, (folder / "vocab.json").string(), content,
-                               field_or<token>(numbers, path.string(), content, last));
+        auto const elsewhere = field_or<token>(numbers, path.string(), content, entry.value("id", unnumbered));
+        return field_or<token>(vocab, (folder / "vocab.json").string(), content, elsewhere);
     };
     std::stable_sort(named.begin(), named.end(), [&](auto const& a, auto const& b) { return number(a) < number(b); });
     auto next = vocab.size();
     for (auto& entry : named) {
-        bool const numbered = number(entry) != std::numeric_limits<token>::max();
-        entry["id"] = numbered ? sorted_json(number(entry)) : sorted_json(next);
+        entry["id"] = number(entry) == unnumbered ? sorted_json(next) : sorted_json(number(entry));
         if (!vocab.contains(entry["content"].get_ref<std::string const&>())) ++next;
     }
     return named;

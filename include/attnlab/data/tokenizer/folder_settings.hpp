@@ -1,4 +1,5 @@
 #pragma once
+#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/data/tokenizer/json_place.hpp>
+#include <attnlab/data/tokens.hpp>
 #include <attnlab/io/json.hpp>
 
 /// \file
@@ -37,17 +39,16 @@ public:
     /// A special token by its role ("bos_token"), which files give as text or as an object with `content`.
     std::optional<std::string> special(std::string const& role) const {
         for (auto const& [path, file] : files_)
-            if (json_place const at{&file, path}; at.has(role)) return content(at, role);
+            if (json_place const at{&file, path}; at.has(role)) return object(at.at(role))["content"].get<std::string>();
         return std::nullopt;
     }
 
-    /// Every token that the files name: by role, in lists, and by number in `added_tokens_decoder`. In order, none twice; with
-    /// the flags of `added_tokens` where a file gives them.
+    /// Every token that the files name, none twice: by number in `added_tokens_decoder` (then with `id`), by role, in lists. With
+    /// the flags of `added_tokens` where a file gives them. \throws error when one is neither a text nor an object with `content`
     std::vector<sorted_json> specials() const {
         std::vector<sorted_json> out;
         auto const add = [&](sorted_json entry, bool special) {
             entry.erase("__type");
-            entry.erase("id");
             entry["special"] = entry.value("special", special);
             for (auto const& other : out)
                 if (other["content"] == entry["content"]) return;
@@ -55,29 +56,34 @@ public:
         };
         for (auto const& [path, file] : files_) {
             json_place const at{&file, path};
-            if (at.has("added_tokens_decoder"))
-                for (auto const& [id, entry] : at.at("added_tokens_decoder").value->items()) {
-                    content({&file["added_tokens_decoder"], path + ": added_tokens_decoder"}, id);
-                    add(entry, false);
+            if (at.has("added_tokens_decoder")) {
+                auto const decoder = at.at("added_tokens_decoder");
+                require(decoder.value->is_object(), decoder.where, ": expected an object");
+                for (auto const& [id, value] : decoder.value->items()) {
+                    token number = 0;
+                    bool const whole = std::from_chars(id.data(), id.data() + id.size(), number).ptr == id.data() + id.size();
+                    require(whole, decoder.where, ": field '", id, "': expected the number of a token");
+                    auto entry = object({&value, text(decoder.where, '.', id)});
+                    entry["id"] = number;
+                    add(std::move(entry), false);
                 }
-            for (auto role : {"bos_token", "eos_token", "unk_token", "pad_token"})
-                if (at.has(role)) add(object(at, role), true);
+            }
+            for (auto role : {"bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"})
+                if (at.has(role)) add(object(at.at(role)), true);
+            if (at.has("additional_special_tokens"))
+                for (auto const& extra : at.at("additional_special_tokens").elements()) add(object(extra), true);
         }
         return out;
     }
 
 private:
-    static std::string content(json_place const& at, std::string const& name) {
-        return object(at, name)["content"].get<std::string>();
-    }
-
-    static sorted_json object(json_place const& at, std::string const& name) {
-        auto const& value = (*at.value)[name];
-        if (value.is_string()) return {{"content", value}};
-        auto const place = at.at(name);
-        require(value.is_object(), place.where, ": expected a text or an object with 'content'");
-        place.get<std::string>("content");
-        return value;
+    /// A text or an object, as an object. \throws error when a field that is read later is of another kind
+    static sorted_json object(json_place const& at) {
+        if (at.value->is_string()) return {{"content", *at.value}};
+        at.get<std::string>("content");
+        at.get<bool>("special", false);
+        at.get<token>("id", 0);
+        return *at.value;
     }
 
     std::vector<std::pair<std::string, sorted_json>> files_;
