@@ -65,6 +65,12 @@ public:
         return value;
     }
     double number_or(std::string const& name, double otherwise) const { return present(name) ? number(name) : otherwise; }
+    /// A scale. \throws error for 0 and below too
+    double positive_or(std::string const& name, double otherwise) const {
+        double const value = number_or(name, otherwise);
+        require(value > 0, where_, ": field '", name, "': ", value, ": expected more than 0");
+        return value;
+    }
     bool flag(std::string const& name) const { return read<bool>(name); }
     bool flag_or(std::string const& name, bool otherwise) const { return present(name) ? flag(name) : otherwise; }
     std::string word(std::string const& name) const { return read<std::string>(name); }

@@ -22,9 +22,9 @@ inline decoder_description describe_bloom(config_file const& c, model_folder con
     d.norm = {norm_form::kind::layer, c.number_or("layer_norm_epsilon", 1e-5), 0, true};
     d.act = activation::gelu_tanh;
     c.expect("apply_residual_connection_post_layernorm", false);
-    c.ignore({"slow_but_exact", "seq_length", "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion",
-              "offset_alibi", "skip_bias_add", "skip_bias_add_qkv", "unk_token_id",
-              "n_inner"});  // how it was run; transformers reads none of them but the first
+    c.ignore({"slow_but_exact", "n_embed", "num_attention_heads", "num_hidden_layers", "seq_length", "attention_softmax_in_fp32",
+              "bias_dropout_fusion", "masked_softmax_fusion", "offset_alibi", "skip_bias_add", "skip_bias_add_qkv",
+              "unk_token_id", "n_inner"});  // the same again, and how it was run: transformers reads none of them
     std::string const front = f.has("transformer.word_embeddings.weight") ? "transformer." : "";
     d.embedding = front + "word_embeddings.weight", d.embedding_norm = front + "word_embeddings_layernorm";
     d.block = front + "h.";

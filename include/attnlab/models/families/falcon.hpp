@@ -25,6 +25,7 @@ inline decoder_description describe_falcon(config_file const& c, model_folder co
             ": expected a divisor of num_attention_heads (", d.heads, ")");
     d.longest = c.integer_or("max_position_embeddings", 2048);
     d.mlp_width = c.integer_or("ffn_hidden_size", 4 * d.width);
+    c.ignore({"ff_factor"});  // its quotient
     d.norm = {norm_form::kind::layer, c.number_or("layer_norm_epsilon", 1e-5), 0, true};
     d.act = read_activation(c, "activation", "gelu");
     c.expect("apply_residual_connection_post_layernorm", false);

@@ -44,7 +44,7 @@ inline decoder_description describe_gemma2(config_file const& c, model_folder co
     auto d = detail::describe_like_gemma(c, {.tied = true, .act = "gelu_pytorch_tanh", .act_field = "hidden_activation"});
     c.ignore({"hidden_act"});
     detail::add_gemma2_norms(d);
-    d.scale = 1 / std::sqrt(c.number_or("query_pre_attn_scalar", 256));
+    d.scale = 1 / std::sqrt(c.positive_or("query_pre_attn_scalar", 256));
     d.score_cap = detail::read_cap(c, "attn_logit_softcapping", 50);
     d.logit_cap = detail::read_cap(c, "final_logit_softcapping", 30);
     read_windows(
@@ -59,7 +59,7 @@ inline decoder_description describe_gemma3(config_file const& c, model_folder co
     c.ignore({"hidden_act"});
     detail::add_gemma2_norms(d);
     d.q_norm = "self_attn.q_norm", d.k_norm = "self_attn.k_norm";
-    d.scale = 1 / std::sqrt(c.number_or("query_pre_attn_scalar", 256));
+    d.scale = 1 / std::sqrt(c.positive_or("query_pre_attn_scalar", 256));
     d.score_cap = detail::read_cap(c, "attn_logit_softcapping", 0);
     d.logit_cap = detail::read_cap(c, "final_logit_softcapping", 0);
     index_t const turn = c.integer_or(c.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern", 6);

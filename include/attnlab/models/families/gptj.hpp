@@ -32,7 +32,7 @@ inline decoder_description describe_gptj(config_file const& c, model_folder cons
     d.head_bias = "lm_head.bias";
     index_t const rotated = c.integer_or("rotary_dim", std::min<index_t>(64, d.head_size), 2, d.head_size);
     auto rope = read_rope(c);
-    rope.partial = static_cast<double>(rotated) / static_cast<double>(d.head_size);
+    rope.partial = (static_cast<double>(rotated) + 0.5) / static_cast<double>(d.head_size);  // as many, whatever is rounded
     d.rotation = rotation_of(rope, d.head_size);
     d.rotation.neighbours = true;
     return d;

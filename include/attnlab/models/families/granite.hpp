@@ -8,8 +8,8 @@ inline decoder_description describe_granite(config_file const& c, model_folder c
     auto d = describe_like_llama(c, {});
     d.embedding_scale = c.number_or("embedding_multiplier", 1);
     d.residual_scale = c.number_or("residual_multiplier", 1);
-    d.scale = c.number_or("attention_multiplier", 1);
-    d.logit_scale = 1 / c.number_or("logits_scaling", 1);
+    d.scale = c.positive_or("attention_multiplier", 1);
+    d.logit_scale = 1 / c.positive_or("logits_scaling", 1);
     return d;
 }
 

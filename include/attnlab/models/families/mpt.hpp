@@ -34,7 +34,7 @@ inline decoder_description describe_mpt(config_file const& c, model_folder const
     a.expect("prefix_lm", false);
     a.expect("qk_ln", false);
     d.clip_qkv = a.number_or("clip_qkv", 0);
-    d.scale = a.number_or("softmax_scale", 0);
+    d.scale = a.has("softmax_scale") ? a.positive_or("softmax_scale", 1) : 0;
     // As its code orders them: of twice as many, every other one first.
     auto const n = static_cast<index_t>(std::bit_ceil(static_cast<std::size_t>(d.heads)));
     double const most = static_cast<double>(a.integer_or("alibi_bias_max", 8));

@@ -9,6 +9,8 @@ inline decoder_description describe_phi3(config_file const& c, model_folder cons
     auto d = describe_like_llama(c, {.eps = 1e-5});
     c.expect("attention_bias", false);
     c.expect("mlp_bias", false);
+    c.expect("lm_head_bias", false);
+    for (auto const* field : {"full_attn_mod", "interpolate_factor"}) c.expect(field, 1);  // of other models of its first code
     d.q = d.k = d.v = {};
     d.qkv = {"self_attn.qkv_proj"};
     d.gate = {}, d.up = {"mlp.gate_up_proj"};

@@ -14,7 +14,8 @@ inline decoder_description describe_starcoder2(config_file const& c, model_folde
     d.norm = {norm_form::kind::layer, c.number_or("norm_epsilon", 1e-5), 0, true};
     d.act = read_activation(c, "hidden_act", "gelu_pytorch_tanh");
     if (c.has("mlp_type")) c.expect("mlp_type", "default");
-    c.ignore({"norm_type", "activation_function"});  // of its first files; transformers reads hidden_act
+    c.ignore({"norm_type", "activation_function", "layer_norm_epsilon", "attention_softmax_in_fp32",
+              "scale_attention_softmax_in_fp32"});  // of its first files; transformers reads hidden_act
     bool const bias = c.flag_or("use_bias", true);
     d.embedding = "model.embed_tokens.weight";
     d.block = "model.layers.";
