@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <attnlab/core/view.hpp>
 #include <attnlab/io/file.hpp>
 #include <attnlab/io/json.hpp>
 

@@ -4,7 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <attnlab/data/tokens.hpp>
+#include <attnlab/data/token_file.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/npy.hpp>
 #include <attnlab/io/safetensors.hpp>

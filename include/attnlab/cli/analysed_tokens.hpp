@@ -12,6 +12,7 @@
 #include <attnlab/cli/checkpoint_language_model.hpp>
 #include <attnlab/cli/data_source.hpp>
 #include <attnlab/cli/open_folder.hpp>
+#include <attnlab/data/documents.hpp>
 #include <attnlab/io/npy.hpp>
 
 /// \file
@@ -28,7 +29,7 @@ struct sequence_options {
 
 inline void declare_sequences(option_table& o, sequence_options& s) {
     o.group("Sequences");
-    o.add("text", s.text, "a text, cut into sequences; nothing: the evaluation sequences of an own run, the paper's prompt for a folder");
+    o.add("text", s.text, "a text, or .jsonl with fields `text`, cut into sequences; nothing: the evaluation sequences of an own run, the paper's prompt for a folder");
     o.add("tokens", s.tokens, "tokens: .npy, (N, T) or one stream, or nanoGPT's .bin");
     o.add("strings", s.strings, "JSON list of what each token stands for, where no tokenizer says it");
     o.add("sequences", s.sequences, "how many; 0: rows of a file all, 32 of an own run, else 4", at_least{0});
@@ -103,7 +104,7 @@ inline void read_own(token_sequences& x, sequence_options const& o, checkpoint_r
     if (!o.text.empty()) {
         if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
         auto const words = s.level == "bytes" ? text_vocabulary::bytes() : text_vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));
-        x.ids = windows_of(words.encode(read_text(o.text), o.text.string()), o.text.string(), o.sequences > 0 ? o.sequences : 32, T, words.bos());
+        x.ids = windows_of(words.encode(read_documents(o.text), o.text.string()), o.text.string(), o.sequences > 0 ? o.sequences : 32, T, words.bos());
         x.from = o.text.string();
         x.bos = true;
         x.text_of = [words](token id) {
@@ -146,7 +147,7 @@ inline std::function<token_text(token)> texts_of(std::shared_ptr<tokenizer const
 inline void read_foreign(token_sequences& x, sequence_options const& o, model_facts const& facts) {
     auto const words = open_tokenizer(facts.path);
     auto const name = o.text.empty() ? std::string("the paper's prompt") : o.text.string();
-    auto const stream = words->encode(o.text.empty() ? "Summer is warm. Winter is cold.\n" : read_text(o.text));
+    auto const stream = words->encode(o.text.empty() ? "Summer is warm. Winter is cold.\n" : read_documents(o.text));
     auto const alone = words->encode("a", true);
     bool const begins = o.bos == "yes" || (o.bos == "auto" && words->bos() && !alone.empty() && alone.front() == *words->bos());
     if (begins && !words->bos()) fail<usage_error>("--bos: yes: the tokeniser of ", facts.name, " names no beginning of a sequence");

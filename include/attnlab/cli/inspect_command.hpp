@@ -34,8 +34,14 @@ inline void declare(option_table& o, inspect_settings& s) {
 inline inspection inspect_checkpoint(std::filesystem::path const& path, inspect_options const& options,
                                      std::function<void(checkpoint_run const&, safetensors_reader const&)> const& fits) {
     safetensors_reader const file(path);
-    auto const run = read_checkpoint_run(path);
-    fits(run, file);
+    checkpoint_run run;
+    try {
+        run = read_checkpoint_run(path);
+        fits(run, file);
+    } catch (usage_error const& e) {  // what is wrong is not the command line: the file has a setting that nobody knows
+        std::string const line = e.what();
+        fail(line.starts_with(path.string()) ? "" : path.string() + ": ", line);
+    }
     auto const& s = run.settings;
     inspection out{"checkpoint", json::object(), {}};
     out.facts = {{"policy", s.policy},

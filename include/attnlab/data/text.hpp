@@ -15,6 +15,7 @@
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/core/view.hpp>
+#include <attnlab/data/documents.hpp>
 #include <attnlab/data/tokenizer.hpp>
 #include <attnlab/data/tokens.hpp>
 #include <attnlab/io/file.hpp>
@@ -129,7 +130,7 @@ struct tokenized_corpus {
     token_array train, validation;
 };
 inline tokenized_corpus load_text(std::filesystem::path const& path, tokenizer const& words) {
-    std::string const name = path.string(), text = read_text(path);
+    std::string const name = path.string(), text = read_documents(path);
     require(!text.empty(), name, ": empty: expected text");
     token_array const all(name, words.encode(text));
     index_t const cut = all.size() * 9 / 10;
