@@ -115,6 +115,17 @@ BOOST_AUTO_TEST_CASE(null_turns_caps_off) {
     BOOST_TEST((described(of("gemma3_text")).score_cap == 0));
 }
 
+BOOST_AUTO_TEST_CASE(fields_of_published_files_pass) {
+    described(with(llama, {{"is_llama_config", true}, {"rope_interleaved", false}, {"pretraining_tp", 1}}));
+    auto const oss = described(of("gpt_oss", {{"num_local_experts", 8}, {"experts_per_token", 2}, {"initial_context_length", 4096}, {"swiglu_limit", 7.0},
+                                              {"quantization_config", {{"quant_method", "mxfp4"}, {"modules_to_not_convert", {"lm_head"}}}},
+                                              {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 32.0}, {"truncate", false}, {"original_max_position_embeddings", 4096}}}}));
+    BOOST_TEST((oss.mixture.chosen == 2 && oss.windows[0] == 128 && oss.windows[1] == 0));
+    described(of("phi3", {{"full_attn_mod", 1}, {"interpolate_factor", 1}, {"lm_head_bias", false}, {"original_max_position_embeddings", 4096}}));
+    auto const smol = described(of("smollm3", {{"no_rope_layers", {1, 1, 0, 1}}, {"max_window_layers", 28}, {"use_sliding_window", false}}));
+    BOOST_TEST((smol.rotates(1) && !smol.rotates(2)));
+}
+
 BOOST_AUTO_TEST_CASE(refusals_name_file_and_field) {
     BOOST_TEST(names(refusal(of("rwkv")), "config.json", "'model_type'", "rwkv", "llama"));
     BOOST_TEST(names(refusal(with(llama, {{"num_attention_heads", 7}})), "'num_attention_heads'", "hidden_size (128)"));
@@ -126,6 +137,7 @@ BOOST_AUTO_TEST_CASE(refusals_name_file_and_field) {
     BOOST_TEST(names(refusal(of("gpt_oss", {{"num_local_experts", 8}})), "'rope_scaling'", "missing"));
     BOOST_TEST(names(refusal(of("qwen3_moe", {{"num_experts", 8}, {"mlp_only_layers", {1}}})), "'mlp_only_layers'"));
     BOOST_TEST(names(refusal(of("stablelm", {{"qk_layernorm", true}})), "'qk_layernorm'"));
+    BOOST_TEST(names(refusal(of("granite", {{"logits_scaling", 0}})), "'logits_scaling'", "more than 0"));
     auto without = llama;
     without.erase("intermediate_size");
     BOOST_TEST(names(refusal(without), "config.json", "'intermediate_size'", "missing"));
