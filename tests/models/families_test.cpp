@@ -126,6 +126,28 @@ BOOST_AUTO_TEST_CASE(fields_of_published_files_pass) {
     BOOST_TEST((smol.rotates(1) && !smol.rotates(2)));
 }
 
+// transformers' _convert_moe_packed_tensors: the low half of a byte first, times 2^(scale - 127).
+BOOST_AUTO_TEST_CASE(mxfp4) {
+    double const values[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6};
+    std::vector<std::byte> packed, exponents{std::byte{128}, std::byte{120}};
+    std::vector<double> expected;
+    for (int row = 0; row < 2; ++row)
+        for (int low = 0; low < 16; ++low) {
+            int const high = (5 * low + 3 + row) % 16;
+            packed.push_back(static_cast<std::byte>(low | high << 4));
+            for (int v : {low, high}) expected.push_back(std::ldexp(values[v], row == 0 ? 1 : -7));
+        }
+    stored_tensor t{"w", dtype::f4, {2, 32}, packed};
+    t.scales = std::make_shared<stored_tensor const>(stored_tensor{"w_scales", dtype::u8, {2, 1}, exponents});
+    std::vector<double> found(64), part(40), second(32);
+    t.read(found.data(), 0, 64);
+    t.read(part.data(), 3, 40);
+    t.slice(1).read(second.data(), 0, 32);
+    BOOST_TEST(found == expected, boost::test_tools::per_element());
+    BOOST_TEST(part == std::vector<double>(expected.begin() + 3, expected.begin() + 43), boost::test_tools::per_element());
+    BOOST_TEST(second == std::vector<double>(expected.begin() + 32, expected.end()), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(refusals_name_file_and_field) {
     BOOST_TEST(names(refusal(of("rwkv")), "config.json", "'model_type'", "rwkv", "llama"));
     BOOST_TEST(names(refusal(with(llama, {{"num_attention_heads", 7}})), "'num_attention_heads'", "hidden_size (128)"));
