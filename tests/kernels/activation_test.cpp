@@ -100,6 +100,30 @@ void check_in_place(gelu_form form, tensor<T, 1> const& x) {
     BOOST_TEST(same_bits(in_place, slope));
 }
 
+BOOST_AUTO_TEST_CASE(silu_and_relu) {
+    tensor<double, 1> x({3}), y({3});
+    x(0) = -1, x(1) = 0, x(2) = 2;
+    silu_forward(ref{}, x, y);
+    BOOST_TEST(y(0) == -0.2689414213699951, boost::test_tools::tolerance(1e-12));
+    BOOST_TEST((y(1) == 0 && std::abs(y(2) - 1.7615941559557649) < 1e-12));
+    relu_forward(ref{}, x, y);
+    BOOST_TEST((y(0) == 0 && y(1) == 0 && y(2) == 2));
+    for (attnlab::index_t n : {1, 15, 16, 17, 4097}) {
+        auto const wide = grid(n);
+        tensor<double, 1> expected({n});
+        tensor<float, 1> found({n});
+        silu_forward(ref{}, wide, expected);
+        silu_forward(cpu{}, narrow(wide), found);
+        check_close(found, expected, 5e-7);
+        relu_forward(ref{}, wide, expected);
+        relu_forward(cpu{}, narrow(wide), found);
+        check_close(found, expected, 0);
+    }
+    tensor<float, 1> nan({17}, std::numeric_limits<float>::quiet_NaN());
+    relu_forward(cpu{}, nan, nan);
+    BOOST_TEST(std::isnan(nan(16)));
+}
+
 BOOST_AUTO_TEST_CASE(in_place) {
     for (auto form : forms) {
         check_in_place<ref>(form, grid(77));

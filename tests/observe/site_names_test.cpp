@@ -84,14 +84,23 @@ BOOST_AUTO_TEST_CASE(hidden_states_are_counted_as_transformers_counts_them) {
     BOOST_TEST(refusal("hidden_states.1.x") == "site 'hidden_states.1.x': expected nothing after the number");
 }
 
-BOOST_AUTO_TEST_CASE(no_name_means_two_sites) {
+BOOST_AUTO_TEST_CASE(no_name_means_two_sites_of_a_gpt) {
     std::map<std::string, int> count;
     for (auto const& s : all_sites()) {
+        if (s.when == shown::never) continue;
         ++count[s.name];
         for (auto const& a : s.aliases)
             if (a != s.name) ++count[a];
     }
     for (auto const& [name, n] : count) BOOST_TEST_CONTEXT(name) BOOST_TEST(n == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_model_shows_decides) {
+    std::vector<std::string> const gated{"mlp.hook_gate", "mlp.hook_act", "mlp.hook_post"};
+    BOOST_TEST(find_site("layers.1.act_out", 4, &gated).full_name() == "blocks.1.mlp.hook_act");   // not what the down projection is given
+    BOOST_TEST(find_site("layers.1.down_in", 4, &gated).full_name() == "blocks.1.mlp.hook_post");
+    BOOST_TEST(find_site("layers.1.act_out", 4).full_name() == "blocks.1.mlp.hook_post");
+    BOOST_CHECK_THROW(find_site("router_logits", 4, &gated), attnlab::usage_error);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_name_is_one_line_with_what_is_near) {

@@ -14,12 +14,14 @@ inline void rotate_heads(cpu, heads<float> x, index_t B, index_t H, index_t T, r
         float const *const c = by.cosines.data() + i % T * pairs, *const s = by.sines.data() + i % T * pairs;
         for (index_t h = 0; h < H; ++h) {
             float* const row = x.row(i / T, h, i % T);
-            for (index_t p = 0; by.neighbours && p < pairs; ++p) {
-                float const a = row[2 * p], b = row[2 * p + 1];
-                row[2 * p] = a * c[p] - b * s[p];
-                row[2 * p + 1] = b * c[p] + a * s[p];
+            if (by.neighbours) {
+                for (index_t p = 0; p < pairs; ++p) {
+                    float const a = row[2 * p], b = row[2 * p + 1];
+                    row[2 * p] = a * c[p] - b * s[p];
+                    row[2 * p + 1] = b * c[p] + a * s[p];
+                }
+                continue;
             }
-            if (by.neighbours) continue;
             each_lanes(pairs, [=](index_t p, auto part) {
                 lanes const a = load(row + p, part), b = load(row + pairs + p, part), cosine = load(c + p, part), sine = load(s + p, part);
                 store(row + p, a * cosine - b * sine, part);

@@ -1,0 +1,46 @@
+#include <boost/test/unit_test.hpp>
+
+#include <attnlab/kernels/cpu/rms_norm.hpp>
+#include <attnlab/kernels/ref/rms_norm.hpp>
+
+#include "support.hpp"
+
+namespace {
+
+using namespace attnlab::testing;
+using attnlab::cpu, attnlab::index_t, attnlab::ref, attnlab::tensor;
+
+BOOST_AUTO_TEST_SUITE(rms_norm)
+
+BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
+    tensor<double, 2> x({1, 2});
+    x(0, 0) = 1, x(0, 1) = 7;   // mean square 25
+    double const weight[]{1, 2};
+    tensor<double, 2> y({1, 2});
+    rms_norm_forward(ref{}, x, weight, 0.0, 0.0, y);
+    BOOST_TEST((y(0, 0) == 0.2 && y(0, 1) == 2.8));
+    rms_norm_forward(ref{}, x, weight, 1.0, 0.0, y);   // Gemma's 1 + w
+    BOOST_TEST((y(0, 0) == 0.4 && std::abs(y(0, 1) - 4.2) < 1e-15));
+    rms_norm_forward(ref{}, x, nullptr, 0.0, 0.0, x);   // no weight, in place
+    BOOST_TEST((x(0, 0) == 0.2 && x(0, 1) == 1.4));
+}
+
+BOOST_AUTO_TEST_CASE(cpu_against_ref) {
+    for (index_t c : widths)
+        for (index_t n : {1, 13})
+            for (double const offset : {0.0, 1.0}) {
+                auto x = random<2>({n, c}, 1);
+                x(0, c / 2) = 3000;   // an activation outlier
+                auto const weight = random<1>({c}, 2);
+                tensor<double, 2> y({n, c});
+                rms_norm_forward(ref{}, x, weight.data(), offset, 1e-6, y);
+                auto const weight_f = narrow(weight);
+                auto yf = narrow(x);
+                rms_norm_forward(cpu{}, yf, weight_f.data(), static_cast<float>(offset), 1e-6f, yf);
+                check_close(yf, y);
+            }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
