@@ -11,21 +11,10 @@
 
 namespace attnlab {
 
-namespace detail {
-class quantising_changer final : public input_changer {
-public:
-    explicit quantising_changer(int bits) : inputs_(bits) {}
-    void change(index_t layer, view<float, 3> x) override { inputs_(site::ln1_normalized{}, layer, x); }
-
-private:
-    quantised_inputs inputs_;
-};
-}  // namespace detail
-
 /// Mean loss of the batches, nats per token, with the Linears of the blocks compressed; afterwards the model is as before.
 inline double loss_under(compression const& c, any_model& model, std::vector<evaluation_batch> const& batches) {
     compressed_weights const weights(model.linear_weights(), c);
-    detail::quantising_changer inputs(c.activation_bits);
+    quantised_inputs inputs(c.activation_bits);
     double sum = 0;
     for (auto const& b : batches) sum += c.activation_bits ? model.loss(*b.x, *b.y, inputs) : model.loss(*b.x, *b.y);
     return sum / static_cast<double>(batches.size());

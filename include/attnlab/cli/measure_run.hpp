@@ -31,7 +31,6 @@ inline skill evaluate_model(any_model& model, data_source const& data, run_setti
     tensor<token, 2> x({B, T}), y({B, T});
     std::vector<std::uint8_t> triggers(static_cast<std::size_t>(B * T));
     auto const batches = static_cast<std::uint64_t>((s.eval_sequences + B - 1) / B);
-    watching watcher(o);
     skill out;
     if (data.task()) out.score.emplace();
     for (std::uint64_t i = 0; i < batches; ++i) {
@@ -39,9 +38,9 @@ inline skill evaluate_model(any_model& model, data_source const& data, run_setti
         if (data.task()) {
             for (index_t k = 0; k < x.size(); ++k) triggers[static_cast<std::size_t>(k)] = data.task()->is_trigger(x.data()[k]);
             o.mark_triggers(view<std::uint8_t const, 2>(triggers.data(), {B, T}));
-            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, watcher), s.skip_first);
+            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, o), s.skip_first);
         } else {
-            out.loss += model.loss(*x, *y, watcher) / static_cast<double>(batches);
+            out.loss += model.loss(*x, *y, o) / static_cast<double>(batches);
         }
         if (shown) shown->advance(static_cast<std::uint64_t>(B));
     }
@@ -73,8 +72,7 @@ inline sample take_sample(any_model& model, data_source const& data, run_setting
     tensor<token, 2> x({1, T}), y({1, T});
     data.evaluation(0, x, y);
     record<float, site::pattern> seen;
-    watching watcher(seen);
-    model.logits(*x, watcher);
+    model.logits(*x, seen);
     sample_taker<float> taker;
     for (index_t layer = 0; layer < s.model.n_layer; ++layer) {
         auto const& maps = seen.at(site::full_name<site::pattern>(layer));

@@ -50,11 +50,10 @@ inline void add_scales(results& rows, any_model& model, data_source const& data,
 inline scale_sample take_scales(any_model& model, data_source const& data, run_settings const& s) {
     index_t const T = s.model.block_size, wanted = std::max(index_t{16}, 4096 / T);
     scale_taker taker;
-    watching watcher(taker);
     std::vector<std::int64_t> tokens;
     for (auto const& b : evaluation_batches(data, s)) {
         if (static_cast<index_t>(tokens.size()) >= wanted * T) break;
-        model.logits(*b.x, watcher);
+        model.logits(*b.x, taker);
         tokens.insert(tokens.end(), b.x.data(), b.x.data() + b.x.size());
     }
     return taker.take(s.policy, static_cast<int>(s.seed), std::move(tokens));

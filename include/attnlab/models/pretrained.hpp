@@ -54,6 +54,7 @@ public:
     pretrained_decoder(std::shared_ptr<model_folder const> folder, decoder_description d, std::string attention)
         : model_(std::move(folder), std::move(d)) {
         auto const& m = model_.description();
+        if (m.head.empty() && model_.folder().has("lm_head.weight")) (void)model_.folder().tensor("lm_head.weight");   // tied: the embedding again
         unread_ = model_.folder().unread();
         facts_.name = model_.folder().path().lexically_normal().filename().string();
         if (facts_.name.empty()) facts_.name = model_.folder().path().lexically_normal().parent_path().filename().string();

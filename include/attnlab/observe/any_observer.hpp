@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <span>
 #include <string_view>
 #include <tuple>
@@ -60,6 +62,41 @@ public:
         if constexpr (!std::is_const_v<T>) s.alterable = {x.data(), static_cast<std::size_t>(x.size())};
         see(s);
     }
+};
+
+/// An observer whose type states its sites, as one that asks at run time: so that a model compiled once serves it.
+template <observer Observer>
+class asking final : public any_observer {
+public:
+    /// \param o  must outlive it
+    explicit asking(Observer& o) : o_(o) {
+        if constexpr (requires { o.keys; }) keys = o.keys;
+    }
+    bool asks(std::string_view site, index_t) const override { return each_site([&](auto s) { return decltype(s)::name == site; }); }
+    void see(seen_site const& x) override {
+        each_site([&]<class Site>(Site s) {
+            if (Site::name != x.site) return false;
+            constexpr std::size_t rank = (Site::axes.size() + 1) / 2;
+            std::array<index_t, rank> shape;
+            std::copy(x.shape.begin(), x.shape.end(), shape.begin());
+            if constexpr (attnlab::alters<Observer, Site>) {
+                require(!x.alterable.empty(), "observer: what stands at ", x.site, " cannot be changed under this policy");
+                o_(s, x.layer, view<float, rank>(x.alterable.data(), shape));
+            } else {
+                o_(s, x.layer, view<float const, rank>(x.values.data(), shape));
+            }
+            return true;
+        });
+    }
+
+private:
+    /// Whether `is` says yes to one of the sites, each asked in order until then.
+    template <class Is>
+    static bool each_site(Is is) {
+        return std::apply([&](auto... s) { return (is(s) || ...); }, detail::joined_lists<sites_of<Observer>, alters_of<Observer>>{});
+    }
+
+    Observer& o_;
 };
 
 }  // namespace attnlab
