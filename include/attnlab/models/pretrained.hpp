@@ -7,12 +7,13 @@
 #include <vector>
 
 #include <attnlab/core/device.hpp>
+#include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/decoder/decoder.hpp>
 #include <attnlab/models/decoder/policies.hpp>
 #include <attnlab/models/families/families.hpp>
 
 /// \file
-/// A Hugging Face folder as a model to analyse. Four attentions serve all families; include the kernels of the cpu beside this header.
+/// A Hugging Face folder as a model to analyse, on the cpu. Four attentions serve all families.
 
 namespace attnlab {
 

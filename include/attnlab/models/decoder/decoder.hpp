@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <attnlab/kernels/ids.hpp>
 #include <attnlab/models/decoder/layer.hpp>
 #include <attnlab/observe/language_model.hpp>
 
