@@ -14,6 +14,8 @@
 #include <attnlab/analysis/views/position_view.hpp>
 #include <attnlab/cli/analysed_tokens.hpp>
 #include <attnlab/cli/options.hpp>
+#include <attnlab/io/progress.hpp>
+#include <attnlab/observe/in_parts.hpp>
 
 /// \file
 /// `attnlab analyze existence|position|lifecycle|overlap MODEL`: the paper's views of a model's outliers, their coordinates
@@ -67,11 +69,18 @@ inline void analyze_command(analyze_settings s, language_model& model) {
     for (index_t k : s.keys)
         if (k >= x.length()) fail<usage_error>("--keys: ", k, ": expected 0 to ", x.length() - 1);
     survey seen({.bos = x.bos, .dtype = "float32", .layers = facts.layers}, {.factor = s.factor}, {.share = s.share});
-    json perplexity;
-    if (s.perplexity)
-        perplexity = perplexity_json(model.next_token_losses(x.ids, seen));
-    else
-        model.forward(x.ids, seen);
+    tensor<double, 2> losses({s.perplexity ? x.count() : 0, x.length() - 1});
+    progress shown("looking at " + facts.name, static_cast<std::uint64_t>(x.ids.size()), "tokens", answer_progress(s.quiet || s.as_json));
+    in_parts(facts, x.ids, seen, [&](language_model::ids some, any_observer& part, index_t first) {
+        if (!s.perplexity) model.forward(some, part);
+        else {
+            auto const found = model.next_token_losses(some, part);
+            std::copy_n(found.data(), found.size(), losses.data() + first * losses.shape(1));
+        }
+        shown.advance(static_cast<std::uint64_t>(some.size()));
+    });
+    shown.finish();
+    json const perplexity = s.perplexity ? perplexity_json(losses) : json();
     auto const weights = survey_weights(model, s.what == "position");
     auto numbers = survey_json(facts, seen, weights, x, s.keys);
     if (s.perplexity) numbers["perplexity"] = perplexity;

@@ -14,6 +14,7 @@
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/progress.hpp>
 #include <attnlab/io/table.hpp>
+#include <attnlab/observe/in_parts.hpp>
 
 /// \file
 /// `attnlab perplexity`: over windows of a text, as the model is and with its massive activations set to their mean or to zero.
@@ -44,49 +45,22 @@ inline void declare(option_table& o, perplexity_settings& s) {
 
 namespace detail {
 
-/// Mean loss of each window, a few windows at a time, so that the stream of all is never in memory.
-class window_losses {
-public:
-    window_losses(language_model& model, view<std::int32_t const, 2> ids, bool quiet) : model_(model), ids_(ids), quiet_(quiet) {}
-
-    std::vector<double> under(any_observer& o, char const* label) const {
-        index_t const N = ids_.shape(0), T = ids_.shape(1);
-        // Some 512 MiB of stream: a folder's weights are read once for so many.
-        index_t const some = std::clamp<index_t>((index_t{1} << 27) / std::max<index_t>(1, T * model_.facts().width), 1, N);
-        std::vector<double> out;
-        progress p(label, static_cast<std::uint64_t>(N * T), "tokens", {.quiet = quiet_});
-        for (index_t n = 0; n < N; n += some) {
-            index_t const count = std::min(some, N - n);
-            shifted view_of_all(o, n);
-            auto const losses = model_.next_token_losses({ids_.data() + n * T, {count, T}}, view_of_all);
-            for (index_t b = 0; b < count; ++b) {
-                double sum = 0;
-                for (index_t t = 0; t + 1 < T; ++t) sum += losses(b, t);
-                out.push_back(sum / static_cast<double>(T - 1));
-            }
-            p.advance(static_cast<std::uint64_t>(count * T));
+/// Mean loss of each window under an observer.
+inline std::vector<double> window_losses(language_model& model, view<std::int32_t const, 2> ids, any_observer& o, char const* label, bool quiet) {
+    index_t const T = ids.shape(1);
+    std::vector<double> out;
+    progress shown(label, static_cast<std::uint64_t>(ids.size()), "tokens", {.quiet = quiet});
+    in_parts(model.facts(), ids, o, [&](language_model::ids some, any_observer& part, index_t) {
+        auto const losses = model.next_token_losses(some, part);
+        for (index_t b = 0; b < losses.shape(0); ++b) {
+            double sum = 0;
+            for (index_t t = 0; t + 1 < T; ++t) sum += losses(b, t);
+            out.push_back(sum / static_cast<double>(T - 1));
         }
-        return out;
-    }
-
-private:
-    /// Sequences numbered over all parts.
-    struct shifted final : any_observer {
-        any_observer& inner;
-        index_t by;
-        shifted(any_observer& o, index_t n) : inner(o), by(n) {}
-        bool asks(std::string_view site, index_t layer) const override { return inner.asks(site, layer); }
-        void see(seen_site const& x) override {
-            auto moved = x;
-            moved.first_sequence += by;
-            inner.see(moved);
-        }
-    };
-
-    language_model& model_;
-    view<std::int32_t const, 2> ids_;
-    bool quiet_;
-};
+        shown.advance(static_cast<std::uint64_t>(some.size()));
+    });
+    return out;
+}
 
 /// Asks for nothing.
 struct nobody final : any_observer {
@@ -109,12 +83,11 @@ inline void perplexity_command(perplexity_settings const& s, language_model& mod
     auto const x = read_sequences(s.tokens, model);
     require(x.length() > 1, x.from, ": windows of ", x.length(), " token: expected at least 2");
     if (s.layer >= model.facts().layers) fail<usage_error>("--layer: ", s.layer, ": expected 0 to ", model.facts().layers - 1);
-    detail::window_losses const windows(model, x.ids, s.quiet);
 
     find_massive finder(s.rule);
     detail::nobody nobody;
     bool const intervene = s.intervene != "none";
-    auto const before = windows.under(intervene ? static_cast<any_observer&>(finder) : nobody, "perplexity");
+    auto const before = detail::window_losses(model, x.ids, intervene ? static_cast<any_observer&>(finder) : nobody, "perplexity", s.quiet);
     std::optional<massive_values> massive;
     std::vector<double> after;
     if (intervene) {
@@ -126,7 +99,7 @@ inline void perplexity_command(perplexity_settings const& s, language_model& mod
                     return joined(names);
                 }()));
         reset_massive reset(*massive, s.intervene == "mean" ? 1 : 0);
-        after = windows.under(reset, "intervened");
+        after = detail::window_losses(model, x.ids, reset, "intervened", s.quiet);
     }
     for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
 
