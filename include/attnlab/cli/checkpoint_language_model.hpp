@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <attnlab/analysis/position_losses.hpp>
 #include <attnlab/cli/checkpoint_model.hpp>
 #include <attnlab/cli/command.hpp>
 #include <attnlab/observe/language_model.hpp>
@@ -54,13 +54,7 @@ public:
         tensor<double, 2> out({x.shape(0), std::max<index_t>(0, x.shape(1) - 1)});
         in_batches(x, o, [&](index_t first, view<float const, 3> logits) {
             for (index_t b = 0; b < logits.shape(0); ++b)
-                for (index_t t = 0; t + 1 < x.shape(1); ++t) {
-                    auto const z = logits[b][t];
-                    double const top = static_cast<double>(*std::max_element(z.begin(), z.end()));
-                    double sum = 0;
-                    for (float v : z) sum += std::exp(static_cast<double>(v) - top);
-                    out(first + b, t) = top + std::log(sum) - static_cast<double>(z(x(first + b, t + 1)));
-                }
+                for (index_t t = 0; t + 1 < x.shape(1); ++t) out(first + b, t) = cross_entropy(logits[b][t], x(first + b, t + 1));
         });
         return out;
     }

@@ -20,7 +20,7 @@ namespace attnlab {
 
 namespace detail {
 
-inline int run_analyze([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_analyze(policy_catalogue const& policies, command_words const& arguments) {
     analyze_settings s;
     option_table table("attnlab analyze", "The outliers of a model in activations, attention and weights, found and shown: a page, figures, numbers.");
     declare(table, s);
@@ -53,7 +53,7 @@ inline int run_forward(policy_catalogue const& policies, command_words const& ar
     return 0;
 }
 
-inline int run_tokenize([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_tokenize(policy_catalogue const&, command_words const& arguments) {
     tokenize_settings s;
     option_table table("attnlab tokenize", "Tokens of standard input, a JSON line for each of its lines; and back.");
     declare(table, s);
@@ -64,7 +64,7 @@ inline int run_tokenize([[maybe_unused]] policy_catalogue const& policies, comma
     return 0;
 }
 
-inline int run_inspect([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_inspect(policy_catalogue const& policies, command_words const& arguments) {
     inspect_settings s;
     option_table table("attnlab inspect", "What a file or a model's folder is, its sizes, and whether it is sound: exit 1 and one line if not.");
     declare(table, s);
@@ -75,7 +75,7 @@ inline int run_inspect([[maybe_unused]] policy_catalogue const& policies, comman
     return 0;
 }
 
-inline int run_sites([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_sites(policy_catalogue const&, command_words const& arguments) {
     std::string name;
     index_t layers = 12;
     option_table table("attnlab sites", "The places an observer can look at, in order of a forward pass: name, axes, the paper's key, meaning.");

@@ -24,7 +24,7 @@ namespace attnlab {
 
 namespace detail {
 
-inline int run_benchmark([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_benchmark(policy_catalogue const& policies, command_words const& arguments) {
     benchmark_settings s;
     option_table table("attnlab benchmark", "Times attention, a training step or the machine: lines `name value unit`.");
     declare(table, s);
@@ -38,7 +38,7 @@ inline int run_benchmark([[maybe_unused]] policy_catalogue const& policies, comm
     return 0;
 }
 
-inline int run_check([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_check(policy_catalogue const& policies, command_words const& arguments) {
     std::vector<std::string> names;
     option_table table("attnlab check", "Checks this program's own policies: kernel against reference, gradients against differences, causality.");
     table.add("policies", names, "which attentions; nothing: all of the program's own");
@@ -56,7 +56,7 @@ inline int run_check([[maybe_unused]] policy_catalogue const& policies, command_
     return passed ? 0 : 1;
 }
 
-inline int run_policies([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_policies(policy_catalogue const& policies, command_words const& arguments) {
     option_table table("attnlab policies", "The attentions there are: formula, parameters, source.");
     if (!read_options(table, arguments, std::cout)) return 0;
     for (auto const& e : policies.all()) {

@@ -39,7 +39,7 @@ bool read_with_preset(Settings& s, Run run_of, Declare declare_all, option_table
 }
 
 
-inline int run_train([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_train(policy_catalogue const& policies, command_words const& arguments) {
     run_settings s;
     option_table table("attnlab train", "Trains one model and measures it along the way.");
     auto const self = [](run_settings& r) -> run_settings& { return r; };
@@ -52,7 +52,7 @@ inline int run_train([[maybe_unused]] policy_catalogue const& policies, command_
     return 0;
 }
 
-inline int run_reproduce([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_reproduce(policy_catalogue const& policies, command_words const& arguments) {
     reproduce_settings s;
     option_table table("attnlab reproduce", "Trains every attention side by side, analyses and writes report.html.");
     auto const run_of = [](reproduce_settings& r) -> run_settings& { return r.run; };
@@ -77,7 +77,7 @@ inline int run_reproduce([[maybe_unused]] policy_catalogue const& policies, comm
     return 0;
 }
 
-inline int run_evaluate([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_evaluate(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given;
     bool as_json = false, quiet = false;
     std::string length = "trained";
@@ -113,7 +113,7 @@ inline checkpoint_run read_run_on(std::filesystem::path const& path, std::filesy
 }
 
 
-inline int run_compress([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_compress(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given, other_text;
     bool as_json = false, quiet = false;
     std::string length = "trained";
@@ -132,7 +132,7 @@ inline int run_compress([[maybe_unused]] policy_catalogue const& policies, comma
     return 0;
 }
 
-inline int run_scale([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_scale(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given, other_text;
     bool as_json = false;
     index_t sequences = 128;
@@ -149,7 +149,7 @@ inline int run_scale([[maybe_unused]] policy_catalogue const& policies, command_
     return 0;
 }
 
-inline int run_convert([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_convert(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given, out;
     index_t sequences = 0;
     option_table table("attnlab convert", "A softmax checkpoint as one of attention_bias, without training: the first token's key and value become k', v' and that token "
@@ -164,7 +164,7 @@ inline int run_convert([[maybe_unused]] policy_catalogue const& policies, comman
     return 0;
 }
 
-inline int run_generate([[maybe_unused]] policy_catalogue const& policies, command_words const& arguments) {
+inline int run_generate(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given;
     std::string length = "trained";
     generate_settings g;
