@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -10,6 +11,7 @@
 #include <attnlab/cli/convert_command.hpp>
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/generate_command.hpp>
+#include <attnlab/cli/join_ranks.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
 #include <attnlab/cli/scale_command.hpp>
@@ -48,7 +50,16 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     s.policy = e.card.name;
     if (!s.init_from.empty()) take_sizes(s, table);
     settle(s);
-    train_command(e, s, effective_values(table));
+    std::exception_ptr stopped;
+    {
+        auto const all = join_ranks();
+        try {
+            train_command(e, s, effective_values(table), *all);
+        } catch (interrupted const&) {   // all leave in order; the first says it
+            if (all->rank() == 0) stopped = std::current_exception();
+        }
+    }
+    if (stopped) std::rethrow_exception(stopped);
     return 0;
 }
 

@@ -4,7 +4,8 @@
 #include <attnlab/core/error.hpp>
 
 /// \file
-/// Ctrl-C as a wish, not an accident: a long run looks at `signal_watch::caught()` between steps and ends in order.
+/// Ctrl-C as a wish, not an accident: a long run looks at `signal_watch::caught()` between steps and ends in order. SIGUSR1 too, which job
+/// schedulers send ahead of the end, and mpirun passes on.
 
 namespace attnlab {
 
@@ -14,7 +15,7 @@ public:
     using error::error;
 };
 
-/// While one lives, the first SIGINT or SIGTERM is only noted; the second ends the program as ever. One at a time.
+/// While one lives, the first SIGINT, SIGTERM or SIGUSR1 is only noted; the second ends the program as ever. One at a time.
 class signal_watch {
 public:
     signal_watch() {
@@ -24,20 +25,22 @@ public:
         act.sa_flags = static_cast<int>(SA_RESETHAND);
         sigaction(SIGINT, &act, &before_int_);
         sigaction(SIGTERM, &act, &before_term_);
+        sigaction(SIGUSR1, &act, &before_user_);
     }
     ~signal_watch() {
         sigaction(SIGINT, &before_int_, nullptr);
         sigaction(SIGTERM, &before_term_, nullptr);
+        sigaction(SIGUSR1, &before_user_, nullptr);
     }
     signal_watch(signal_watch const&) = delete;
     signal_watch& operator=(signal_watch const&) = delete;
 
-    /// The signal noted since construction, as "SIGINT" or "SIGTERM"; null if none.
-    char const* caught() const { return noted_ == 0 ? nullptr : noted_ == SIGINT ? "SIGINT" : "SIGTERM"; }
+    /// The signal noted since construction, as "SIGINT", "SIGTERM" or "SIGUSR1"; null if none.
+    char const* caught() const { return noted_ == 0 ? nullptr : noted_ == SIGINT ? "SIGINT" : noted_ == SIGTERM ? "SIGTERM" : "SIGUSR1"; }
 
 private:
     static inline volatile std::sig_atomic_t noted_ = 0;
-    struct sigaction before_int_, before_term_;  // filled by sigaction
+    struct sigaction before_int_, before_term_, before_user_;  // filled by sigaction
 };
 
 }  // namespace attnlab
