@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -50,16 +49,14 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     s.policy = e.card.name;
     if (!s.init_from.empty()) take_sizes(s, table);
     settle(s);
-    std::exception_ptr stopped;
-    {
-        auto const all = join_ranks();
-        try {
-            train_command(e, s, effective_values(table), *all);
-        } catch (interrupted const&) {   // all leave in order; the first says it
-            if (all->rank() == 0) stopped = std::current_exception();
-        }
+    auto const all = join_ranks();
+    try {
+        train_command(e, s, effective_values(table), *all);
+    } catch (interrupted const& stopped) {   // on all ranks alike; said before MPI ends, for which an mpirun that was interrupted does not wait
+        if (all->rank() > 0) return 0;
+        std::cerr << stopped.what() << std::endl;
+        return 130;
     }
-    if (stopped) std::rethrow_exception(stopped);
     return 0;
 }
 

@@ -99,20 +99,23 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
 
     auto const table = s.out_dir / "results.csv", checkpoint = s.train.checkpoint;
     std::error_code ignored;
-    if (first && !s.resume && std::filesystem::exists(checkpoint, ignored))
-        fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
+    all.first_alone([&] {
+        if (!s.resume && std::filesystem::exists(checkpoint, ignored))
+            fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
+    });
     trainer<any_model> run(model, s.train, options.dump());
     run.train_among(all, static_cast<std::size_t>(s.bucket_mb * (1 << 20)));
     results rows;
     detail::step_clock clock;
-    if (s.resume && first) {
+    all.first_alone([&] {
+        if (!s.resume) return;
         run.resume(checkpoint);
         // The evaluation of the step it stopped at is repeated; what is drawn from observations is drawn from all of them at the end.
         if (std::filesystem::exists(table, ignored))
             for (auto const& r : read_results_csv(table))
                 if (r.step < run.state().iteration && !of_emergence(r.metric)) rows.add(r);
         if (auto const before = rows.last(s.policy, {"train_seconds"}); before.count > 0) clock.set(before.mean);
-    }
+    });
 
     std::deque<observation_stream> streams;
     if (s.observe_interval > 0) {

@@ -83,18 +83,26 @@ public:
             check(MPI_Bcast(x.data(), static_cast<int>(std::min(x.size(), at_once)), MPI_BYTE, 0, MPI_COMM_WORLD), "to pass on what rank 0 has");
     }
     void first_alone(std::function<void()> const& work) override {
+        std::exception_ptr problem;
         if (rank_ == 0) {
             omp_set_num_threads(threads_.alone);
-            work();
+            try {
+                work();
+            } catch (...) {
+                problem = std::current_exception();
+            }
             omp_set_num_threads(threads_.together);
         }
         // MPI's own way to wait keeps a core busy.
-        MPI_Request all_here;
-        check(MPI_Ibarrier(MPI_COMM_WORLD, &all_here), "to wait");
+        char failed = problem ? 1 : 0;
+        MPI_Request told;
+        check(MPI_Ibcast(&failed, 1, MPI_CHAR, 0, MPI_COMM_WORLD, &told), "to wait");
         for (int done = 0; !done;) {
-            check(MPI_Test(&all_here, &done, MPI_STATUS_IGNORE), "to wait");
+            check(MPI_Test(&told, &done, MPI_STATUS_IGNORE), "to wait");
             if (!done) std::this_thread::sleep_for(std::chrono::microseconds(200));
         }
+        if (problem) std::rethrow_exception(problem);
+        require(!failed, "rank 0 failed");
     }
 
     void if_lost(std::string line) override {

@@ -30,7 +30,7 @@ public:
     virtual void sum(std::span<double> x) = 0;
     /// Gives everybody the bytes of rank 0.
     virtual void broadcast(std::span<std::byte> x) = 0;
-    /// Rank 0 does something; the others sleep until it is done.
+    /// Rank 0 does something; the others sleep until it is done. \throws what it throws on rank 0, `error` on the others
     virtual void first_alone(std::function<void()> const& work) = 0;
 
     /// What is said, from now on, of a rank that is lost: "rank 1 was lost " and this.

@@ -172,10 +172,10 @@ public:
     /// \throws interrupted after SIGINT, SIGTERM or SIGUSR1, on whatever rank: the step was finished and the state saved
     template <batch_source Source>
     void run(Source const& source, train_hooks<Model> const& hooks = {}) {
-        if (is_first()) {
+        ranks_->first_alone([&] {
             make_folder();
             if (!settings_.eval_only) observers_.begin(state_.iteration);
-        }
+        });
         signal_watch const signals;
         begin_alike();
         for (;;) {
