@@ -16,6 +16,10 @@ function(attnlab_add_compiled)
   add_library(attnlab::compiled ALIAS attnlab_compiled)
   target_link_libraries(attnlab_compiled PUBLIC attnlab::attnlab)
   target_compile_definitions(attnlab_compiled PUBLIC ATTNLAB_COMPILED)
+  if(TARGET MPI::MPI_CXX)  # mpirun -n 4 PROGRAM train
+    target_compile_definitions(attnlab_compiled PRIVATE ATTNLAB_USE_MPI)
+    target_link_libraries(attnlab_compiled PRIVATE MPI::MPI_CXX)
+  endif()
 endfunction()
 
 # attnlab_add_experiment(NAME SOURCE...): a program of attnlab's commands over the policies that SOURCE hands to experiment_main or

@@ -34,7 +34,8 @@ public:
     virtual attnlab::scale_obstacle scale_obstacle() const = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, any_observer& o) = 0;
-    virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
+    virtual double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) = 0;
+    double loss_and_gradient(ids x, ids y, double scale) { return loss_and_gradient(x, y, scale, {}); }
 
     /// With an observer whose type states its sites.
     template <observer Observer>
@@ -70,7 +71,8 @@ public:
     }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, any_observer& o) override { return model_.loss(x, y, o); }
-    double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
+    using any_model::loss_and_gradient;
+    double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) override { return model_.loss_and_gradient(x, y, scale, done); }
 
 private:
     gpt<Policy, cpu> model_;

@@ -10,6 +10,7 @@
 #include <attnlab/cli/convert_command.hpp>
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/generate_command.hpp>
+#include <attnlab/cli/join_ranks.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
 #include <attnlab/cli/scale_command.hpp>
@@ -48,7 +49,14 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     s.policy = e.card.name;
     if (!s.init_from.empty()) take_sizes(s, table);
     settle(s);
-    train_command(e, s, effective_values(table));
+    auto const all = join_ranks();
+    try {
+        train_command(e, s, effective_values(table), *all);
+    } catch (interrupted const& stopped) {   // on all ranks alike; said before MPI ends, for which an mpirun that was interrupted does not wait
+        if (all->rank() > 0) return 0;
+        std::cerr << stopped.what() << std::endl;
+        return 130;
+    }
     return 0;
 }
 
