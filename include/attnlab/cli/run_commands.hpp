@@ -46,7 +46,14 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     if (!read_with_preset(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments)) return 0;
     auto const& e = policies.find(s.policy);
     s.policy = e.card.name;
-    if (!s.init_from.empty()) take_sizes(s, table);
+    if (!take_sizes_of_resumed(s, table) && !s.init_from.empty()) take_sizes(s, table);
+    if (!s.family.empty() && e.in_families.empty()) {
+        std::vector<std::string> names;
+        for (auto const& other : policies.all())
+            if (!other.in_families.empty()) names.push_back(other.card.name);
+        fail<usage_error>("--policy: '", s.policy, "': compiled for GPTs alone; beside ", s.init_from.string(), ": expected one of ", joined(names),
+                          ", or a program of your own with experiment_main<for_families<attention<...>>>");
+    }
     settle(s);
     train_command(e, s, effective_values(table));
     return 0;

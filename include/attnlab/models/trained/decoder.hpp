@@ -105,8 +105,7 @@ private:
     static decoder_description checked(decoder_description d, decoder_policy<Device> const& policy) {
         require(d.mixture.experts == 0, d.family, ": a mixture of experts: expected a family without, to be trained (analyses run mixtures too)");
         require(d.sinks.empty(), d.family, ": has sinks of its own: expected a family without, to be trained");
-        score_form const form = !d.slopes.empty() ? score_form::alibi : d.score_cap > 0 ? score_form::capped : score_form::plain;
-        require(policy.form == form, d.family, ": expected a policy compiled for what this family does to scores");
+        require(policy.form == form_of(d), d.family, ": expected a policy compiled for what this family does to scores");
         if (policy.keys_have_heads && d.kv_heads != d.heads)
             fail<usage_error>("policy: changes keys or values by numbers of each of the ", d.heads, " query heads: expected a model with as many heads of keys, got ",
                               d.kv_heads);

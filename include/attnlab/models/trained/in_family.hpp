@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include <attnlab/models/decoder/description.hpp>
 #include <attnlab/models/decoder/policies.hpp>
 
 /// \file
@@ -23,6 +24,9 @@ struct from_first : Mask {
 
 /// What families do to scores: nothing, ALiBi, or a cap.
 enum class score_form { plain, alibi, capped };
+inline score_form form_of(decoder_description const& d) {
+    return !d.slopes.empty() ? score_form::alibi : d.score_cap > 0 ? score_form::capped : score_form::plain;
+}
 
 namespace detail {
 template <class J>
