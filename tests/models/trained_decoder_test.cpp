@@ -5,6 +5,7 @@
 #include <attnlab/attention/attention_bias.hpp>
 #include <attnlab/core/gradient_check.hpp>
 #include <attnlab/io/safetensors.hpp>
+#include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/kernels/ref/kernels.hpp>
 #include <attnlab/models/families/families.hpp>
 #include <attnlab/models/trained/decoder.hpp>
@@ -83,6 +84,29 @@ void check_gradients(json const& config, decoder_policy<ref> const& policy, gpt_
     BOOST_TEST_CONTEXT(config["model_type"] << ": " << report.line()) BOOST_TEST(report.worst < 1e-6);
 }
 
+/// The float kernels against the reference: loss, and gradients by every parameter's typical size.
+void check_on_cpu(json const& config, decoder_policy<cpu> const& policy, decoder_policy<ref> const& exact_policy) {
+    attnlab::trained_decoder<ref> exact(described(config), exact_policy, run);
+    attnlab::trained_decoder<cpu> fast(described(config), policy, run);
+    fill(exact.parameters()), fill(fast.parameters());
+    batch const b;
+    auto const expected = exact.loss_and_gradient(b.x, b.y);
+    BOOST_TEST(fast.loss_and_gradient(b.x, b.y) == expected, boost::test_tools::tolerance(1e-5));
+    for (auto const& p : exact.parameters()) {
+        double squares = 0, worst = 0;
+        for (double e : p->gradient) squares += e * e;
+        double const typical = std::sqrt(squares / static_cast<double>(p->size())) + 1e-3;
+        auto const& found = fast.parameters().at(p->name).gradient;
+        for (std::size_t i = 0; i < found.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(found[i]) - p->gradient[i]) / typical);
+        BOOST_TEST_CONTEXT(p->name) BOOST_TEST(worst < 3e-4);
+    }
+}
+
+json const gemma2 = of_width_6("gemma2", {{"head_dim", 4}, {"sliding_window", 2}, {"query_pre_attn_scalar", 3}, {"attn_logit_softcapping", 1.5},
+                                          {"final_logit_softcapping", 2.0}});
+json const mpt{{"model_type", "mpt"}, {"vocab_size", 11}, {"d_model", 8}, {"n_layers", 2}, {"n_heads", 2}, {"expansion_ratio", 1}, {"max_seq_len", 16}, {"no_bias", true},
+               {"attn_config", {{"alibi", true}, {"clip_qkv", 0.9}}}};
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(gradients) {
@@ -110,11 +134,19 @@ BOOST_AUTO_TEST_CASE(gradients) {
 BOOST_AUTO_TEST_CASE(gradients_through_what_families_do_to_scores) {
     auto const alibi = make_decoder_policy<score_form::alibi, softmax_policy, ref>();
     check_gradients(of("falcon", {{"alibi", true}, {"ffn_hidden_size", 6}, {"multi_query", false}, {"parallel_attn", false}, {"bias", true}}), alibi);
-    check_gradients({{"model_type", "mpt"}, {"vocab_size", 11}, {"d_model", 8}, {"n_layers", 2}, {"n_heads", 2}, {"expansion_ratio", 1}, {"max_seq_len", 16}, {"no_bias", true},
-                     {"attn_config", {{"alibi", true}, {"clip_qkv", 0.9}}}}, alibi);
+    check_gradients(mpt, alibi);
     check_gradients({{"model_type", "bloom"}, {"vocab_size", 11}, {"hidden_size", 8}, {"n_layer", 1}, {"n_head", 2}}, alibi);
-    check_gradients(of_width_6("gemma2", {{"head_dim", 4}, {"sliding_window", 2}, {"query_pre_attn_scalar", 3}, {"attn_logit_softcapping", 1.5}, {"final_logit_softcapping", 2.0}}),
-                    make_decoder_policy<score_form::capped, softmax_policy, ref>());
+    check_gradients(gemma2, make_decoder_policy<score_form::capped, softmax_policy, ref>());
+}
+
+BOOST_AUTO_TEST_CASE(cpu_against_ref) {
+    auto const bias = make_decoder_policy<score_form::plain, bias_policy, ref>();
+    auto const bias_on_cpu = make_decoder_policy<score_form::plain, bias_policy, cpu>();
+    check_on_cpu(of_width_6("qwen3", {{"head_dim", 6}, {"num_key_value_heads", 1}}), bias_on_cpu, bias);
+    check_on_cpu(of_width_6("gpt_neox", {{"rotary_pct", 0.5}}), bias_on_cpu, bias);
+    check_on_cpu(of_width_6("phi3", {{"original_max_position_embeddings", 16}, {"sliding_window", 2}}), bias_on_cpu, bias);
+    check_on_cpu(gemma2, make_decoder_policy<score_form::capped, softmax_policy, cpu>(), make_decoder_policy<score_form::capped, softmax_policy, ref>());
+    check_on_cpu(mpt, make_decoder_policy<score_form::alibi, softmax_policy, cpu>(), make_decoder_policy<score_form::alibi, softmax_policy, ref>());
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_trained_is_named) {

@@ -92,6 +92,8 @@ public:
     }
 
 private:
+    static constexpr index_t repays = 1 << 16;   ///< numbers to move from which more threads repay their start
+
     index_t all_width() const { return (d_->heads + 2 * d_->kv_heads) * d_->head_size; }
     template <class U>
     static view<U, 2> rows(view<U, 3> x) {
@@ -122,7 +124,7 @@ private:
         for (std::size_t i = 0; i < widths_.size(); before += widths_[i++]) {
             w.part.resize({x.shape(0), widths_[i]});
             matrices_[i + 1].forward(x, w.part);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (x.shape(0) * widths_[i] > repays)
             for (index_t n = 0; n < x.shape(0); ++n)
                 each_run(i, before, [&](index_t from, index_t to, index_t count) {
                     std::copy_n(w.part.data() + n * widths_[i] + from, count, s.qkv.data() + n * all_width() + to);
@@ -134,7 +136,7 @@ private:
         index_t before = 0;
         for (std::size_t i = 0; i < widths_.size(); before += widths_[i++]) {
             w.part.resize({x.shape(0), widths_[i]});
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (x.shape(0) * widths_[i] > repays)
             for (index_t n = 0; n < x.shape(0); ++n)
                 each_run(i, before, [&](index_t to, index_t from, index_t count) {
                     std::copy_n(w.dqkv.data() + n * all_width() + from, count, w.part.data() + n * widths_[i] + to);
@@ -168,7 +170,7 @@ private:
         index_t const count = (which == 0 ? d_->heads : d_->kv_heads) * d_->head_size, W = all_width(), N = qkv.shape(0) * qkv.shape(1);
         index_t const offset = which == 0 ? 0 : d_->heads * d_->head_size;
         if constexpr (!Back) side_by_side.resize({N, count});
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (N * count > repays)
         for (index_t i = 0; i < N; ++i)
             if constexpr (Back) std::copy_n(side_by_side.data() + i * count, count, qkv.data() + i * W + offset);
             else std::copy_n(qkv.data() + i * W + offset, count, side_by_side.data() + i * count);

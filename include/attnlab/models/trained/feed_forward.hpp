@@ -94,7 +94,7 @@ private:
 
     template <class Move>
     void each_row_of_both(tensor<S, 2>& both, tensor<S, 2>& gate, tensor<S, 2>& up, Move move) const {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (both.size() > (1 << 16))
         for (index_t i = 0; i < both.shape(0); ++i) move(both.data() + 2 * i * wide_, gate.data() + i * wide_, up.data() + i * wide_);
     }
 
