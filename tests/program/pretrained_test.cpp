@@ -158,6 +158,12 @@ BOOST_AUTO_TEST_CASE(every_family_is_trained_on_under_the_six_attentions) {
     auto const now = dump((folder.path / "still").string(), "now.safetensors"), before = dump(llama + "/model", "before.safetensors");
     for (std::size_t i = 0; i < now.size(); ++i)
         if (std::abs(now[i] - before[i]) > 1e-5) BOOST_FAIL("logit " << i << " is " << now[i] << ", expected " << before[i]);
+    auto const converted = (folder.path / "converted").string();
+    auto const convert = attnlab_run("convert " + (folder.path / "still").string() + " " + converted);
+    BOOST_TEST_REQUIRE(convert.status == 0, convert.text);
+    auto const again = dump(converted, "again.safetensors");
+    BOOST_TEST(again == before, boost::test_tools::per_element());
+    BOOST_TEST(attnlab_run("convert " + run + " " + (folder.path / "never").string()).text.find("expected softmax") != std::string::npos);
     // Two and two steps are four, and do not need the folder; under another attention it goes on from the run.
     BOOST_TEST_REQUIRE(train("llama2", "attention_bias", "whole", "4 --measure false --lr_decay_iters 4 --warmup_iters 1").status == 0);
     BOOST_TEST_REQUIRE(train("llama2", "attention_bias", "part", "2 --measure false --lr_decay_iters 4 --warmup_iters 1").status == 0);
