@@ -46,7 +46,8 @@ def ours(form, program, folder, ids, before):
     loss = next(float(r["value"]) for r in rows if r["metric"] == "train_loss")
     after = load_file(folder / "run" / "ckpt.safetensors")
     stored = {n: w.float().T if form.model_type == "gpt2" and n.endswith(TURNED) else w.float() for n, w in before.items()}
-    return loss, {n: (w[:len(after[n])] - after[n]).numpy() / RATE for n, w in stored.items() if n in after}, said
+    names = {n: n if n in after else "transformer." + n for n in stored}   # the first GPT-2 files leave that out
+    return loss, {m: (stored[n][:len(after[m])] - after[m]).numpy() / RATE for n, m in names.items() if m in after}, said
 
 
 def check(form, program, seed, tolerance):

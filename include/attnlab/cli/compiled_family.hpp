@@ -47,9 +47,12 @@ private:
 
 }  // namespace detail
 
-decoder_description read_family(std::string const& config, std::filesystem::path const& weights) {
+decoder_description read_family(std::string const& config, std::filesystem::path const& weights, bool as_in_folders) {
     std::string const where = std::filesystem::is_directory(weights) ? (weights / "config.json").string() : weights.string() + ": family";
-    return describe_decoder(config_file(parse_json_text(config, where), where), model_folder(weights));
+    auto d = describe_decoder(config_file(parse_json_text(config, where), where), model_folder(weights));
+    if (!as_in_folders && !std::filesystem::is_directory(weights))
+        for (auto* m : {&d.q, &d.k, &d.v, &d.qkv, &d.out, &d.gate, &d.up, &d.down}) m->transposed = false;
+    return d;
 }
 
 std::unique_ptr<any_model> make_family_model(experiment const& e, std::string const& config, std::filesystem::path const& weights, gpt_config const& run) {
@@ -62,9 +65,13 @@ std::unique_ptr<any_model> make_family_model(experiment const& e, std::string co
     return std::make_unique<detail::family_model>(std::move(d), *at, run, model_folder(weights));
 }
 
-void read_family_weights(any_model& model, std::filesystem::path const& folder) {
+std::vector<std::string> read_family_weights(any_model& model, std::filesystem::path const& folder) {
     require(model.family() != nullptr, folder.string(), ": expected a model of its family");
-    family_weights(model_folder(folder), *model.family()).read(model.parameters(), model.learned_by_policy());
+    model_folder const files(folder);
+    family_weights(files, *model.family()).read(model.parameters(), model.learned_by_policy());
+    auto unknown = files.unread();
+    std::erase(unknown, "lm_head.weight");   // tied: the embedding again
+    return unknown;
 }
 
 }  // namespace attnlab

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include <attnlab/cli/checkpoint_model.hpp>
-#include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/family_model.hpp>
 #include <attnlab/cli/open_folder.hpp>
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/new_folder.hpp>
 #include <attnlab/io/safetensors.hpp>
+#include <attnlab/models/trained/load.hpp>
 
 /// \file
 /// `attnlab convert` of a run that trained a Hugging Face family under its own attention: such a folder again, for every other tool.
@@ -27,6 +28,7 @@ inline void convert_to_folder(experiment const& e, checkpoint_run const& run, st
     for (auto const* name : {"torch_dtype", "dtype"})
         if (config.contains(name)) config[name] = "float32";
     safetensors_reader const file(path);
+    auto const turned = turned_matrices(read_family(run.settings.family, path, true));
     std::vector<buffer<float>> values;
     values.reserve(file.tensors().size());
     safetensors_writer weights;
@@ -34,8 +36,14 @@ inline void convert_to_folder(experiment const& e, checkpoint_run const& run, st
     for (auto const& t : file.tensors()) {
         if (detail::is_optimizer_array(t.name)) continue;
         values.emplace_back(static_cast<std::size_t>(t.size()));
-        t.read(values.back().data(), 0, t.size());
-        weights.add(t.name, t.shape, std::span<float const>(values.back()));
+        auto shape = t.shape;
+        if (turned.contains(t.name)) {
+            detail::read_turned(t, std::span(values.back()));
+            std::swap(shape[0], shape[1]);
+        } else {
+            t.read(values.back().data(), 0, t.size());
+        }
+        weights.add(t.name, shape, std::span<float const>(values.back()));
     }
     write_folder_atomically(out, [&](std::filesystem::path const& folder) {
         write_atomically(folder / "config.json", [&](std::ostream& to) { to << config.dump(2) << '\n'; });

@@ -65,8 +65,7 @@ inline void take_sizes(run_settings& s, option_table const& given) {
         if (has_tokenizer(at)) from.tokenizer = at;
         detail::take_gentle_rates(s, given);
         auto const config = parse_json(at / "config.json");
-        bool const is_gpt = !config.is_object() || config.value("model_type", json("gpt2")) == "gpt2";
-        if (is_gpt) {
+        if (config.is_object() && config.value("model_type", json()) == "gpt2" && is_plain_gpt2(at)) {
             from.model = read_hf_gpt2_config(at);
             from.gelu = from.model.gelu == gelu_form::tanh ? "tanh" : "exact";
         } else {
@@ -134,7 +133,7 @@ inline void take_weights(run_settings const& s, any_model& model) {
         taken = load_shared_weights(safetensors_reader(checkpoint_path(s.init_from)), parameters,
                                     [&](std::string const& name) { return model.family() ? of_family(name) : is_of_any_gpt(name); });
     } else if (model.family()) {
-        read_family_weights(model, s.init_from);
+        taken.left = read_family_weights(model, s.init_from);
         for (auto const* p : learned) taken.fresh.push_back(p->name);
     } else {
         taken.fresh = load_hf_gpt2_weights(s.init_from, parameters);
@@ -144,7 +143,7 @@ inline void take_weights(run_settings const& s, any_model& model) {
         if (!names.empty()) std::cerr << s.init_from.string() << ": " << what << ": " << detail::first_few(names) << '\n';
     };
     say(taken.fresh, "has none of, so they start anew");
-    say(taken.left, "has besides, which this attention does not");
+    say(taken.left, "has besides, which this model does not");
 }
 
 }  // namespace attnlab

@@ -25,14 +25,21 @@ void read_turned(stored_tensor const& t, std::span<S> out) {
 
 }  // namespace detail
 
+/// The matrices that a family's files store (in, out).
+inline std::set<std::string> turned_matrices(decoder_description const& d) {
+    std::set<std::string> out;
+    for (index_t l = 0; l < d.layers; ++l)
+        for (auto const& m : d.matrices())
+            if (m.transposed) out.insert(d.prefix(l) + m.name + ".weight");
+    return out;
+}
+
 /// The tensors of a family's folder as parameters of a `trained_decoder`; matrices that the folder stores (in, out) are turned.
 class family_weights {
 public:
     family_weights(model_folder const& from, decoder_description const& d) : from_(from), d_(d) {
         for (index_t l = 0; l < d.layers; ++l) (void)from.tensor(d.prefix(l) + d.out.name + ".weight");   // so many layers, before anything is made of them
-        for (index_t l = 0; l < d.layers; ++l)
-            for (auto const& m : d.matrices())
-                if (m.transposed) turned_.insert(d.prefix(l) + m.name + ".weight");
+        turned_ = turned_matrices(d);
     }
 
     /// \param learned  by the policy: not looked for
@@ -40,7 +47,6 @@ public:
     template <class S>
     void check(parameter_list<S> const& parameters, std::vector<parameter<S>*> const& learned) const {
         each(parameters, learned, [](auto const&, auto&, bool) {});
-        if (d_.head.empty() && from_.has("lm_head.weight")) (void)from_.tensor("lm_head.weight");   // tied: the embedding again
     }
     /// Fills the parameters but those, numbers of any type.
     template <class S>
