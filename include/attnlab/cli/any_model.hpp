@@ -7,6 +7,7 @@
 #include <attnlab/cli/scale_policy.hpp>
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
+#include <attnlab/models/decoder/description.hpp>
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/models/linear_weights.hpp>
 #include <attnlab/observe/any_observer.hpp>
@@ -17,7 +18,7 @@
 
 namespace attnlab {
 
-/// A GPT under some policy.
+/// A GPT, or a decoder of a Hugging Face family, under some policy.
 class any_model {
 public:
     using scalar = float;
@@ -26,6 +27,10 @@ public:
     virtual ~any_model() = default;
     virtual parameter_list<float>& parameters() = 0;
     virtual std::vector<parameter<float>*> linear_weights() = 0;   ///< of the blocks
+    /// What its family's config.json says; null: it is a GPT of attnlab's own.
+    virtual decoder_description const* family() const { return nullptr; }
+    /// Those parameters of a family's decoder that its policy adds.
+    virtual std::vector<parameter<float>*> learned_by_policy() const { return {}; }
     virtual view<float const, 3> logits(ids x) = 0;
     virtual view<float const, 3> logits(ids x, any_observer& o) = 0;
     /// \throws error where `scale_obstacle()` says so

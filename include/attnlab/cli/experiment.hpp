@@ -10,6 +10,7 @@
 #include <attnlab/cli/compiled.hpp>
 #include <attnlab/kernels/checked_policy.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
+#include <attnlab/models/trained/policy.hpp>
 
 /// \file
 /// Where a type becomes a value: what programs ask of a policy, compiled.
@@ -39,6 +40,7 @@ struct experiment {
     std::function<std::unique_ptr<any_model>(gpt_config const&)> make_model;
     attention_kernels kernels;
     std::optional<checked_policy> checked = {};   ///< for the command `check`; none where a program leaves it to its tests
+    std::vector<decoder_policy<cpu>> in_families = {};   ///< in families of Hugging Face, by what these do to scores; empty: for GPTs alone
 };
 
 /// All (query, key) pairs that `Mask` shows in a sequence of T.
@@ -56,6 +58,13 @@ experiment make_experiment(policy_card card) {
                  {attention_forward<Policy>, attention_backward<Policy>, parameter_sizes<Policy>, visible_pairs<typename Policy::mask>}};
     for (auto name : Policy::parameter_names) e.parameters.emplace_back(name);
     return e;
+}
+
+/// Compiles `Policy` for the families of Hugging Face: three times a kernel, since some have ALiBi, or a cap on scores.
+template <class Policy>
+std::vector<decoder_policy<cpu>> compile_for_families() {
+    return {make_decoder_policy<score_form::plain, Policy, cpu>(), make_decoder_policy<score_form::alibi, Policy, cpu>(),
+            make_decoder_policy<score_form::capped, Policy, cpu>()};
 }
 
 namespace detail {

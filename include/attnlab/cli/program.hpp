@@ -71,6 +71,7 @@ inline int run_policies(policy_catalogue const& policies, command_words const& a
             if (!value.empty()) std::cout << std::string(20, ' ') << what << value << '\n';
         };
         line("learns ", joined(e.parameters));
+        line("trains ", e.in_families.empty() ? "" : "GPTs and, with --init_from, families of Hugging Face");
         line("source ", e.card.source);
         line("also called ", joined(e.card.aliases));
     }

@@ -92,10 +92,11 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
     s.model.vocab_size = data.vocabulary_size();
     options["vocab_size"] = s.model.vocab_size;
     if (data.vocabulary()) options["code_points"] = data.vocabulary()->code_points();
-    auto const owned = e.make_model(s.model);
+    if (!s.family.empty()) options["family"] = parse_json_text(s.family, "config.json");
+    auto const owned = make_model(e, s, weights_of(s));
     any_model& model = *owned;
     model.parameters().initialize(s.seed);
-    if (!s.init_from.empty() && !s.resume) take_weights(s, model.parameters());
+    if (!s.init_from.empty() && !s.resume) take_weights(s, model);
 
     auto const table = s.out_dir / "results.csv", checkpoint = s.train.checkpoint;
     std::error_code ignored;
