@@ -14,7 +14,7 @@
 #endif
 
 #include <attnlab/core/bfloat16.hpp>
-#include <attnlab/kernels/cuda/launch.hpp>
+#include <attnlab/kernels/cuda/row_packs.hpp>
 
 /// \file
 /// Element by element: a rule on numbers, written once, over arrays, by Thrust (its CUDA side on a device, its OpenMP side on the host).
@@ -32,14 +32,10 @@ struct alignas(16) four {
 namespace detail {
 inline bool on_sixteen_bytes(void const* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
-template <class T>
-struct alignas(4 * sizeof(T)) adjacent {
-    T v[4];
-};
 constexpr void read_four(float const* from, four& x) { x = *reinterpret_cast<four const*>(from); }
 constexpr void write_four(float* to, four const& x) { *reinterpret_cast<four*>(to) = x; }
 constexpr void write_four(bfloat16* to, four const& x) {
-    *reinterpret_cast<adjacent<bfloat16>*>(to) = {bfloat16(x.v[0].v[0]), bfloat16(x.v[1].v[0]), bfloat16(x.v[2].v[0]), bfloat16(x.v[3].v[0])};
+    *reinterpret_cast<adjacent<bfloat16, 4>*>(to) = {bfloat16(x.v[0].v[0]), bfloat16(x.v[1].v[0]), bfloat16(x.v[2].v[0]), bfloat16(x.v[3].v[0])};
 }
 }  // namespace detail
 
