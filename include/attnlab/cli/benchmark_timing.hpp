@@ -11,6 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include <omp.h>
+
+#include <attnlab/core/error.hpp>
+
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -121,6 +125,9 @@ inline void warn_if_contended(timing const& t) {
     if (t.others > detail::contended_share)
         std::cout << "# contended: other processes used " << t.others << " of a core during the next figure" << std::endl;
 }
+
+/// Where a figure was taken, as names say it: t4 for four threads, cuda.
+inline std::string place_name(std::string const& device) { return device == "cpu" ? text("t", omp_get_max_threads()) : device; }
 
 inline void print_times(std::string const& name, timing const& t) {
     warn_if_contended(t);

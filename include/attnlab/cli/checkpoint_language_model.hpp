@@ -24,12 +24,13 @@ namespace attnlab {
 class checkpoint_language_model final : public language_model {
 public:
     /// \throws error naming the file
-    checkpoint_language_model(std::filesystem::path const& path, policy_catalogue const& policies)
+    checkpoint_language_model(std::filesystem::path const& path, policy_catalogue const& policies, std::string const& device = "cpu")
         : run_(read_checkpoint_run(path)) {
         run_.settings.length = "trained";  // the T of a formula (sigmoid's -ln T) is that of training, whatever is shown
+        run_.settings.device = device;
         settle(run_.settings);
         auto const& c = run_.settings.model;
-        model_ = policies.find(run_.settings.policy).make_model(c);
+        model_ = policies.find(run_.settings.policy).make_model(c, run_.settings.device);
         load_weights(safetensors_reader(path), model_->parameters());
         facts_.name = std::filesystem::absolute(path).lexically_normal().parent_path().filename().string();
         facts_.family = "gpt", facts_.attention = run_.settings.policy, facts_.stored = "float32";

@@ -18,7 +18,7 @@ struct open_checkpoint {
         auto const& c = run.settings.model;
         if (data.vocabulary_size() != c.vocab_size)
             fail("the data has ", data.vocabulary_size(), " tokens: expected ", c.vocab_size, ", as the checkpoint was trained with");
-        model = e.make_model(c);
+        model = e.make_model(c, run.settings.device);
         load_weights(safetensors_reader(path), model->parameters());
     }
 };

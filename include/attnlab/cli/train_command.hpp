@@ -9,6 +9,7 @@
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/init_from.hpp>
+#include <attnlab/cli/machine.hpp>
 #include <attnlab/cli/measure_compression.hpp>
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/cli/measure_scale.hpp>
@@ -88,7 +89,7 @@ inline void train_command(experiment const& e, run_settings s, json options) {
     s.model.vocab_size = data.vocabulary_size();
     options["vocab_size"] = s.model.vocab_size;
     if (data.vocabulary()) options["code_points"] = data.vocabulary()->code_points();
-    auto const owned = e.make_model(s.model);
+    auto const owned = e.make_model(s.model, s.device);
     any_model& model = *owned;
     model.parameters().initialize(s.seed);
     if (!s.init_from.empty() && !s.resume) take_weights(s, model.parameters());
@@ -167,7 +168,7 @@ inline void train_command(experiment const& e, run_settings s, json options) {
         write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
         write_scale_sample(s.out_dir / "scales.safetensors", take_scales(model, data, s));
     }
-    json const finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}};
+    json const finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}, {"machine", machine_facts(s.device)}};
     write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
 }
 

@@ -87,6 +87,10 @@ public:
 
     void zero_gradients() { std::fill(gradients_.begin(), gradients_.end(), T{0}); }
 
+    /// All values and all gradients, parameter after parameter, with the gaps between their lines.
+    std::span<T> values() { return values_; }
+    std::span<T> gradients() { return gradients_; }
+
     std::vector<std::unique_ptr<parameter<T>>> const& items() const { return items_; }
     auto begin() const { return items_.begin(); }
     auto end() const { return items_.end(); }

@@ -73,7 +73,7 @@ public:
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
         if constexpr (reads_input) {
             w.d_input.resize({B, T, width_});
-            w.d_input.fill(0);
+            zero(Device{}, view<S, 1>(w.d_input.data(), {w.d_input.size()}));
             g.input = w.d_input.data();
         }
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged_heads(*s.z, head_size()),

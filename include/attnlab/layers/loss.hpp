@@ -1,8 +1,8 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
+#include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/layers/weight.hpp>
 
@@ -50,6 +50,7 @@ private:
                     linear_backward(Device{}, view<S const, 2>(y), x, w, dh + first * C, table_.gradient(), static_cast<S*>(nullptr));
                 });
         }
+        synchronize(Device{});
         double sum = 0;
         for (double l : losses_) sum += l;
         return sum / static_cast<double>(counted);
@@ -61,7 +62,7 @@ private:
     index_t vocabulary_;
     weight<Device> table_;
     tensor<S, 2> slab_;
-    std::vector<double> losses_;
+    buffer<double> losses_;
 };
 
 }  // namespace attnlab

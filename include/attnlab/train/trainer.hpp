@@ -116,7 +116,7 @@ public:
     /// \param config JSON text kept in checkpoints, for whoever builds the model again
     /// \throws usage_error naming the setting
     trainer(Model& model, train_settings settings, std::string config = "{}")
-        : model_(&model), settings_(std::move(settings)), optimizer_(model.parameters(), settings_.optimizer) {
+        : model_(&model), settings_(std::move(settings)), optimizer_(model.parameters(), settings_.optimizer, operations_of(model)) {
         validate(settings_);
         state_.config = std::move(config);
     }
@@ -174,14 +174,15 @@ private:
         double const rate = learning_rate(settings_.schedule, it), scale = 1 / static_cast<double>(micro_batches);
         tensor<token, 2> x({settings_.batch_size, settings_.block_size}), y(x.shape());
         auto& parameters = model_->parameters();
-        parameters.zero_gradients();
+        auto const& on = operations_of(*model_);
+        on.zero(parameters.gradients());
         double loss = 0;
         for (std::int64_t micro = 0; micro < micro_batches; ++micro) {
             source.batch(static_cast<std::uint64_t>(it * micro_batches + micro), x, y);
             loss += scale * model_->loss_and_gradient(*x, *y, scale);
         }
         expect_finite(loss, "loss");
-        double const norm = gradient_norm(parameters);
+        double const norm = on.gradient_norm(parameters);
         expect_finite(norm, "norm of the gradient");
         optimizer_.step(rate, clip_factor(norm, settings_.grad_clip));
         ++state_.iteration;

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cassert>
 
 #include <attnlab/core/device.hpp>
@@ -58,6 +59,8 @@ inline void multiply_by(cpu, view<float const, 1> x, view<float, 1> y) {
     each_element(x.size(),
                  [=](index_t i, auto part) { store(y.data() + i, load(y.data() + i, part) * load(x.data() + i, part), part); });
 }
+
+inline void zero(cpu, view<float, 1> x) { std::fill(x.begin(), x.end(), 0.0f); }
 
 /// y += x: how a residual stream takes a layer's output, and its gradient.
 inline void add(cpu, view<float const, 1> x, view<float, 1> y) {
