@@ -2,14 +2,14 @@
 # installed, by find_package(attnlab): in file scope, which enable_language wants. Sets ATTNLAB_CUDA_FOUND.
 set(ATTNLAB_CUDA_FOUND FALSE)
 if(ATTNLAB_CUDA)
-  # A toolkit is often not on the PATH. "80;90" unless told otherwise: CMake 3.25 would ask nvcc 13 for sm_52, which it no longer has.
+  # A toolkit is often not on the PATH. "80-real;90" unless told otherwise: CMake 3.25 would ask nvcc 13 for sm_52, which it no longer has.
   find_program(ATTNLAB_NVCC nvcc HINTS ENV CUDACXX ENV CUDA_HOME ENV CUDA_PATH PATHS /usr/local/cuda /opt/cuda PATH_SUFFIXES bin)
   mark_as_advanced(ATTNLAB_NVCC)
   if(NOT CMAKE_CUDA_COMPILER AND ATTNLAB_NVCC)
     set(CMAKE_CUDA_COMPILER "${ATTNLAB_NVCC}")
   endif()
   if(NOT CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPUs to compile for")
+    set(CMAKE_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "GPUs to compile for")
   endif()
   if(CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
     set(CMAKE_CUDA_COMPILER_LAUNCHER "${CCACHE}")
@@ -17,8 +17,12 @@ if(ATTNLAB_CUDA)
   if(CMAKE_CUDA_COMPILER)
     enable_language(CUDA)
     find_package(CUDAToolkit REQUIRED)
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has it
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+    endif()
     set(ATTNLAB_CUDA_FOUND TRUE)
-    message(STATUS "CUDA: toolkit ${CMAKE_CUDA_COMPILER_VERSION}, ${CMAKE_CUDA_COMPILER}, for sm_${CMAKE_CUDA_ARCHITECTURES}")
+    message(STATUS "CUDA: toolkit ${CMAKE_CUDA_COMPILER_VERSION}, ${CMAKE_CUDA_COMPILER}, for ${CMAKE_CUDA_ARCHITECTURES}")
   elseif(ATTNLAB_CUDA STREQUAL "AUTO")
     message(STATUS "CUDA: nvcc not found (not on the PATH, not in /usr/local/cuda/bin), left out")
   else()
@@ -55,9 +59,10 @@ endfunction()
 
 # How attnlab's CUDA sources are compiled.
 function(attnlab_set_up_cuda target)
-  target_compile_features(${target} PRIVATE cuda_std_20)
-  # Functions of user and library run on the device unmarked, for they are constexpr.
-  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp,-Wall,-Wextra>")
+  set_target_properties(${target} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
+  # Functions of user and library run on the device unmarked, for they are constexpr. Off: 186, a loop over no
+  # elements of a pack; 554, a conversion that `requires` rules out.
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-diag-suppress=186,554;-Xcompiler=-fopenmp,-Wall,-Wextra>")
   target_include_directories(${target} PRIVATE $<TARGET_PROPERTY:attnlab::attnlab,INTERFACE_INCLUDE_DIRECTORIES>)
   target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublasLt)
 endfunction()

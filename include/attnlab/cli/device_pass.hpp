@@ -2,8 +2,10 @@
 #include <utility>
 #include <vector>
 
+#include <attnlab/attention/policy.hpp>
 #include <attnlab/cli/policy_card.hpp>
-#include <attnlab/kernels/cuda/kernels.hpp>
+#include <attnlab/kernels/cuda/attention.hpp>
+#include <attnlab/kernels/cuda/declared.hpp>
 
 /// \file
 /// What nvcc sees of a program's file, which is compiled twice: as C++, with models and commands, and with ATTNLAB_DEVICE_PASS for the kernels of the
@@ -51,8 +53,8 @@ int experiment_main(int, char**) {
     return 0;
 }
 inline int run_program(int, char**, std::vector<experiment>, std::vector<experiment> = {}) { return 0; }
-inline std::vector<experiment> paper_experiments() { return {}; }
-
 }  // namespace device_pass
+
+std::vector<experiment> paper_experiments();
 
 }  // namespace attnlab
