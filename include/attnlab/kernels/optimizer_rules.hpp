@@ -1,6 +1,8 @@
 #pragma once
 #include <cmath>
 
+#include <attnlab/core/view.hpp>
+
 /// \file
 /// What an optimizer does to one learned number, in PyTorch's order of operations; the same text runs on a register of the cpu, and in a thread of
 /// a GPU.
@@ -39,6 +41,16 @@ struct momentum_rule {
         velocity = X(beta) * velocity + (X(gradient_scale) * g + X(decay) * value);
         value = value - X(step) * velocity;
     }
+};
+
+/// What a step does to one parameter: its rule, and n numbers of each array.
+template <class Rule, class T>
+struct parameter_update {
+    Rule rule;
+    index_t n = 0;
+    T const* gradient = nullptr;
+    T* value = nullptr;
+    T *first = nullptr, *second = nullptr;   ///< mean and square; or velocity and nothing
 };
 
 }  // namespace attnlab

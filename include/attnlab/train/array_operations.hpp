@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <span>
 #include <vector>
@@ -22,9 +21,9 @@ struct array_operations {
     void (*zero)(std::span<T>);
     /// Euclidean norm of all gradients together.
     double (*gradient_norm)(parameter_list<T>&);
-    /// A rule over a parameter: gradient, value, and the optimizer's arrays.
-    void (*adamw_step)(adamw_rule<T> const&, std::span<T const>, T* value, T* mean, T* square);
-    void (*momentum_step)(momentum_rule<T> const&, std::span<T const>, T* value, T* velocity);
+    /// Rules over parameters.
+    void (*adamw_step)(std::span<parameter_update<adamw_rule<T>, T> const>);
+    void (*momentum_step)(std::span<parameter_update<momentum_rule<T>, T> const>);
     /// Waits for all of these.
     void (*synchronize)();
 };
@@ -58,11 +57,11 @@ template <class T>
 inline constexpr array_operations<T> host_operations{
     [](std::span<T> x) { std::fill(x.begin(), x.end(), T{0}); },
     [](parameter_list<T>& p) { return gradient_norm(p); },
-    [](adamw_rule<T> const& rule, std::span<T const> g, T* value, T* mean, T* square) {
-        sweep(static_cast<index_t>(g.size()), g.data(), rule, value, mean, square);
+    [](std::span<parameter_update<adamw_rule<T>, T> const> all) {
+        for (auto const& u : all) sweep(u.n, u.gradient, u.rule, u.value, u.first, u.second);
     },
-    [](momentum_rule<T> const& rule, std::span<T const> g, T* value, T* velocity) {
-        sweep(static_cast<index_t>(g.size()), g.data(), rule, value, velocity);
+    [](std::span<parameter_update<momentum_rule<T>, T> const> all) {
+        for (auto const& u : all) sweep(u.n, u.gradient, u.rule, u.value, u.first);
     },
     [] {}};
 
@@ -74,14 +73,8 @@ inline constexpr array_operations<float> device_operations{
         auto const all = p.gradients();
         return std::sqrt(sum_of_squares(Device{}, view<float const, 1>(all.data(), {static_cast<index_t>(all.size())})));
     },
-    [](adamw_rule<float> const& rule, std::span<float const> g, float* value, float* mean, float* square) {
-        std::array const n{static_cast<index_t>(g.size())};
-        adamw_step(Device{}, rule, view<float const, 1>(g.data(), n), view<float, 1>(value, n), view<float, 1>(mean, n), view<float, 1>(square, n));
-    },
-    [](momentum_rule<float> const& rule, std::span<float const> g, float* value, float* velocity) {
-        std::array const n{static_cast<index_t>(g.size())};
-        momentum_step(Device{}, rule, view<float const, 1>(g.data(), n), view<float, 1>(value, n), view<float, 1>(velocity, n));
-    },
+    [](std::span<parameter_update<adamw_rule<float>, float> const> all) { adamw_step(Device{}, all); },
+    [](std::span<parameter_update<momentum_rule<float>, float> const> all) { momentum_step(Device{}, all); },
     [] { synchronize(Device{}); }};
 
 /// Those of the device that a model is on: it says so by `operations()`, or by its type `device`; else it is on the host.

@@ -80,14 +80,10 @@ public:
     /// One step. The gradients are read as if multiplied by `gradient_scale` (see `clip_factor`); they are not changed.
     void step(double rate, double gradient_scale = 1) {
         ++steps_;
-        for (std::size_t i = 0; i < parameters_->items().size(); ++i) {
-            auto const& p = *parameters_->items()[i];
-            double const own = rate * rate_factors_[i];
-            if (adam_)
-                on_->adamw_step(adamw(p, own, gradient_scale), p.gradient, p.value.data(), first_[i].data(), second_[i].data());
-            else
-                on_->momentum_step(momentum(p, own, gradient_scale), p.gradient, p.value.data(), first_[i].data());
-        }
+        if (adam_)
+            on_->adamw_step(updates<adamw_rule<T>>([&](parameter<T> const& p, double own) { return adamw(p, own, gradient_scale); }, rate));
+        else
+            on_->momentum_step(updates<momentum_rule<T>>([&](parameter<T> const& p, double own) { return momentum(p, own, gradient_scale); }, rate));
         on_->synchronize();
     }
 
@@ -117,6 +113,16 @@ private:
         return name.size() == ending.size() || name[name.size() - ending.size() - 1] == '.';
     }
 
+    /// `rule(parameter, its rate)` for all parameters.
+    template <class Rule, class F>
+    std::vector<parameter_update<Rule, T>> updates(F rule, double rate) {
+        std::vector<parameter_update<Rule, T>> out;
+        for (std::size_t i = 0; i < parameters_->items().size(); ++i) {
+            auto const& p = *parameters_->items()[i];
+            out.push_back({rule(p, rate * rate_factors_[i]), p.size(), p.gradient.data(), p.value.data(), first_[i].data(), adam_ ? second_[i].data() : nullptr});
+        }
+        return out;
+    }
     adamw_rule<T> adamw(parameter<T> const& p, double rate, double scale) const {
         double const t = static_cast<double>(steps_);
         double const correction1 = 1 - std::pow(settings_.beta1, t), correction2 = 1 - std::pow(settings_.beta2, t);

@@ -3,6 +3,7 @@
 
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/cuda/elements.hpp>
+#include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/gelu.hpp>
 
 namespace attnlab {
@@ -54,6 +55,12 @@ template <cuda_device Device>
 void relu_forward(Device device, view<float const, 1> x, view<float, 1> y) {
     assert(x.size() == y.size());
     gpu::each_element(device, x.size(), gpu::relu_rule{}, gpu::reads{x.data()}, gpu::writes{y.data()});
+}
+
+/// x = 0
+template <cuda_device Device>
+void zero(Device device, view<float, 1> x) {
+    gpu::fill_zero(device, x.data(), static_cast<std::size_t>(x.size()) * sizeof(float));
 }
 
 /// y *= x.

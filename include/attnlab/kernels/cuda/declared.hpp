@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include <attnlab/attention/problem.hpp>
@@ -67,12 +68,11 @@ void zero(Device, view<float, 1> x);
 /// sum_i x_i^2, added up in double, in the same order each time. Waits for its result.
 template <cuda_device Device>
 double sum_of_squares(Device, view<float const, 1> x);
-/// `rule(gradient[i], value[i], mean[i], square[i])` for each i
+/// A rule over each of the parameters.
 template <cuda_device Device>
-void adamw_step(Device, adamw_rule<float> const& rule, view<float const, 1> gradient, view<float, 1> value, view<float, 1> mean, view<float, 1> square);
-/// `rule(gradient[i], value[i], velocity[i])` for each i
+void adamw_step(Device, std::span<parameter_update<adamw_rule<float>, float> const> updates);
 template <cuda_device Device>
-void momentum_step(Device, momentum_rule<float> const& rule, view<float const, 1> gradient, view<float, 1> value, view<float, 1> velocity);
+void momentum_step(Device, std::span<parameter_update<momentum_rule<float>, float> const> updates);
 
 // ---- The GPU -----------------------------------------------------------------------------------------------------------------
 /// What a program runs on.

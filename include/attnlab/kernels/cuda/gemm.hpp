@@ -50,7 +50,7 @@ void multiply_rows(Device device, bool transpose_a, bool transpose_b, index_t m,
 
 /// Tensor cores multiply bfloat16.
 template <cuda_device Device>
-bool has_bfloat16(Device) {
+constexpr bool has_bfloat16(Device) {
     return true;
 }
 

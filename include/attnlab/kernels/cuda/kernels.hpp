@@ -8,5 +8,6 @@
 #include <attnlab/kernels/cuda/linear.hpp>
 #include <attnlab/kernels/cuda/loss.hpp>
 #include <attnlab/kernels/cuda/norm.hpp>
+#include <attnlab/kernels/cuda/optimizer.hpp>
 #include <attnlab/kernels/cuda/rms_norm.hpp>
 #include <attnlab/kernels/cuda/rotary.hpp>

@@ -46,7 +46,11 @@ T* result(emulated_cuda device) {
     return scratch<T>(device, place::result, 1);
 }
 
+inline void fill_zero(emulated_cuda, void* p, std::size_t bytes) { std::memset(p, 0, bytes); }
+
 #ifdef __CUDACC__
+inline void fill_zero(cuda, void* p, std::size_t bytes) { check(cudaMemsetAsync(p, 0, bytes, stream()), "zeros"); }
+
 namespace detail {
 /// Of one place. Never given back: when static objects end, the driver may have ended already.
 struct device_piece {
