@@ -114,4 +114,12 @@ T* result(cuda) {
 }
 #endif
 
+/// The same for each purpose of a policy's kernels, by name, in memory that the host sees too.
+template <class Purpose, class T>
+T* scratch(index_t n) {
+    static buffer<T> room;
+    if (static_cast<index_t>(room.size()) < n) room.resize(static_cast<std::size_t>(n));
+    return room.data();
+}
+
 }  // namespace attnlab::gpu
