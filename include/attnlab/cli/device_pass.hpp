@@ -14,11 +14,6 @@
 
 namespace attnlab {
 
-/// Names of its own, for the two passes are linked into one program.
-inline namespace device_pass {
-
-struct experiment {};
-
 namespace detail {
 inline void const volatile* kept;
 /// Compiles a function, though nobody calls it here.
@@ -27,6 +22,11 @@ void keep(F* f) {
     kept = reinterpret_cast<void const*>(f);
 }
 }  // namespace detail
+
+/// Names of its own, for the two passes are linked into one program.
+inline namespace device_pass {
+
+struct experiment {};
 
 /// The kernels of a policy.
 template <class Policy>

@@ -27,7 +27,7 @@ template void embedding_backward(cuda, view<std::int32_t const, 2>, view<float c
 template void cross_entropy(cuda, view<float, 2>, std::int32_t const*, float, bool, double*);
 template void zero(cuda, view<float, 1>);
 template double sum_of_squares(cuda, view<float const, 1>);
-template void adamw_step(cuda, adamw_rule<float> const&, view<float const, 1>, view<float, 1>, view<float, 1>, view<float, 1>);
-template void momentum_step(cuda, momentum_rule<float> const&, view<float const, 1>, view<float, 1>, view<float, 1>);
+template void adamw_step(cuda, std::span<parameter_update<adamw_rule<float>, float> const>);
+template void momentum_step(cuda, std::span<parameter_update<momentum_rule<float>, float> const>);
 
 }  // namespace attnlab
