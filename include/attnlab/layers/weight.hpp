@@ -5,7 +5,7 @@
 #include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/core/parameter.hpp>
-#include <attnlab/kernels/precision.hpp>
+#include <attnlab/core/precision.hpp>
 
 namespace attnlab {
 

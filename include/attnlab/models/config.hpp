@@ -4,7 +4,7 @@
 #include <attnlab/attention/symbols.hpp>
 #include <attnlab/core/error.hpp>
 #include <attnlab/kernels/gelu_form.hpp>
-#include <attnlab/kernels/precision.hpp>
+#include <attnlab/core/precision.hpp>
 
 namespace attnlab {
 

@@ -157,7 +157,7 @@ private:
     }
 
     attention_context context() const {
-        return {config_.length, config_.block_size, reads_documents<typename Policy::mask> ? documents_.data() : nullptr};
+        return {config_.length, config_.block_size, reads_documents<typename Policy::mask> ? documents_.data() : nullptr, config_.products};
     }
     /// Where the document of each token begins: at the last separator up to it.
     void find_documents(view<std::int32_t const, 2> ids) {

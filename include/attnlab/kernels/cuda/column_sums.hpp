@@ -8,6 +8,8 @@
 
 namespace attnlab::gpu {
 
+struct partial_sums;   ///< the purpose of memory
+
 /// How n rows are cut.
 struct row_parts {
     index_t rows, length, count;
@@ -85,7 +87,7 @@ template <class Device>
 void add_column_sums(Device device, view<float const, 2> x, float* to, bfloat16* rounded = nullptr) {
     index_t const c = x.shape(1);
     row_parts const cut(x.shape(0));
-    auto* const sums = scratch<float>(device, place::partial_sums, cut.count * c);
+    auto* const sums = scratch<partial_sums, float>(device, cut.count * c);
     with_pack_size(c, {x.data(), rounded}, [&](auto n) { launch(device, sum_part<n>{cut, x.data(), c, sums, rounded}, cut.count); });
     launch_add_parts(device, sums, cut.count, c, c, to, nullptr);
 }

@@ -62,6 +62,11 @@ public:
         for (int bit = First / 2; bit >= Last; bit /= 2) x.v[0] = op(x.v[0], __shfl_xor_sync(~0u, x.v[0], bit));
         return x;
     }
+    template <class T>
+    static __device__ lanes<T> shifted(lanes<T> const& x, int by) {
+        T const lower = __shfl_up_sync(~0u, x.v[0], static_cast<unsigned>(by));
+        return lanes<T>(lane() >= by ? lower : T(0));
+    }
     static __device__ bool any(flag f) { return __any_sync(~0u, f.v[0]) != 0; }
     static __device__ bool all(flag f) { return __all_sync(~0u, f.v[0]) != 0; }
     template <class T>
@@ -127,6 +132,10 @@ public:
     __device__ void each_warp(Body body) {
         body(warp{});
         __syncthreads();
+    }
+    template <class F>
+    __device__ bool any_warp(F f) {
+        return __syncthreads_or(f(warp{})) != 0;
     }
     template <class F>
     __device__ bool any(index_t n, F f) const {

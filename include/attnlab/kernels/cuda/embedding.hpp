@@ -14,6 +14,10 @@ namespace attnlab {
 
 namespace gpu {
 
+struct uploaded_tokens;   // purposes of memory
+struct token_order;
+struct token_beginnings;
+
 template <int N>
 struct embedding_row {
     std::int32_t const* tokens;
@@ -95,7 +99,7 @@ void embedding_forward(Device device, view<std::int32_t const, 2> tokens, view<f
     assert(y.shape(0) == tokens.shape(0) && y.shape(1) == times && y.shape(2) == c);
     require_ids("embedding: token", tokens.data(), tokens.size(), 0, wte.shape(0));
     require(wpe.empty() || times <= wpe.shape(0), "embedding: T ", times, ": expected at most the ", wpe.shape(0), " positions learned");
-    auto const* const there = gpu::upload(device, gpu::place::tokens, tokens.data(), tokens.size());
+    auto const* const there = gpu::upload<gpu::uploaded_tokens>(device, tokens.data(), tokens.size());
     gpu::with_pack_size(c, {wte.data(), wpe.data(), y.data()}, [&](auto n) {
         gpu::launch_rows(device, tokens.size(), gpu::embedding_row<n>{there, times, c, wte.data(), wpe.data(), y.data()});
     });
@@ -108,10 +112,10 @@ void embedding_backward(Device device, view<std::int32_t const, 2> tokens, view<
     index_t const n = tokens.size(), times = tokens.shape(1), c = dwte.shape(1);
     if (n == 0) return;
     gpu::token_groups const groups(tokens.data(), n);
-    auto const* const there = gpu::upload(device, gpu::place::tokens, tokens.data(), n);
-    auto const* const order = gpu::upload(device, gpu::place::order, groups.order.data(), n);
+    auto const* const there = gpu::upload<gpu::uploaded_tokens>(device, tokens.data(), n);
+    auto const* const order = gpu::upload<gpu::token_order>(device, groups.order.data(), n);
     auto const count = static_cast<index_t>(groups.first.size());
-    auto const* const first = gpu::upload(device, gpu::place::first, groups.first.data(), count);
+    auto const* const first = gpu::upload<gpu::token_beginnings>(device, groups.first.data(), count);
     gpu::with_pack_size(c, {dy.data(), dwte.data(), dwpe.data()}, [&](auto width) {
         gpu::add_rows<width> const rows{order, first, there, c, dy.data(), dwte.data()};
         gpu::launch_rows(device, (count - 1) * rows.chunks(), rows);

@@ -63,6 +63,13 @@ public:
         }
         return x;
     }
+    /// From the lane `by` below; 0 in the first ones.
+    template <class T>
+    static lanes<T> shifted(lanes<T> const& x, int by) {
+        lanes<T> r(T(0));
+        for (int l = by; l < held; ++l) r.v[l] = x.v[l - by];
+        return r;
+    }
     static bool any(flag f) { return std::any_of(f.v, f.v + held, [](bool x) { return x; }); }
     static bool all(flag f) { return std::all_of(f.v, f.v + held, [](bool x) { return x; }); }
     /// The value of one lane.
@@ -175,6 +182,13 @@ public:
             body(warp(*this, i));
         }
         ++phase_;
+    }
+    /// A phase in which every warp asks f(warp): whether any of them says yes, known to all.
+    template <class F>
+    bool any_warp(F f) {
+        bool found = false;
+        each_warp([&](warp const& w) { found = f(w) || found; });
+        return found;
     }
     /// Whether f(i) holds for some, or for all, i in 0 .. n; the same for all warps.
     template <class F>

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include <attnlab/attention/functions.hpp>
 
@@ -12,6 +13,12 @@
 namespace attnlab::gpu {
 
 inline constexpr int warp_size = 32;
+
+/// body(0), ..., body(N - 1), written out: what is indexed stays in registers.
+template <int N, class Body>
+constexpr void unrolled(Body body) {
+    [&]<int... I>(std::integer_sequence<int, I...>) { (body(I), ...); }(std::make_integer_sequence<int, N>{});
+}
 
 /// `Held` lanes: 1 on a device, 32 on the host.
 template <class T, int Held>

@@ -29,7 +29,7 @@ void launch(emulated_cuda, Kernel const& kernel, index_t blocks) {
     std::exception_ptr problem;
 #pragma omp parallel for schedule(dynamic) if (blocks > 1)
     for (index_t i = 0; i < blocks; ++i) {
-        index_t const id = i % 2 == 0 ? i : blocks - blocks % 2 - i;   // even ones upwards, odd ones downwards
+        index_t const id = i % 2 == 0 ? i / 2 : blocks - 1 - i / 2;   // from both ends
         try {
             emulated_block block(Kernel::warps, kernel.shared_bytes(), static_cast<std::uint32_t>(id));
             kernel(block, id);

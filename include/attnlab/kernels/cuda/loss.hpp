@@ -12,6 +12,8 @@ namespace attnlab {
 
 namespace gpu {
 
+struct uploaded_targets;   ///< the purpose of memory
+
 /// A block has a row, which may be long.
 template <int N>
 struct cross_entropy_row {
@@ -106,7 +108,7 @@ template <cuda_device Device>
 void cross_entropy(Device device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses) {
     index_t const n = logits.shape(0), vocabulary = logits.shape(1);
     require_ids("cross_entropy: target", targets, n, -1, vocabulary);
-    auto const* const there = gpu::upload(device, gpu::place::targets, targets, n);
+    auto const* const there = gpu::upload<gpu::uploaded_targets>(device, targets, n);
     gpu::with_pack_size(vocabulary, {logits.data()}, [&](auto width) {
         gpu::launch(device, gpu::cross_entropy_row<width>{logits.data(), there, vocabulary, scale, backward, losses}, n);
     });

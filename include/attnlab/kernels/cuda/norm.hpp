@@ -121,7 +121,7 @@ void layer_norm_backward(Device device, view<float const, 2> dy, view<float cons
     index_t const c = x.shape(1);
     assert(x.shape() == dy.shape() && x.shape() == dx.shape());
     gpu::row_parts const cut(x.shape(0));
-    auto* const sums = gpu::scratch<float>(device, gpu::place::partial_sums, cut.count * 2 * c);
+    auto* const sums = gpu::scratch<gpu::partial_sums, float>(device, cut.count * 2 * c);
     gpu::with_pack_size(c, {dy.data(), x.data(), weight, dx.data()}, [&](auto n) {
         gpu::launch(device, gpu::layer_norm_backward_part<n>{cut, dy.data(), x.data(), weight, mean, rstd, c, dx.data(), sums}, cut.count);
     });
