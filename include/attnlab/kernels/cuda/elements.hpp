@@ -14,7 +14,7 @@
 #endif
 
 #include <attnlab/core/bfloat16.hpp>
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 
 /// \file
 /// Element by element: a rule on numbers, written once, over arrays, by Thrust (its CUDA side on a device, its OpenMP side on the host).

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include <attnlab/core/view.hpp>
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/ids.hpp>
 
@@ -29,7 +29,7 @@ struct cross_entropy_row {
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
-        using numbers = pack<warp, N>;
+        using numbers = wide<warp, N>;
         constexpr index_t stride = warps * N * warp_size;
         float* const row = logits + id * vocabulary;
         std::int32_t const target = targets[id];
@@ -109,7 +109,7 @@ void cross_entropy(Device device, view<float, 2> logits, std::int32_t const* tar
     index_t const n = logits.shape(0), vocabulary = logits.shape(1);
     require_ids("cross_entropy: target", targets, n, -1, vocabulary);
     auto const* const there = gpu::upload<gpu::uploaded_targets>(device, targets, n);
-    gpu::with_pack_size(vocabulary, {logits.data()}, [&](auto width) {
+    gpu::with_width(vocabulary, {logits.data()}, [&](auto width) {
         gpu::launch(device, gpu::cross_entropy_row<width>{logits.data(), there, vocabulary, scale, backward, losses}, n);
     });
 }

@@ -5,7 +5,7 @@
 
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/view.hpp>
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/optimizer_rules.hpp>
 
