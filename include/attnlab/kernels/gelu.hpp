@@ -58,9 +58,9 @@ constexpr distribution<L> tanh(L x) {
 template <gelu_form Form, class L>
 constexpr distribution<L> at(L x) {
     if constexpr (Form == gelu_form::exact)
-        return exact(x);
+        return gelu_detail::exact(x);
     else
-        return tanh(x);
+        return gelu_detail::tanh(x);
 }
 
 }  // namespace attnlab::gelu_detail
