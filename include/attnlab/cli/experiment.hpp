@@ -1,4 +1,7 @@
 #pragma once
+#ifdef ATTNLAB_DEVICE_PASS
+#include <attnlab/cli/device_pass.hpp>
+#else
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +11,7 @@
 #include <attnlab/cli/any_model.hpp>
 #include <attnlab/cli/compiled.hpp>
 #include <attnlab/cli/devices.hpp>
+#include <attnlab/cli/policy_card.hpp>
 #include <attnlab/kernels/checked_policy.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 
@@ -15,13 +19,6 @@
 /// Where a type becomes a value: what programs ask of a policy, compiled.
 
 namespace attnlab {
-
-/// What people read about a policy.
-struct policy_card {
-    std::string name;
-    std::vector<std::string> aliases = {};
-    std::string formula = {}, source = {};
-};
 
 /// The kernels of a policy on a device.
 struct attention_kernels {
@@ -129,3 +126,4 @@ experiment make_experiment() {
 }
 
 }  // namespace attnlab
+#endif

@@ -48,12 +48,6 @@ void multiply_rows(Device device, bool transpose_a, bool transpose_b, index_t m,
 
 }  // namespace gpu
 
-/// Tensor cores multiply bfloat16.
-template <cuda_device Device>
-constexpr bool has_bfloat16(Device) {
-    return true;
-}
-
 /// c = alpha op(a) op(b) + beta c, row-major: op(a) is (m,k), op(b) (k,n), c (m,n); lda, ldb, ldc are lengths of the stored rows. a and b of
 /// float or bfloat16, sums in float. With beta = 0, c is only written. \throws error when the library refuses
 template <cuda_device Device, class T>
