@@ -33,8 +33,10 @@ private:
     double run(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) {
         index_t const n = h.shape(0), C = h.shape(1), V = vocabulary_;
         auto const counted = std::count_if(targets, targets + n, [](std::int32_t t) { return t != -1; });
-        // At least 256 rows, or the products wait for the table, which each slab reads three times: with V 50304 that is 49 MiB.
-        index_t const slab = std::min(n, std::max<index_t>(256, (1 << 20) / V));
+        // At least 256 rows, or the products wait for the table, which each slab reads three times: with V 50304 that is 49 MiB. A GPU
+        // has room for half a gigabyte, and with few slabs it hardly feels the table's gradient, read and written by each.
+        index_t const numbers = is_cuda<Device> ? 1 << 27 : 1 << 20;
+        index_t const slab = std::min(n, std::max<index_t>(256, numbers / V));
         table_.update();
         slab_.resize({slab, V});
         losses_.resize(static_cast<std::size_t>(n));

@@ -7,6 +7,7 @@
 #include <attnlab/core/device.hpp>
 #include <attnlab/kernels/attention_statistics.hpp>
 
+#include <attnlab/kernels/cuda/attention_backward.hpp>
 #include <attnlab/kernels/cuda/attention_forward.hpp>
 #include <attnlab/kernels/cuda/pack.hpp>
 #include <attnlab/kernels/cuda/token_joints.hpp>
@@ -30,7 +31,6 @@ struct for_copies;
 template <class Policy, class Body>
 void with_tiles(attention_problem<float> const& p, Body body) {
     auto const sized = [&]<class Products>(Products products) {
-        if (p.D <= 32) return body(products, std::integral_constant<int, 32>{});
         if (p.D <= 64) return body(products, std::integral_constant<int, 64>{});
         if (p.D <= 128) return body(products, std::integral_constant<int, 128>{});
         require(p.D <= 256, "attention on cuda: head size ", p.D, ": expected at most 256");
@@ -99,6 +99,140 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     if constexpr (Policy::has_output)
         gpu::each_token<Policy>(device, p, p.H, p.B * p.T,
                                 gpu::output_forward<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), y});
+}
+
+namespace gpu {
+
+struct for_weighted;
+struct for_log_normalizer;
+struct for_row_numbers;
+struct for_projections;
+struct for_query_tokens;
+struct for_key_tokens;
+struct for_unread;
+
+/// Copies for parts of tokens, or of tiles, all zero.
+template <class Policy, class Device>
+gradient_copies<Policy> zero_copies(Device device, head_sizes n, index_t count) {
+    auto copies = gradient_copies<Policy>::of(n, count);
+    copies.all = scratch<for_copies, float>(copies.size(n.heads) + 1);
+    if (copies.numbers > 0) fill_zero(device, copies.all, copies.size(n.heads));
+    return copies;
+}
+/// Every token's heads on the way back, with gradients of parameters: `make(part_gradients)` gives the visitor.
+template <class Policy, class Device, class Make>
+void each_token_back(Device device, attention_problem<float> const& p, index_t count, attention_gradients<float> const& gradients, Make make) {
+    auto const copies = zero_copies<Policy>(device, p.sizes(), backward_parts(p));
+    each_token<Policy>(device, p, count, copies.copies, make(part_gradients<Policy>{copies, gradients.input}));
+    take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
+}
+
+/// Gradients of the weighted values and of log Z, from those of the result. Returns where they are.
+template <class Policy, class Device>
+heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> dy, float* d_log_normalizer,
+                                       attention_gradients<float> const& gradients) {
+    index_t const size = p.B * p.T * p.H * p.D;
+    auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(size), {p.B, p.T, p.H * p.D}), p.D);
+    std::array<float*, Policy::parameter_count + 1> d_projections{};
+    if constexpr (Policy::has_projections) {
+        float* room = scratch<for_projections, float>(size * static_cast<index_t>(Policy::parameter_count));
+        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
+            d_projections[i] = room + static_cast<index_t>(i) * size;
+            fill_zero(device, d_projections[i], size);
+        });
+    }
+    each_token_back<Policy>(device, p, p.H, gradients, [&](part_gradients<Policy> to) {
+        return output_backward<Policy>{rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), dy, d_weighted, gradients.q, d_log_normalizer,
+                                       d_projections, to};
+    });
+    if constexpr (Policy::has_projections)
+        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
+            index_t const n = p.B * p.T, out = p.H * p.D, in = p.width;
+            gemm(device, true, false, out, in, n, 1, d_projections[i], out, p.input, in, 1, gradients.parameters[i], in);
+            if (gradients.input) gemm(device, false, false, n, in, out, 1, d_projections[i], out, p.parameters[i], in, 1, gradients.input, in);
+        });
+    return d_weighted;
+}
+
+/// Gradients by what a prologue made become gradients by what it was given.
+template <class Policy, class Device>
+void back_through_prologue(Device device, attention_problem<float> const& given, attention_gradients<float> const& g) {
+    auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, heads<float> d) {
+        each_token_back<Policy>(device, given, count, g, [&](part_gradients<Policy> to) {
+            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(backward_parts(given) * given.D), given.T, to};
+        });
+    };
+    if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);
+    if constexpr (Policy::has_key) pull(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), g.k);
+    if constexpr (Policy::has_value) pull(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), g.v);
+}
+
+/// to = queries + the keys' copies, first to last.
+struct add_token_gradients {
+    float* to;
+    float const* keys;
+    index_t n, copies;
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t row) const {
+        Warp::visit([&](int lane, int) {
+            index_t const i = row * warp_size + lane;
+            if (i < n)
+                for (index_t c = 0; c < copies; ++c) to[i] += keys[c * n + i];
+        });
+    }
+};
+
+}  // namespace gpu
+
+/// Gradients from dy; y is what forward returned.
+template <class Policy, cuda_device Device>
+void attention_backward(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, heads<float const> y, heads<float const> dy,
+                        attention_gradients<float> const& gradients) {
+    auto const p = saved.template after_prologue<Policy>(given);
+    index_t const rows = p.B * p.H * p.T;
+    float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(rows);
+    heads<float const> d_weighted = dy;
+    if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, dy, d_log_normalizer, gradients);
+
+    float *const factor = gpu::scratch<gpu::for_row_numbers, float>(2 * rows), *const adjoint = factor + rows;
+    heads<float const> weighted = saved.template weighted_values<Policy>(p, y);
+    if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
+    gpu::launch_rows(device, rows,
+                     gpu::adjoint_rows<Policy>{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, factor, adjoint});
+
+    gpu::with_tiles<Policy>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+        using queries = gpu::backward_queries<Policy, Products, D>;
+        using keys = gpu::backward_keys<Policy, Products, D>;
+        gpu::backward_inputs<Policy, Products> in{gpu::portable<Policy>(p),
+                                                  gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                  gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
+                                                  gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
+                                                  gpu::pack<gpu::for_dy, Products>(device, d_weighted, p.B, p.H, p.T, p.D, D),
+                                                  saved.reference.data(), saved.sum.data(), factor, adjoint, saved.tokens.data(), {}, nullptr};
+        float *d_tokens = nullptr, *d_key_tokens = nullptr;
+        if constexpr (Policy::has_score) {
+            in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * ((p.T + queries::own - 1) / queries::own) * queries::warps);
+            index_t const warps = std::max(p.B * p.H * ((p.T + queries::own - 1) / queries::own), p.B * p.kv_heads() * ((p.T + keys::own - 1) / keys::own) * keys::parts) * keys::warps;
+            in.unread = gpu::scratch<gpu::for_unread, float>(warps * in.unread_numbers());
+            if constexpr (Policy::has_tokens) {
+                d_tokens = gpu::scratch<gpu::for_query_tokens, float>(rows);
+                d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(rows * keys::warps);
+                gpu::fill_zero(device, d_tokens, rows);
+                gpu::fill_zero(device, d_key_tokens, rows * keys::warps);
+            }
+        }
+        queries const by_queries{in, gradients.q, Policy::has_output, d_tokens};
+        keys const by_keys{in, gradients.k, gradients.v, d_key_tokens};
+        gpu::launch(device, by_queries, by_queries.blocks());
+        gpu::launch(device, by_keys, by_keys.blocks());
+        if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, in.copies, p.sizes(), gradients.parameters);
+        if constexpr (Policy::has_tokens) {
+            gpu::launch_rows(device, (rows + 31) / 32, gpu::add_token_gradients{d_tokens, d_key_tokens, rows, keys::warps});
+            if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
+            gpu::each_token_back<Policy>(device, p, p.H, gradients, [&](gpu::part_gradients<Policy> to) { return gpu::numbers_backward<Policy>{d_tokens, p.H, p.T, to}; });
+        }
+    });
+    gpu::back_through_prologue<Policy>(device, given, gradients);
 }
 
 }  // namespace attnlab

@@ -110,61 +110,33 @@ private:
             for (auto& f : s.second) clear<Warp>(f);
         }
 
-        /// Walks the tiles of keys: `body(warp, state, scores, seen(lane, n, i), stage)`; with v or without.
+        /// Walks the tiles of keys: `body(warp, state, scores, seen(n, i), stage)`; with v or without.
         template <bool WithValues, class Body>
         constexpr void sweep(Body body) {
-            index_t const tiles = (all_.p.T + columns - 1) / columns;
-            auto const next = [&](index_t j, tile_seen& seen) {
-                for (; j < tiles; ++j) {
-                    seen = seen_tile<Policy>(block, all_.p, b, i0, rows, j * columns, columns);
-                    if (seen != tile_seen::none) break;
-                }
-                return j;
-            };
-            auto const fetch = [&](Warp const& w, index_t j, int stage) {
-                index_t const kv = all_.p.kv_head(h);
-                copy_rows<Products, D>(block, w, k_, stage * columns, all_.k.row(b, kv, j * columns), columns);
-                if constexpr (WithValues) copy_rows<Products, D>(block, w, v_, stage * columns, all_.v.row(b, kv, j * columns), columns);
-            };
-            tile_seen seen{}, seen_after{};
-            int stage = 0;
-            index_t j = next(0, seen);
-            if (stages == 2 && j < tiles)
-                block.each_warp([&](Warp const& w) {
-                    fetch(w, j, 0);
-                    block.commit(w);
+            auto const& p = all_.p;
+            index_t const kv = p.kv_head(h);
+            walk_tiles<stages>(
+                block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, rows, j * columns, columns); },
+                [&](Warp const& w, index_t j, int stage) {
+                    copy_rows<Products, D>(block, w, k_, stage * columns, all_.k.row(b, kv, j * columns), columns);
+                    if constexpr (WithValues) copy_rows<Products, D>(block, w, v_, stage * columns, all_.v.row(b, kv, j * columns), columns);
+                },
+                [&](index_t j, int stage, tile_seen seen) {
+                    if (seen == tile_seen::all)
+                        tile(j, stage, body, [](int, int, int, int) { return true; });
+                    else
+                        tile(j, stage, body, [this, j](int warp, int lane, int n, int i) {
+                            index_t const query = i0 + 16 * warp + row_of(lane, i);
+                            return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
+                        });
                 });
-            while (j < tiles) {
-                index_t const after = next(j + 1, seen_after);
-                block.each_warp([&](Warp const& w) {
-                    if constexpr (stages == 2) {
-                        if (after < tiles) fetch(w, after, 1 - stage);
-                        block.commit(w);
-                        block.wait(w, 1);
-                    } else {
-                        fetch(w, j, 0);
-                        block.commit(w);
-                        block.wait(w, 0);
-                    }
-                });
-                if (seen == tile_seen::all)
-                    tile(j, stage, body, [](int, int, int) { return true; });
-                else
-                    tile(j, stage, body, [this, j](int warp, int lane, int n_i) {
-                        int const n = n_i / 4, i = n_i % 4;
-                        index_t const query = i0 + 16 * warp + row_of(lane, i);
-                        return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
-                    });
-                j = after, seen = seen_after;
-                if (stages == 2) stage = 1 - stage;
-            }
         }
         template <class Body, class Seen>
         constexpr void tile(index_t j, int stage, Body body, Seen seen) {
             auto const flags = [&](Warp const& w) {
                 return [&w, seen](int n, int i) {
                     int const warp = w.index();
-                    return Warp::each_lane([&](int lane) { return seen(warp, lane, 4 * n + i); });
+                    return Warp::each_lane([&](int lane) { return seen(warp, lane, n, i); });
                 };
             };
             if constexpr (Policy::has_score) {

@@ -1,5 +1,5 @@
 #pragma once
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 
 /// \file
@@ -7,6 +7,8 @@
 /// these are added in order.
 
 namespace attnlab::gpu {
+
+struct partial_sums;   ///< the purpose of memory
 
 /// How n rows are cut.
 struct row_parts {
@@ -69,7 +71,7 @@ struct sum_part {
         index_t const begin = part * cut.length, end = begin + cut.length < cut.rows ? begin + cut.length : cut.rows;
         block.each_warp([&](auto const& w) {
             for (index_t at = w.index() * N * warp_size; at < c; at += warps * N * warp_size) {
-                pack<warp, N> sum(0.0f);
+                wide<warp, N> sum(0.0f);
                 for (index_t row = begin; row < end; ++row) {
                     auto const v = load<warp, N>(x + row * c + at, c - at);
                     sum += v;
@@ -85,8 +87,8 @@ template <class Device>
 void add_column_sums(Device device, view<float const, 2> x, float* to, bfloat16* rounded = nullptr) {
     index_t const c = x.shape(1);
     row_parts const cut(x.shape(0));
-    auto* const sums = scratch<float>(device, place::partial_sums, cut.count * c);
-    with_pack_size(c, {x.data(), rounded}, [&](auto n) { launch(device, sum_part<n>{cut, x.data(), c, sums, rounded}, cut.count); });
+    auto* const sums = scratch<partial_sums, float>(device, cut.count * c);
+    with_width(c, {x.data(), rounded}, [&](auto n) { launch(device, sum_part<n>{cut, x.data(), c, sums, rounded}, cut.count); });
     launch_add_parts(device, sums, cut.count, c, c, to, nullptr);
 }
 

@@ -61,6 +61,7 @@ void set(preference const& p, cublasLtMatmulPreferenceAttributes_t which, Value 
     check(cublasLtMatmulPreferenceSetAttribute(p.get(), which, &value, sizeof value), "a preference");
 }
 
+struct workspace;   ///< the purpose of memory
 inline constexpr std::size_t workspace_bytes = std::size_t{32} << 20;   // what NVIDIA advises for Hopper
 
 /// The largest power of two, up to 256, that an address is a multiple of.
@@ -125,9 +126,9 @@ void multiply(cuda, column_major_product const& p, float alpha, T const* a, T co
     if (known == plans.end()) known = plans.emplace(k, plan_for<T>(p, bias != nullptr, on_a, on_b, on_d)).first;
     plan const& with = known->second;
     if (bias) set(with.how, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-    auto* const workspace = scratch<unsigned char>(cuda{}, place::products, static_cast<index_t>(workspace_bytes));
+    auto* const room = scratch<cublas::workspace, unsigned char>(cuda{}, static_cast<index_t>(workspace_bytes));
     cublas::check(cublasLtMatmul(handle(), with.how.get(), &alpha, a, with.a.get(), b, with.b.get(), &beta, d, with.d.get(), d, with.d.get(),
-                                 &with.algorithm, workspace, workspace_bytes, stream()),
+                                 &with.algorithm, room, workspace_bytes, stream()),
                   "a product");
 }
 

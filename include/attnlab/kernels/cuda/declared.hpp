@@ -9,6 +9,7 @@
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/attention_statistics.hpp>
 #include <attnlab/kernels/gelu_form.hpp>
+#include <attnlab/kernels/rotation_angles.hpp>
 #include <attnlab/kernels/optimizer_rules.hpp>
 
 /// \file
@@ -28,6 +29,7 @@ void attention_backward(Device, attention_problem<float> const& p, attention_sav
                         attention_gradients<float> const& gradients);
 
 // ---- Layers, compiled once ---------------------------------------------------------------------------------------------------
+/// Tensor cores multiply bfloat16.
 template <cuda_device Device>
 constexpr bool has_bfloat16(Device) {
     return true;
@@ -53,13 +55,25 @@ template <cuda_device Device>
 void multiply_by(Device, view<float const, 1> x, view<float, 1> y);
 template <cuda_device Device>
 void add(Device, view<float const, 1> x, view<float, 1> y);
-/// Waits: \throws error for a token outside the vocabulary, or T > P
+/// \throws error for a token outside the vocabulary, or T > P
 template <cuda_device Device>
 void embedding_forward(Device, view<std::int32_t const, 2> tokens, view<float const, 2> wte, view<float const, 2> wpe, view<float, 3> y);
 template <cuda_device Device>
 void embedding_backward(Device, view<std::int32_t const, 2> tokens, view<float const, 3> dy, view<float, 2> dwte, view<float, 2> dwpe);
 template <cuda_device Device>
 void cross_entropy(Device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses);
+
+template <cuda_device Device>
+void silu_forward(Device, view<float const, 1> x, view<float, 1> y);
+template <cuda_device Device>
+void relu_forward(Device, view<float const, 1> x, view<float, 1> y);
+template <cuda_device Device>
+void rms_norm_forward(Device, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> y);
+template <cuda_device Device>
+void rotate_heads(Device, heads<float> x, index_t B, index_t H, index_t T, rotation_angles<float> const& by);
+template <cuda_device Device, class T>
+void gemm(Device, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, T const* a, index_t lda, T const* b, index_t ldb,
+          float beta, float* c, index_t ldc);
 
 // ---- Whole arrays: the training loop -----------------------------------------------------------------------------------------
 /// x = 0

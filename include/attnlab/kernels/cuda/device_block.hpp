@@ -81,7 +81,7 @@ public:
     using value_type = T;
 
     device_shared() = default;
-    explicit __device__ device_shared(T* data) : data_(data) {}
+    explicit constexpr device_shared(T* data) : data_(data) {}
 
     __device__ device_warp::lanes<T> get(device_warp, device_warp::whole at) const { return device_warp::lanes<T>(data_[at.v[0]]); }
     __device__ device_warp::lanes<T> get(device_warp, device_warp::whole at, device_warp::flag in) const {
@@ -112,7 +112,7 @@ public:
     using shared_array = device_shared<T>;
     template <class State>
     struct per_warp {
-        explicit __device__ per_warp(device_block const&) {}
+        explicit constexpr per_warp(device_block const&) {}
         __device__ State& operator[](warp) { return own; }
         State own;
     };

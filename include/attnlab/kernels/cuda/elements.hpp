@@ -14,7 +14,7 @@
 #endif
 
 #include <attnlab/core/bfloat16.hpp>
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 
 /// \file
 /// Element by element: a rule on numbers, written once, over arrays, by Thrust (its CUDA side on a device, its OpenMP side on the host).
@@ -24,31 +24,38 @@ namespace attnlab::gpu {
 
 /// A number as a rule sees it: the lane of one thread.
 using element = lanes_of<float, 1>;
-/// Four adjacent elements: one access to memory.
-struct alignas(16) four {
+/// Four adjacent elements.
+struct four {
     element v[4];
 };
 
 namespace detail {
 inline bool on_sixteen_bytes(void const* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
-constexpr void read_four(float const* from, four& x) { x = *reinterpret_cast<four const*>(from); }
-constexpr void write_four(float* to, four const& x) { *reinterpret_cast<four*>(to) = x; }
-constexpr void write_four(bfloat16* to, four const& x) {
-    *reinterpret_cast<adjacent<bfloat16, 4>*>(to) = {bfloat16(x.v[0].v[0]), bfloat16(x.v[1].v[0]), bfloat16(x.v[2].v[0]), bfloat16(x.v[3].v[0])};
+template <class T>
+constexpr void read_four(T const* from, four& x) {
+    auto const a = *reinterpret_cast<adjacent<T, 4> const*>(from);
+    for (int i = 0; i < 4; ++i) x.v[i] = element(static_cast<float>(a.v[i]));
+}
+template <class T>
+constexpr void write_four(T* to, four const& x) {
+    *reinterpret_cast<adjacent<T, 4>*>(to) = {T(x.v[0].v[0]), T(x.v[1].v[0]), T(x.v[2].v[0]), T(x.v[3].v[0])};
 }
 }  // namespace detail
 
 /// An array that the rule only reads.
+template <class T>
 struct reads {
-    float const* data;
+    T const* data;
 
     bool aligned() const { return detail::on_sixteen_bytes(data); }
     constexpr void get(index_t first, four& x) const { detail::read_four(data + first, x); }
-    constexpr void get(index_t at, element& x) const { x.v[0] = data[at]; }
+    constexpr void get(index_t at, element& x) const { x.v[0] = static_cast<float>(data[at]); }
     template <class X>
     constexpr void put(index_t, X const&) const {}
 };
+template <class T>
+reads(T const*) -> reads<T>;
 /// One that it only writes, or rounds into; none where it is null.
 template <class T>
 struct writes {
@@ -67,19 +74,22 @@ struct writes {
 template <class T>
 writes(T*) -> writes<T>;
 /// One that it changes.
+template <class T>
 struct changes {
-    float* data;
+    T* data;
 
     bool aligned() const { return detail::on_sixteen_bytes(data); }
     template <class X>
     constexpr void get(index_t at, X& x) const {
-        reads{data}.get(at, x);
+        reads<T>{data}.get(at, x);
     }
     template <class X>
     constexpr void put(index_t at, X const& x) const {
-        writes{data}.put(at, x);
+        writes<T>{data}.put(at, x);
     }
 };
+template <class T>
+changes(T*) -> changes<T>;
 
 /// The rule on elements first, ..., up to `end` of the arrays.
 template <class Rule, class... Arrays>

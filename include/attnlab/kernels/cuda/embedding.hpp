@@ -6,13 +6,17 @@
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/core/view.hpp>
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/ids.hpp>
 
 namespace attnlab {
 
 namespace gpu {
+
+struct uploaded_tokens;   // purposes of memory
+struct token_order;
+struct token_beginnings;
 
 template <int N>
 struct embedding_row {
@@ -24,7 +28,7 @@ struct embedding_row {
     template <class Warp>
     constexpr void operator()(Warp const&, index_t i) const {
         float const *const token = wte + tokens[i] * c, *const position = wpe + i % times * c;
-        each_pack<N>(c, [&](index_t j) {
+        each_wide<N>(c, [&](index_t j) {
             auto x = load<Warp, N>(token + j, c - j);
             if (wpe) x += load<Warp, N>(position + j, c - j);
             store<Warp, N>(y + i * c + j, x, c - j);
@@ -63,7 +67,7 @@ struct add_positions {
 
     template <class Warp>
     constexpr void operator()(Warp const&, index_t t) const {
-        each_pack<N>(c, [&](index_t j) {
+        each_wide<N>(c, [&](index_t j) {
             auto sum = load<Warp, N>(table + t * c + j, c - j);
             for (index_t b = 0; b < batch; ++b) sum += load<Warp, N>(dy + (b * times + t) * c + j, c - j);
             store<Warp, N>(table + t * c + j, sum, c - j);
@@ -95,8 +99,8 @@ void embedding_forward(Device device, view<std::int32_t const, 2> tokens, view<f
     assert(y.shape(0) == tokens.shape(0) && y.shape(1) == times && y.shape(2) == c);
     require_ids("embedding: token", tokens.data(), tokens.size(), 0, wte.shape(0));
     require(wpe.empty() || times <= wpe.shape(0), "embedding: T ", times, ": expected at most the ", wpe.shape(0), " positions learned");
-    auto const* const there = gpu::upload(device, gpu::place::tokens, tokens.data(), tokens.size());
-    gpu::with_pack_size(c, {wte.data(), wpe.data(), y.data()}, [&](auto n) {
+    auto const* const there = gpu::upload<gpu::uploaded_tokens>(device, tokens.data(), tokens.size());
+    gpu::with_width(c, {wte.data(), wpe.data(), y.data()}, [&](auto n) {
         gpu::launch_rows(device, tokens.size(), gpu::embedding_row<n>{there, times, c, wte.data(), wpe.data(), y.data()});
     });
 }
@@ -108,11 +112,11 @@ void embedding_backward(Device device, view<std::int32_t const, 2> tokens, view<
     index_t const n = tokens.size(), times = tokens.shape(1), c = dwte.shape(1);
     if (n == 0) return;
     gpu::token_groups const groups(tokens.data(), n);
-    auto const* const there = gpu::upload(device, gpu::place::tokens, tokens.data(), n);
-    auto const* const order = gpu::upload(device, gpu::place::order, groups.order.data(), n);
+    auto const* const there = gpu::upload<gpu::uploaded_tokens>(device, tokens.data(), n);
+    auto const* const order = gpu::upload<gpu::token_order>(device, groups.order.data(), n);
     auto const count = static_cast<index_t>(groups.first.size());
-    auto const* const first = gpu::upload(device, gpu::place::first, groups.first.data(), count);
-    gpu::with_pack_size(c, {dy.data(), dwte.data(), dwpe.data()}, [&](auto width) {
+    auto const* const first = gpu::upload<gpu::token_beginnings>(device, groups.first.data(), count);
+    gpu::with_width(c, {dy.data(), dwte.data(), dwpe.data()}, [&](auto width) {
         gpu::add_rows<width> const rows{order, first, there, c, dy.data(), dwte.data()};
         gpu::launch_rows(device, (count - 1) * rows.chunks(), rows);
         if (!dwpe.empty()) gpu::launch_rows(device, times, gpu::add_positions<width>{tokens.shape(0), times, c, dy.data(), dwpe.data()});

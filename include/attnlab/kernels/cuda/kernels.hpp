@@ -4,6 +4,8 @@
 /// Everything a model on `cuda` (under nvcc) or `emulated_cuda` calls. Layers find these by their device argument.
 
 #include <attnlab/kernels/cuda/activation.hpp>
+#include <attnlab/kernels/cuda/attention.hpp>
+#include <attnlab/kernels/cuda/declared.hpp>
 #include <attnlab/kernels/cuda/embedding.hpp>
 #include <attnlab/kernels/cuda/linear.hpp>
 #include <attnlab/kernels/cuda/loss.hpp>

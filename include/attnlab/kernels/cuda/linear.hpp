@@ -29,13 +29,16 @@ void round(Device device, view<float const, 1> from, view<bfloat16, 1> to) {
 
 namespace gpu {
 
+struct rounded_input;   // purposes of memory
+struct rounded_upstream;
+
 /// x as a factor: itself, or rounded, in memory to work in.
-template <class T, class Device>
-view<T const, 2> factor(Device device, place which, view<float const, 2> x) {
+template <class Purpose, class T, class Device>
+view<T const, 2> factor(Device device, view<float const, 2> x) {
     if constexpr (std::is_same_v<T, float>) {
         return x;
     } else {
-        T* const rounded = scratch<T>(device, which, x.size());
+        T* const rounded = scratch<Purpose, T>(device, x.size());
         round(device, x.reshaped(std::array{x.size()}), view<T, 1>(rounded, {x.size()}));
         return {rounded, x.shape()};
     }
@@ -45,7 +48,7 @@ template <class T, class Device>
 void linear_forward(Device device, view<float const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y) {
     index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
     assert(w.shape(1) == in && y.shape(0) == n && y.shape(1) == out);
-    multiply_rows(device, false, true, n, out, in, 1, factor<T>(device, place::input, x).data(), in, w.data(), in, 0, y.data(), out, bias);
+    multiply_rows(device, false, true, n, out, in, 1, factor<rounded_input, T>(device, x).data(), in, w.data(), in, 0, y.data(), out, bias);
 }
 
 template <class T, class Device>
@@ -55,15 +58,15 @@ void linear_backward(Device device, view<float const, 2> dy, view<float const, 2
     view<T const, 2> upstream;
     if constexpr (std::is_same_v<T, bfloat16>)
         if (dbias) {   // dy is read once for its rounding and its sums
-            T* const rounded = scratch<T>(device, place::upstream, dy.size());
+            T* const rounded = scratch<rounded_upstream, T>(device, dy.size());
             add_column_sums(device, dy, dbias, rounded);
             upstream = {rounded, dy.shape()};
         }
     if (upstream.empty()) {
-        upstream = factor<T>(device, place::upstream, dy);
+        upstream = factor<rounded_upstream, T>(device, dy);
         if (dbias) add_column_sums(device, dy, dbias);
     }
-    auto const input = factor<T>(device, place::input, x);
+    auto const input = factor<rounded_input, T>(device, x);
     if (dx) gemm(device, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, 0, dx, in);
     gemm(device, true, false, out, in, n, 1, upstream.data(), out, input.data(), in, 1, dw.data(), in);
 }

@@ -4,13 +4,15 @@
 #include <limits>
 
 #include <attnlab/core/view.hpp>
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/ids.hpp>
 
 namespace attnlab {
 
 namespace gpu {
+
+struct uploaded_targets;   ///< the purpose of memory
 
 /// A block has a row, which may be long.
 template <int N>
@@ -27,7 +29,7 @@ struct cross_entropy_row {
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
-        using numbers = pack<warp, N>;
+        using numbers = wide<warp, N>;
         constexpr index_t stride = warps * N * warp_size;
         float* const row = logits + id * vocabulary;
         std::int32_t const target = targets[id];
@@ -106,8 +108,8 @@ template <cuda_device Device>
 void cross_entropy(Device device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses) {
     index_t const n = logits.shape(0), vocabulary = logits.shape(1);
     require_ids("cross_entropy: target", targets, n, -1, vocabulary);
-    auto const* const there = gpu::upload(device, gpu::place::targets, targets, n);
-    gpu::with_pack_size(vocabulary, {logits.data()}, [&](auto width) {
+    auto const* const there = gpu::upload<gpu::uploaded_targets>(device, targets, n);
+    gpu::with_width(vocabulary, {logits.data()}, [&](auto width) {
         gpu::launch(device, gpu::cross_entropy_row<width>{logits.data(), there, vocabulary, scale, backward, losses}, n);
     });
 }

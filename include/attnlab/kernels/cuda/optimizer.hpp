@@ -5,7 +5,7 @@
 
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/view.hpp>
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/optimizer_rules.hpp>
 
@@ -15,6 +15,8 @@
 namespace attnlab {
 
 namespace gpu {
+
+struct sums_of_blocks;   ///< the purpose of memory
 
 /// Numbers a block walks.
 inline constexpr index_t block_numbers = 1 << 14;
@@ -132,7 +134,7 @@ double sum_of_squares(Device device, view<float const, 1> x) {
     // 2^28 numbers in two floors of blocks, 2^42 in three.
     index_t const count = gpu::blocks_of(x.size()), above = gpu::blocks_of(count);
     double* const total = gpu::result<double>(device);
-    double* const sums = gpu::scratch<double>(device, gpu::place::partial_sums, count + above);
+    double* const sums = gpu::scratch<gpu::sums_of_blocks, double>(device, count + above);
     gpu::launch(device, gpu::sum_blocks<float, true>{x.size(), x.data(), sums}, count);
     gpu::launch(device, gpu::sum_blocks<double, false>{count, sums, above == 1 ? total : sums + count}, above);
     if (above > 1) gpu::launch(device, gpu::sum_blocks<double, false>{above, sums + count, total}, 1);

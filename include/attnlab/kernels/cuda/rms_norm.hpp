@@ -2,7 +2,7 @@
 #include <cassert>
 
 #include <attnlab/core/view.hpp>
-#include <attnlab/kernels/cuda/row_packs.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 
 namespace attnlab {
 
@@ -16,14 +16,14 @@ struct rms_norm_row {
 
     template <class Warp>
     constexpr void operator()(Warp const&, index_t row) const {
-        using numbers = pack<Warp, N>;
+        using numbers = wide<Warp, N>;
         numbers squares(0.0f);
-        each_pack<N>(c, [&](index_t i) {
+        each_wide<N>(c, [&](index_t i) {
             auto const v = load<Warp, N>(x + row * c + i, c - i);
             squares += v * v;
         });
         float const r = 1 / elementary<Warp::held>::sqrt(sum<Warp, N>(squares) / static_cast<float>(c) + eps);
-        each_pack<N>(c, [&](index_t i) {
+        each_wide<N>(c, [&](index_t i) {
             auto scaled = load<Warp, N>(x + row * c + i, c - i) * numbers(r);
             if (weight) scaled = scaled * (load<Warp, N>(weight + i, c - i) + numbers(offset));
             store<Warp, N>(y + row * c + i, scaled, c - i);
@@ -37,7 +37,7 @@ template <cuda_device Device>
 void rms_norm_forward(Device device, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> y) {
     index_t const c = x.shape(1);
     assert(x.shape() == y.shape());
-    gpu::with_pack_size(c, {x.data(), weight, y.data()}, [&](auto n) {
+    gpu::with_width(c, {x.data(), weight, y.data()}, [&](auto n) {
         gpu::launch_rows(device, x.shape(0), gpu::rms_norm_row<n>{x.data(), weight, offset, eps, c, y.data()});
     });
 }

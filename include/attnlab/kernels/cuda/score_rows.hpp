@@ -61,7 +61,8 @@ public:
             program<Policy>().forward(row, to);
         });
     }
-    /// Gradients by the scores, in `made`, become gradients by the raw products, in `d_raw`; parameters and tokens get theirs.
+    /// Gradients by the scores, in `made`, become gradients by the raw products, in `d_raw`. `gradients(row)` returns where those of
+    /// parameters go, and says so of tokens.
     template <class Policy, class Problem, class Gradients>
     constexpr void backward(Warp const& w, int warps, Problem const& p, float const* tokens, tile_place at, Gradients gradients) const {
         each_row<Policy>(w, warps, p, tokens, at, [&](row_point<float>& row, int r, index_t first) {
@@ -69,7 +70,8 @@ public:
             if (row.keys == 0) return;
             row.source = raw.reads(w, r * stride + first, row.keys);
             row.d_source = d_raw.writes(w, r * stride + first, row.keys);
-            gradients(row);
+            auto const parameters = gradients(row);
+            row.gradients = parameters.data();
             program<Policy>().backward(row, made.reads(w, r * stride + first, row.keys));
         });
         w.sync();

@@ -32,10 +32,12 @@ struct packed_rows {
 /// Sizes of tiles for heads of up to D channels. A block owns `own` tokens (queries, or keys), 16 a warp, and walks the others in tiles.
 template <class Products, int D>
 struct tile_sizes {
-    static constexpr int warps = 4, own = 16 * warps;
-    static constexpr bool wide = D * static_cast<int>(sizeof(typename Products::element)) > 256;
-    static constexpr int other = wide || D > 128 ? 32 : 64;
-    static constexpr int stages = D * static_cast<int>(sizeof(typename Products::element)) > 512 ? 1 : 2;
+    static constexpr int row_bytes = D * static_cast<int>(sizeof(typename Products::element));
+    static constexpr int warps = row_bytes > 512 ? 2 : 4, own = 16 * warps;
+    static constexpr int stages = row_bytes > 512 ? 1 : 2;                    ///< tiles in shared memory: one is used, the next one comes
+    static constexpr int other = row_bytes > 256 ? 32 : 64;
+    static constexpr int other_back = row_bytes > 256 || D > 64 ? 32 : 64;    ///< on the way back, where accumulators are more
+    static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
     /// A row in shared memory: 16 bytes apart modulo 128 from the next, so that eight rows lie in eight groups of banks.
     static constexpr int stride = D + 16 / static_cast<int>(sizeof(typename Products::element));
 };
@@ -50,6 +52,43 @@ constexpr tile_seen seen_tile(Block& block, Problem const& p, index_t b, index_t
     if (!block.any(rows, [&](index_t r) { return bits(r) != 0; })) return tile_seen::none;
     std::uint64_t const every = ~std::uint64_t{0} >> (64 - columns);
     return block.all(rows, [&](index_t r) { return bits(r) == every; }) ? tile_seen::all : tile_seen::some;
+}
+
+/// Walks those tiles j < `tiles` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
+/// ahead where there are two stages; `visit(j, stage, seen)` finds them there, and ends with a barrier.
+template <int Stages, class Block, class SeenOf, class Fetch, class Visit>
+constexpr void walk_tiles(Block& block, index_t tiles, SeenOf seen_of, Fetch fetch, Visit visit) {
+    using Warp = typename Block::warp;
+    tile_seen seen{}, seen_after{};
+    auto const next = [&](index_t j, tile_seen& found) {
+        for (; j < tiles; ++j)
+            if ((found = seen_of(j)) != tile_seen::none) break;
+        return j;
+    };
+    int stage = 0;
+    index_t j = next(0, seen);
+    if (Stages == 2 && j < tiles)
+        block.each_warp([&](Warp const& w) {
+            fetch(w, j, 0);
+            block.commit(w);
+        });
+    while (j < tiles) {
+        index_t const after = next(j + 1, seen_after);
+        block.each_warp([&](Warp const& w) {
+            if constexpr (Stages == 2) {
+                if (after < tiles) fetch(w, after, 1 - stage);
+                block.commit(w);
+                block.wait(w, 1);
+            } else {
+                fetch(w, j, 0);
+                block.commit(w);
+                block.wait(w, 0);
+            }
+        });
+        visit(j, stage, seen);
+        j = after, seen = seen_after;
+        if (Stages == 2) stage = 1 - stage;
+    }
 }
 
 /// Copies `count` packed rows into shared memory, to row `first` and on, 16 bytes a lane; all warps of the block together.

@@ -15,7 +15,7 @@ namespace attnlab::gpu {
 
 /// N adjacent numbers in each lane; element N i + k is number k of this object's lane i.
 template <class Warp, int N>
-using pack = lanes_of<float, N * Warp::held>;
+using wide = lanes_of<float, N * Warp::held>;
 
 namespace detail {
 template <class T, int N>
@@ -26,8 +26,8 @@ struct alignas(N * sizeof(T)) adjacent {
 
 /// The first n of 32 N numbers, n a multiple of N or more than 32 N; the others are `fill`.
 template <class Warp, int N>
-constexpr pack<Warp, N> load(float const* p, index_t n, float fill = 0) {
-    pack<Warp, N> r;
+constexpr wide<Warp, N> load(float const* p, index_t n, float fill = 0) {
+    wide<Warp, N> r;
     Warp::visit([&](int lane, int i) {
         detail::adjacent<float, N> a;
         for (float& x : a.v) x = fill;
@@ -37,7 +37,7 @@ constexpr pack<Warp, N> load(float const* p, index_t n, float fill = 0) {
     return r;
 }
 template <class Warp, int N>
-constexpr void store(float* p, pack<Warp, N> const& x, index_t n) {
+constexpr void store(float* p, wide<Warp, N> const& x, index_t n) {
     Warp::visit([&](int lane, int i) {
         detail::adjacent<float, N> a;
         for (int k = 0; k < N; ++k) a.v[k] = x.v[N * i + k];
@@ -46,7 +46,7 @@ constexpr void store(float* p, pack<Warp, N> const& x, index_t n) {
 }
 /// Rounded to nearest (ties to even).
 template <class Warp, int N>
-constexpr void store(bfloat16* p, pack<Warp, N> const& x, index_t n) {
+constexpr void store(bfloat16* p, wide<Warp, N> const& x, index_t n) {
     Warp::visit([&](int lane, int i) {
         detail::adjacent<bfloat16, N> a;
         for (int k = 0; k < N; ++k) a.v[k] = bfloat16(x.v[N * i + k]);
@@ -55,7 +55,7 @@ constexpr void store(bfloat16* p, pack<Warp, N> const& x, index_t n) {
 }
 /// The lanes' own numbers folded by `op`, as one number a lane.
 template <class Warp, int N, class Op>
-constexpr typename Warp::number fold_in_lane(pack<Warp, N> const& x, Op op) {
+constexpr typename Warp::number fold_in_lane(wide<Warp, N> const& x, Op op) {
     typename Warp::number r;
     for (int i = 0; i < Warp::held; ++i) {
         r.v[i] = x.v[N * i];
@@ -64,19 +64,19 @@ constexpr typename Warp::number fold_in_lane(pack<Warp, N> const& x, Op op) {
     return r;
 }
 template <class Warp, int N>
-constexpr float sum(pack<Warp, N> const& x) {
+constexpr float sum(wide<Warp, N> const& x) {
     return sum<Warp>(fold_in_lane<Warp, N>(x, [](float a, float b) { return a + b; }));
 }
 
-/// `body(i)` for the beginnings of the packs of a row of n.
+/// `body(i)` for the beginnings of what a warp takes at once of a row of n.
 template <int N, class Body>
-constexpr void each_pack(index_t n, Body body) {
+constexpr void each_wide(index_t n, Body body) {
     for (index_t i = 0; i < n; i += N * warp_size) body(i);
 }
 
 /// `run(four or one)`, a std::integral_constant: how many numbers a lane may take at once of rows of n numbers in these arrays.
 template <class Run>
-void with_pack_size(index_t n, std::initializer_list<void const*> arrays, Run run) {
+void with_width(index_t n, std::initializer_list<void const*> arrays, Run run) {
     bool const wide = n % 4 == 0 && std::all_of(arrays.begin(), arrays.end(), [](void const* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; });
     if (wide)
         run(std::integral_constant<int, 4>{});
