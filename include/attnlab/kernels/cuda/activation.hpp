@@ -60,7 +60,7 @@ void relu_forward(Device device, view<float const, 1> x, view<float, 1> y) {
 /// x = 0
 template <cuda_device Device>
 void zero(Device device, view<float, 1> x) {
-    gpu::fill_zero(device, x.data(), static_cast<std::size_t>(x.size()) * sizeof(float));
+    gpu::fill_zero(device, x.data(), x.size());
 }
 
 /// y *= x.

@@ -32,7 +32,8 @@ template <class T>
 T* result(emulated_cuda device) {
     return scratch<T, T>(device, 1);
 }
-inline void fill_zero(emulated_cuda, void* p, std::size_t bytes) { std::memset(p, 0, bytes); }
+/// n zeros.
+inline void fill_zero(emulated_cuda, float* x, index_t n) { std::fill_n(x, n, 0.0f); }
 
 #ifdef __CUDACC__
 namespace detail {
@@ -100,7 +101,7 @@ T* result(cuda) {
     }();
     return mine;
 }
-inline void fill_zero(cuda, void* p, std::size_t bytes) { check(cudaMemsetAsync(p, 0, bytes, stream()), "zeros"); }
+inline void fill_zero(cuda, float* x, index_t n) { check(cudaMemsetAsync(x, 0, static_cast<std::size_t>(n) * sizeof(float), stream()), "zeros"); }
 #endif
 
 }  // namespace attnlab::gpu
