@@ -57,6 +57,17 @@ function(attnlab_add_device_pass target)
   endif()
 endfunction()
 
+# attnlab_add_kernels(): the target attnlab_kernels, which holds the CUDA kernels that no policy changes.
+function(attnlab_add_kernels)
+  if(TARGET attnlab_kernels)
+    return()
+  endif()
+  set(source "${PROJECT_BINARY_DIR}/attnlab/kernels.cu")
+  file(CONFIGURE OUTPUT "${source}" CONTENT "#include <attnlab/kernels/cuda/instances.hpp>\n" @ONLY)
+  add_library(attnlab_kernels STATIC "${source}")
+  attnlab_set_up_cuda(attnlab_kernels)
+endfunction()
+
 # How attnlab's CUDA sources are compiled.
 function(attnlab_set_up_cuda target)
   set_target_properties(${target} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)

@@ -63,7 +63,7 @@ inline void benchmark_analysis(experiment const& e, index_t T, double seconds, s
     auto const x = detail::random_tokens(T, 32000);
     auto const time = [&](char const* what, auto pass) {
         auto const policy = e.card.name == "softmax" ? std::string() : "." + e.card.name;
-        auto const name = text("analysis.", what, policy, ".", place_name(device), ".fwd.T", T);
+        auto const name = text("analysis.", what, policy, ".", benchmark_place{device}.name(), ".fwd.T", T);
         detail::reset_peak_memory();
         print_times(name, time_calls(seconds, pass));
         print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");

@@ -21,7 +21,7 @@
 ///   .rate                       GFLOP/s of the pairs that the mask shows, backward counted as 2.5 forwards
 ///   .gemm                       milliseconds that GEMMs of this size on the layer's input x take, for policies that learn maps
 ///   of x .peak_rss_over_base         MiB beyond inputs, outputs and gradients
-/// On a GPU `cuda` stands in the place of tTHREADS, and only times and rates are given.
+/// On a GPU `cuda` or `cuda-bfloat16` stands in the place of tTHREADS, and only times and rates are given.
 
 namespace attnlab {
 
@@ -50,7 +50,7 @@ inline void fill_random(buffer<float>& x, char const* name, double deviation = 1
 /// One call of attention with its arrays, laid out as in a model: q, k, v side by side. All memory has been touched.
 class attention_benchmark {
 public:
-    attention_benchmark(attention_kernels const& kernels, attention_sizes const& n) : kernels_(kernels), n_(n) {
+    attention_benchmark(attention_kernels const& kernels, attention_sizes const& n, precision products) : kernels_(kernels), n_(n) {
         index_t const C = n.H * n.D, packed = C + 2 * n.kv_heads() * n.D, tokens = n.B * n.T;
         for (auto* a : {&qkv_, &dqkv_}) a->assign(static_cast<std::size_t>(tokens * packed), 0.0f);
         for (auto* a : {&y_, &dy_, &x_, &dx_}) a->assign(static_cast<std::size_t>(tokens * C), 0.0f);
@@ -59,6 +59,7 @@ public:
             return merged_heads(view<float, 3>(a.data(), {n.B, n.T, packed}), n.D, offset);
         };
         problem_.B = n.B, problem_.H = n.H, problem_.H_kv = n.kv_heads(), problem_.T = n.T, problem_.D = n.D, problem_.width = C;
+        problem_.products = products;
         problem_.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(n.D)));
         problem_.q = part(qkv_, 0), problem_.k = part(qkv_, C), problem_.v = part(qkv_, C + n.kv_heads() * n.D);
         problem_.input = x_.data();
@@ -129,10 +130,10 @@ inline void check_attention_sizes(experiment const& e, attention_sizes const& n)
 }  // namespace detail
 
 /// Times the policy at one size, on as many threads as OpenMP has: forward, and forward with backward.
-inline void benchmark_attention(experiment const& e, attention_sizes const& n, double seconds, std::string const& device) {
-    auto const& kernels = e.on(device).kernels;
-    bool const on_cpu = device == "cpu";
-    detail::attention_benchmark call(kernels, n);
+inline void benchmark_attention(experiment const& e, attention_sizes const& n, double seconds, benchmark_place const& place) {
+    auto const& kernels = e.on(place.device).kernels;
+    bool const on_cpu = place.device == "cpu";
+    detail::attention_benchmark call(kernels, n, place.products);
     detail::reset_peak_memory();
     double const resident = detail::memory_mib("VmRSS");
     call.forward_and_backward();
@@ -148,7 +149,7 @@ inline void benchmark_attention(experiment const& e, attention_sizes const& n, d
     buffer<float> product(rows * tokens), weight(rows * width, 0.02f), d_weight(rows * width);
 
     for (bool const backward : {false, true}) {
-        auto const name = text("attention.", e.card.name, ".", place_name(device), backward ? ".fwdbwd" : ".fwd", n.name());
+        auto const name = text("attention.", e.card.name, ".", place.name(), backward ? ".fwdbwd" : ".fwd", n.name());
         auto const t = time_calls(seconds, [&] { backward ? call.forward_and_backward() : call.forward(); });
         print_times(name, t);
         print_figure(name + ".rate", (backward ? 3.5 : 1) * flop / t.least * 1e-9, "GFLOP/s");

@@ -33,10 +33,11 @@ inline step_size step_size_of(std::string const& name) {
 }
 
 /// Times training steps of one policy, on as many threads as OpenMP has.
-inline void benchmark_step(experiment const& e, std::string const& size, double seconds, std::string const& device) {
-    auto const [c, B] = step_size_of(size);
+inline void benchmark_step(experiment const& e, std::string const& size, double seconds, benchmark_place const& place) {
+    auto [c, B] = step_size_of(size);
+    c.products = place.products;
     detail::reset_peak_memory();
-    auto const model = e.make_model(c, device);
+    auto const model = e.make_model(c, place.device);
     model->parameters().initialize(1);
     auto const& on = model->operations();
     optimizer<float> adam(model->parameters(), {}, on);
@@ -51,7 +52,7 @@ inline void benchmark_step(experiment const& e, std::string const& size, double 
         model->loss_and_gradient(*x, *y, 1);
         adam.step(6e-4, clip_factor(on.gradient_norm(model->parameters()), 1));
     });
-    auto const name = text("step.attnlab.", size, ".", e.card.name, ".", place_name(device));
+    auto const name = text("step.attnlab.", size, ".", e.card.name, ".", place.name());
     auto const tokens = static_cast<double>(x.size());
     auto const N = static_cast<double>(model->parameters().count() - c.block_size * c.n_embd);
     auto const flop = (6 * N + 6 * static_cast<double>(c.n_layer * c.n_embd * c.block_size)) * tokens;

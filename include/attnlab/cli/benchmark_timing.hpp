@@ -14,6 +14,7 @@
 #include <omp.h>
 
 #include <attnlab/core/error.hpp>
+#include <attnlab/core/precision.hpp>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -126,8 +127,16 @@ inline void warn_if_contended(timing const& t) {
         std::cout << "# contended: other processes used " << t.others << " of a core during the next figure" << std::endl;
 }
 
-/// Where a figure was taken, as names say it: t4 for four threads, cuda.
-inline std::string place_name(std::string const& device) { return device == "cpu" ? text("t", omp_get_max_threads()) : device; }
+/// Where a figure is taken, and what is multiplied there.
+struct benchmark_place {
+    std::string device = "cpu";
+    precision products = precision::float32;
+
+    /// As figures are called after it: t4 for four threads, cuda, cuda-bfloat16.
+    std::string name() const {
+        return (device == "cpu" ? text("t", omp_get_max_threads()) : device) + (products == precision::bfloat16 ? "-bfloat16" : "");
+    }
+};
 
 inline void print_times(std::string const& name, timing const& t) {
     warn_if_contended(t);
