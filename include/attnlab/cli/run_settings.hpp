@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <attnlab/cli/devices.hpp>
 #include <attnlab/cli/options.hpp>
 #include <attnlab/models/config.hpp>
 #include <attnlab/train/trainer.hpp>
@@ -17,7 +18,7 @@ namespace attnlab {
 struct run_settings {
     std::string preset = "default", policy = "softmax";
     gpt_config model;
-    std::string gelu = "exact", dtype = "float32", length = "sequence";
+    std::string gelu = "exact", dtype = "float32", device = "cpu", length = "sequence";
     double dropout = 0;
     train_settings train;
     std::vector<std::string> rate_factors;     ///< "k_bias:10"
@@ -152,6 +153,7 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("layer_norm_eps", m.layer_norm_eps, "added to the variance in LayerNorms");
     o.add("gelu", s.gelu, "form of GELU", one_of{{"exact", "tanh"}});
     o.add("dtype", s.dtype, "what Linears and the head multiply; sums and what is learned stay float32", one_of{{"float32", "bfloat16"}});
+    declare_device(o, s.device);
     o.add("recompute", m.recompute, "keep one block's activations, compute the others again");
     o.add("length", s.length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
 

@@ -9,6 +9,7 @@
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/init_from.hpp>
+#include <attnlab/cli/machine.hpp>
 #include <attnlab/cli/measure_compression.hpp>
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/cli/measure_scale.hpp>
@@ -177,7 +178,7 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
             write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
             write_scale_sample(s.out_dir / "scales.safetensors", take_scales(model, data, s));
         }
-        json finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}};
+        json finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}, {"machine", machine_facts(s.device)}};
         if (all.size() > 1) finished["ranks"] = {{"number", all.size()}, {"seconds_waited_for_sums", all.seconds_waited()}};
         write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
     });
