@@ -45,13 +45,16 @@ BOOST_AUTO_TEST_CASE(activations) {
             check_close(yf, y, 1e-6);
             check_close(slope_f, slope, 1e-6);
             BOOST_TEST((same_bits(alone, yf) && same_bits(in_place, slope_f)));
-            silu_forward(ref{}, x, y);
-            silu_forward(device{}, xf, smooth);
-            relu_forward(device{}, xf, rectified);
+            silu_forward(ref{}, x, y, slope.data());
+            silu_forward(device{}, xf, smooth, slope_f.data());
             wait();
             check_close(smooth, y, 1e-6);
-            relu_forward(ref{}, x, y);
+            check_close(slope_f, slope, 1e-6);
+            relu_forward(ref{}, x, y, slope.data());
+            relu_forward(device{}, xf, rectified, slope_f.data());
+            wait();
             check_close(rectified, y, 0);
+            check_close(slope_f, slope, 0);
         }
     tensor<float, 1> odd({7}, nan_value), y({7}), slope({7});
     odd(0) = -1e4f, odd(1) = 1e4f;
@@ -60,7 +63,7 @@ BOOST_AUTO_TEST_CASE(activations) {
         wait();
         BOOST_TEST((y(0) == 0 && y(1) == 1e4f && std::isnan(y(5)) && slope(0) == 0 && slope(1) == 1 && std::isnan(slope(6))));
     }
-    relu_forward(device{}, odd, y);
+    relu_forward(device{}, odd, y, nullptr);
     wait();
     BOOST_TEST((y(0) == 0 && std::isnan(y(6))));
 }
