@@ -107,6 +107,9 @@ BOOST_AUTO_TEST_CASE(what_ranks_cannot_do_is_said_once) {
     BOOST_TEST(!std::filesystem::exists(run));
     BOOST_TEST(attnlab_run(small + "--max_iters 10 --out_dir " + run).status == 0);
     said(ranks_run(2, small + "--max_iters 20 --out_dir " + run), 1, "holds a run already");
+    auto const beside = shell(mpirun(1) + ATTNLAB_PROGRAM + " " + small + "--out_dir " + run + "-a : -n 1 " + ATTNLAB_PROGRAM + " " + small + "--seed 2 --out_dir " + run + "-b");
+    BOOST_TEST(beside.status != 0);
+    BOOST_TEST(beside.text.find("rank 1: error: train: the options are not those of rank 0") != std::string::npos, beside.text);
     auto const evaluated = ranks_run(2, "evaluate " + run);
     BOOST_TEST(evaluated.status == 0);
     BOOST_TEST(evaluated.text.find("evaluate: of 2 ranks the first runs it alone\n") != std::string::npos, evaluated.text);
