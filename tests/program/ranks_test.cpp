@@ -153,6 +153,7 @@ BOOST_AUTO_TEST_CASE(a_signal_to_mpirun_ends_all_ranks_in_order) {
         temporary_folder folder;
         auto const run = folder.path / "run";
         auto command = mpirun(2);
+        command.insert(0, "OMPI_MCA_odls_base_sigkill_timeout=2 ");
         command.insert(command.find("mpirun"), "--foreground sh -c 'echo $$ > " + (folder.path / "pid").string() + "; exec \"$@\"' sh ");
         command.replace(command.find("timeout 120 --foreground"), 24, "timeout --foreground 120");
         auto const r = shell("( i=0; while [ ! -e " + (run / "ckpt.safetensors").string() + " ] && [ $i -lt 500 ]; do sleep 0.1; i=$((i + 1)); done; kill -" + signal + " $(cat " +
