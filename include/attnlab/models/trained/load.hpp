@@ -38,7 +38,8 @@ inline std::set<std::string> turned_matrices(decoder_description const& d) {
 class family_weights {
 public:
     family_weights(model_folder const& from, decoder_description const& d) : from_(from), d_(d) {
-        for (index_t l = 0; l < d.layers; ++l) (void)from.tensor(d.prefix(l) + d.out.name + ".weight");   // so many layers, before anything is made of them
+        for (index_t l = 0; l < d.layers; ++l)
+            (void)from.tensor(d.prefix(l) + d.out.name + ".weight");  // so many layers, before anything is made of them
         turned_ = turned_matrices(d);
     }
 
@@ -52,8 +53,10 @@ public:
     template <class S>
     void read(parameter_list<S> const& parameters, std::vector<parameter<S>*> const& learned) const {
         each(parameters, learned, [](stored_tensor const& t, parameter<S>& p, bool turned) {
-            if (turned) detail::read_turned(t, p.value);
-            else t.read(p.value.data(), 0, p.size());
+            if (turned)
+                detail::read_turned(t, p.value);
+            else
+                t.read(p.value.data(), 0, p.size());
             t.release();
         });
     }
