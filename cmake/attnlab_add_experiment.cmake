@@ -16,12 +16,25 @@ function(attnlab_add_compiled)
   add_library(attnlab::compiled ALIAS attnlab_compiled)
   target_link_libraries(attnlab_compiled PUBLIC attnlab::attnlab)
   target_compile_definitions(attnlab_compiled PUBLIC ATTNLAB_COMPILED)
+  if(TARGET MPI::MPI_CXX)  # mpirun -n 4 PROGRAM train
+    target_compile_definitions(attnlab_compiled PRIVATE ATTNLAB_USE_MPI)
+    target_link_libraries(attnlab_compiled PRIVATE MPI::MPI_CXX)
+  endif()
+  if(ATTNLAB_CUDA_FOUND)
+    target_compile_definitions(attnlab_compiled PUBLIC ATTNLAB_USE_CUDA)
+    attnlab_add_device_pass(attnlab_compiled "${folder}/paper_policies.cpp")
+    attnlab_add_kernels()
+    target_link_libraries(attnlab_compiled PUBLIC attnlab_kernels)
+  endif()
 endfunction()
 
 # attnlab_add_experiment(NAME SOURCE...): a program of attnlab's commands over the policies that SOURCE hands to experiment_main or
-# run_program.
+# run_program. With CUDA nvcc compiles each SOURCE once more, for their kernels.
 function(attnlab_add_experiment name)
   attnlab_add_compiled()
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE attnlab::compiled)
+  if(ATTNLAB_CUDA_FOUND)
+    attnlab_add_device_pass(${name} ${ARGN})
+  endif()
 endfunction()

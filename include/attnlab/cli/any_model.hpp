@@ -11,6 +11,7 @@
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/models/linear_weights.hpp>
 #include <attnlab/observe/any_observer.hpp>
+#include <attnlab/train/array_operations.hpp>
 
 /// \file
 /// A model as a value. Commands are compiled once and see a model through this interface; only the model itself is compiled for each
@@ -39,7 +40,10 @@ public:
     virtual attnlab::scale_obstacle scale_obstacle() const = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, any_observer& o) = 0;
-    virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
+    virtual double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) = 0;
+    double loss_and_gradient(ids x, ids y, double scale) { return loss_and_gradient(x, y, scale, {}); }
+    /// On whole arrays, where the parameters lie.
+    virtual array_operations<float> const& operations() const = 0;
 
     /// With an observer whose type states its sites.
     template <observer Observer>
@@ -56,8 +60,8 @@ public:
     }
 };
 
-/// The GPT of one policy.
-template <class Policy>
+/// The GPT of one policy, on a device.
+template <class Policy, class Device>
 class compiled_model final : public any_model {
 public:
     explicit compiled_model(gpt_config const& c) : model_(c) {}
@@ -75,10 +79,13 @@ public:
     }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, any_observer& o) override { return model_.loss(x, y, o); }
-    double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
+    using any_model::loss_and_gradient;
+    double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) override { return model_.loss_and_gradient(x, y, scale, done); }
+
+    array_operations<float> const& operations() const override { return operations_of(model_); }
 
 private:
-    gpt<Policy, cpu> model_;
+    gpt<Policy, Device> model_;
 };
 
 }  // namespace attnlab

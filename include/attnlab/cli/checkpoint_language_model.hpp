@@ -26,9 +26,10 @@ namespace attnlab {
 class checkpoint_language_model final : public language_model {
 public:
     /// \throws error naming the file
-    checkpoint_language_model(std::filesystem::path const& path, policy_catalogue const& policies)
+    checkpoint_language_model(std::filesystem::path const& path, policy_catalogue const& policies, std::string const& device = "cpu")
         : run_(read_checkpoint_run(path)) {
         run_.settings.length = "trained";  // the T of a formula (sigmoid's -ln T) is that of training, whatever is shown
+        run_.settings.device = device;
         settle(run_.settings);
         auto const& c = run_.settings.model;
         model_ = make_model(policies.find(run_.settings.policy), run_.settings, path);

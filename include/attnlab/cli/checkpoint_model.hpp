@@ -64,6 +64,7 @@ inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
         if (value.is_array()) given = joined(json_as<std::vector<std::string>>(value, where, name), ",");
         table.set(name, given, where + ": ");
     }
+    run.settings.device = "cpu";   // whatever it was trained on: a command says where it runs
     settle(run.settings);
     if (run.settings.family.empty()) detail::check_sizes(file, run.settings.model);   // a family's decoder looks for itself
     return run;

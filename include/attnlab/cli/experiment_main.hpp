@@ -1,4 +1,7 @@
 #pragma once
+#ifdef ATTNLAB_DEVICE_PASS
+#include <attnlab/cli/device_pass.hpp>
+#else
 #include <string>
 #include <vector>
 
@@ -55,3 +58,4 @@ int experiment_main(int argc, char** argv) {
 }
 
 }  // namespace attnlab
+#endif

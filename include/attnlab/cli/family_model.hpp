@@ -29,7 +29,9 @@ std::vector<std::string> read_family_weights(any_model& model, std::filesystem::
 /// The model of a run: a GPT, or the decoder whose config.json the settings hold. \param weights  where the tensors of such a
 /// decoder are
 inline std::unique_ptr<any_model> make_model(experiment const& e, run_settings const& s, std::filesystem::path const& weights) {
-    return s.family.empty() ? e.make_model(s.model) : make_family_model(e, s.family, weights, s.model);
+    if (s.family.empty()) return e.make_model(s.model, s.device);
+    if (s.device != "cpu") fail<usage_error>("--device: '", s.device, "': expected cpu: families of Hugging Face are trained there");
+    return make_family_model(e, s.family, weights, s.model);
 }
 
 }  // namespace attnlab

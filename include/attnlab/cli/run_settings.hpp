@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <attnlab/cli/devices.hpp>
 #include <attnlab/cli/options.hpp>
 #include <attnlab/models/config.hpp>
 #include <attnlab/train/trainer.hpp>
@@ -17,7 +18,7 @@ namespace attnlab {
 struct run_settings {
     std::string preset = "default", policy = "softmax";
     gpt_config model;
-    std::string gelu = "exact", dtype = "float32", length = "sequence";
+    std::string gelu = "exact", dtype = "float32", device = "cpu", length = "sequence";
     double dropout = 0;
     train_settings train;
     std::vector<std::string> rate_factors;     ///< "k_bias:10"
@@ -35,6 +36,7 @@ struct run_settings {
     std::filesystem::path init_from;           ///< a model to start from
     std::string family;                        ///< the config.json of a decoder that is not attnlab's own GPT; empty: it is
     bool resume = false, measure = true;
+    double bucket_mb = 25;                     ///< MiB of gradients that several ranks sum at a time
     index_t eval_sequences = 128;
     double outlier_factor = 20;
     std::int64_t observe_interval = 0;         ///< steps; 0: not observed while it trains
@@ -105,6 +107,7 @@ inline void declare_run(option_table& o, run_settings& s) {
     o.add("init_from", s.init_from, "weights to start from: a Hugging Face folder, or an own run; what the attention adds starts anew");
     o.add("resume", s.resume, "go on from the checkpoint in out_dir");
     o.add("measure", s.measure, "measure sinks and outliers at each evaluation");
+    o.add("bucket_mb", s.bucket_mb, "under mpirun: MiB of gradients that are summed at a time, while the backward goes on", at_least{0.001});
     o.add("progress", s.progress, "how progress is shown", one_of{{"line", "lines", "none"}});
     declare_quiet(o, s.quiet);
 }
@@ -150,12 +153,13 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("layer_norm_eps", m.layer_norm_eps, "added to the variance in LayerNorms");
     o.add("gelu", s.gelu, "form of GELU", one_of{{"exact", "tanh"}});
     o.add("dtype", s.dtype, "what Linears and the head multiply; sums and what is learned stay float32", one_of{{"float32", "bfloat16"}});
+    declare_device(o, s.device);
     o.add("recompute", m.recompute, "keep one block's activations, compute the others again");
     o.add("length", s.length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
 
     o.group("Training");
     o.add("batch_size", t.batch_size, "sequences of a micro-batch", at_least{1});
-    o.add("gradient_accumulation_steps", t.gradient_accumulation_steps, "micro-batches of a step", at_least{1});
+    o.add("gradient_accumulation_steps", t.gradient_accumulation_steps, "micro-batches of a step, of all ranks together", at_least{1});
     o.add("max_iters", t.max_iters, "steps", at_least{0});
     o.add("learning_rate", t.schedule.learning_rate, "highest rate", at_least{0});
     o.add("min_lr", t.schedule.min_lr, "rate from lr_decay_iters on", at_least{0});

@@ -40,4 +40,10 @@ inline constexpr bool is_cuda<emulated_cuda> = true;
 template <class Device>
 concept cuda_device = is_cuda<Device>;
 
+/// Waits until all that was started on a device is done: the host may then read what kernels wrote, and write what they read. On the host
+/// nothing is ever under way. That of `cuda` is in kernels/cuda/declared.hpp.
+constexpr void synchronize(ref) {}
+constexpr void synchronize(cpu) {}
+constexpr void synchronize(emulated_cuda) {}
+
 }  // namespace attnlab

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <vector>
 
+#include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/layers/weight.hpp>
 
@@ -42,8 +42,10 @@ private:
     double run(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) {
         index_t const n = h.shape(0), C = h.shape(1), V = vocabulary_;
         auto const counted = std::count_if(targets, targets + n, [](std::int32_t t) { return t != -1; });
-        // At least 256 rows, or the products wait for the table, which each slab reads three times: with V 50304 that is 49 MiB.
-        index_t const slab = std::min(n, std::max<index_t>(256, (1 << 20) / V));
+        // At least 256 rows, or the products wait for the table, which each slab reads three times: with V 50304 that is 49 MiB. A GPU
+        // has room for half a gigabyte, and with few slabs it hardly feels the table's gradient, read and written by each.
+        index_t const numbers = is_cuda<Device> ? 1 << 27 : 1 << 20;
+        index_t const slab = std::min(n, std::max<index_t>(256, numbers / V));
         table_.update();
         slab_.resize({slab, V});
         losses_.resize(static_cast<std::size_t>(n));
@@ -61,6 +63,7 @@ private:
                 linear_backward(Device{}, view<S const, 2>(y), x, w, dh + first * C, table_.gradient(), static_cast<S*>(nullptr));
             });
         }
+        synchronize(Device{});
         double sum = 0;
         for (double l : losses_) sum += l;
         return sum / static_cast<double>(counted);
@@ -90,7 +93,7 @@ private:
     logit_form<S> form_;
     tensor<S, 2> slab_;
     buffer<S> capped_;   // logits of a slab, for the slope of the cap
-    std::vector<double> losses_;
+    buffer<double> losses_;
 };
 
 }  // namespace attnlab

@@ -5,10 +5,10 @@
 
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/core/device.hpp>
-#include <attnlab/kernels/attention_statistics.hpp>
 
 #include <attnlab/kernels/cuda/attention_backward.hpp>
 #include <attnlab/kernels/cuda/attention_forward.hpp>
+#include <attnlab/kernels/cuda/attention_statistics.hpp>
 #include <attnlab/kernels/cuda/pack.hpp>
 #include <attnlab/kernels/cuda/token_joints.hpp>
 
@@ -102,6 +102,43 @@ void attention_forward(Device device, attention_problem<float> const& given, att
 }
 
 namespace gpu {
+struct for_slot;
+struct for_share;
+struct for_keys;
+}  // namespace gpu
+
+/// The same, and statistics of the weights.
+template <class Policy, cuda_device Device>
+void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y, attention_statistics<float>& statistics) {
+    attention_forward<Policy>(device, given, saved, y);
+    statistics.resize(given.B, given.H, given.T);
+    auto const p = saved.template after_prologue<Policy>(given);
+    index_t const rows = p.B * p.H * p.T;
+    float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(rows);
+    if constexpr (Policy::has_slot) {
+        slot = gpu::scratch<gpu::for_slot, float>(rows);
+        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), slot});
+    }
+    gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
+    gpu::synchronize(device);   // an earlier call may still read the keys
+    auto* const keys = gpu::scratch<gpu::for_keys, index_t>(static_cast<index_t>(statistics.keys.size()) + 1);
+    std::copy(statistics.keys.begin(), statistics.keys.end(), keys);
+    gpu::with_tiles<Policy>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+        auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
+            gpu::statistics_tiles<Policy, Products, D, ByKeys> const tiles{gpu::portable<Policy>(p),
+                                                                          gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                                          gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
+                                                                          saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+                                                                          statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
+                                                                          keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
+            gpu::launch(device, tiles, tiles.blocks());
+        };
+        run(std::false_type{});
+        run(std::true_type{});
+    });
+}
+
+namespace gpu {
 
 struct for_weighted;
 struct for_log_normalizer;
@@ -115,7 +152,7 @@ struct for_unread;
 template <class Policy, class Device>
 gradient_copies<Policy> zero_copies(Device device, head_sizes n, index_t count) {
     auto copies = gradient_copies<Policy>::of(n, count);
-    copies.all = scratch<for_copies, float>(copies.size(n.heads) + 1);
+    copies.all = scratch<for_copies, float>(device, copies.size(n.heads) + 1);
     if (copies.numbers > 0) fill_zero(device, copies.all, copies.size(n.heads));
     return copies;
 }
@@ -132,10 +169,10 @@ template <class Policy, class Device>
 heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> dy, float* d_log_normalizer,
                                        attention_gradients<float> const& gradients) {
     index_t const size = p.B * p.T * p.H * p.D;
-    auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(size), {p.B, p.T, p.H * p.D}), p.D);
+    auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(device, size), {p.B, p.T, p.H * p.D}), p.D);
     std::array<float*, Policy::parameter_count + 1> d_projections{};
     if constexpr (Policy::has_projections) {
-        float* room = scratch<for_projections, float>(size * static_cast<index_t>(Policy::parameter_count));
+        float* room = scratch<for_projections, float>(device, size * static_cast<index_t>(Policy::parameter_count));
         attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
             d_projections[i] = room + static_cast<index_t>(i) * size;
             fill_zero(device, d_projections[i], size);
@@ -159,7 +196,7 @@ template <class Policy, class Device>
 void back_through_prologue(Device device, attention_problem<float> const& given, attention_gradients<float> const& g) {
     auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, heads<float> d) {
         each_token_back<Policy>(device, given, count, g, [&](part_gradients<Policy> to) {
-            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(backward_parts(given) * given.D), given.T, to};
+            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts(given) * given.D), given.T, to};
         });
     };
     if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);
@@ -190,11 +227,11 @@ void attention_backward(Device device, attention_problem<float> const& given, at
                         attention_gradients<float> const& gradients) {
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const rows = p.B * p.H * p.T;
-    float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(rows);
+    float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
     heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, dy, d_log_normalizer, gradients);
 
-    float *const factor = gpu::scratch<gpu::for_row_numbers, float>(2 * rows), *const adjoint = factor + rows;
+    float *const factor = gpu::scratch<gpu::for_row_numbers, float>(device, 2 * rows), *const adjoint = factor + rows;
     heads<float const> weighted = saved.template weighted_values<Policy>(p, y);
     if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
     gpu::launch_rows(device, rows,
@@ -213,10 +250,10 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         if constexpr (Policy::has_score) {
             in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * ((p.T + queries::own - 1) / queries::own) * queries::warps);
             index_t const warps = std::max(p.B * p.H * ((p.T + queries::own - 1) / queries::own), p.B * p.kv_heads() * ((p.T + keys::own - 1) / keys::own) * keys::parts) * keys::warps;
-            in.unread = gpu::scratch<gpu::for_unread, float>(warps * in.unread_numbers());
+            in.unread = gpu::scratch<gpu::for_unread, float>(device, warps * in.unread_numbers());
             if constexpr (Policy::has_tokens) {
-                d_tokens = gpu::scratch<gpu::for_query_tokens, float>(rows);
-                d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(rows * keys::warps);
+                d_tokens = gpu::scratch<gpu::for_query_tokens, float>(device, rows);
+                d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(device, rows * keys::warps);
                 gpu::fill_zero(device, d_tokens, rows);
                 gpu::fill_zero(device, d_key_tokens, rows * keys::warps);
             }

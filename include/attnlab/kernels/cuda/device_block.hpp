@@ -16,12 +16,18 @@ namespace attnlab::gpu {
 /// which for the weights of attention, e^x with x <= 0, is at most 4e-8 of the largest.
 template <>
 struct elementary<1> {
-    static __device__ float exp(float x) { return __expf(x); }
-    static __device__ float log(float x) { return ::logf(x); }
-    static __device__ float log1p(float x) { return ::log1pf(x); }
-    static __device__ float sqrt(float x) { return ::sqrtf(x); }
-    static __device__ float tanh(float x) { return ::tanhf(x); }
-    static __device__ float erf(float x) { return ::erff(x); }
+    static __host__ __device__ float exp(float x) {
+#ifdef __CUDA_ARCH__
+        return __expf(x);
+#else
+        return std::exp(x);   // nvcc compiles the text of kernels for the host as well
+#endif
+    }
+    static __host__ __device__ float log(float x) { return ::logf(x); }
+    static __host__ __device__ float log1p(float x) { return ::log1pf(x); }
+    static __host__ __device__ float sqrt(float x) { return ::sqrtf(x); }
+    static __host__ __device__ float tanh(float x) { return ::tanhf(x); }
+    static __host__ __device__ float erf(float x) { return ::erff(x); }
 };
 
 class device_warp {

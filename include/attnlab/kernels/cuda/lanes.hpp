@@ -114,19 +114,24 @@ struct lane_functions<gpu::lanes_of<float, Held>> {
     using L = gpu::lanes_of<float, Held>;
     using one = gpu::elementary<Held>;
     static constexpr L exp(L x) {
-        return gpu::each(x, [](float e) { return one::exp(e); });
+        for (float& e : x.v) e = one::exp(e);
+        return x;
     }
     static constexpr L log(L x) {
-        return gpu::each(x, [](float e) { return one::log(e); });
+        for (float& e : x.v) e = one::log(e);
+        return x;
     }
     static constexpr L log1p_of_unit(L x) {
-        return gpu::each(x, [](float e) { return one::log1p(e); });
+        for (float& e : x.v) e = one::log1p(e);
+        return x;
     }
     static constexpr L sqrt(L x) {
-        return gpu::each(x, [](float e) { return one::sqrt(e); });
+        for (float& e : x.v) e = one::sqrt(e);
+        return x;
     }
     static constexpr L tanh(L x) {
-        return gpu::each(x, [](float e) { return one::tanh(e); });
+        for (float& e : x.v) e = one::tanh(e);
+        return x;
     }
     static constexpr L abs(L x) {
         return gpu::each(x, [](float e) { return e < 0 ? -e : e; });

@@ -28,7 +28,7 @@ template <class Purpose, class Products, class Device>
 packed_rows<Products> pack(Device device, heads<float const> from, index_t B, index_t count, index_t T, index_t D, int padded_D) {
     constexpr index_t tile = 64;
     index_t const padded_T = (T + tile - 1) / tile * tile, rows = B * count * padded_T;
-    auto* const to = scratch<Purpose, typename Products::element>(rows * padded_D);
+    auto* const to = scratch<Purpose, typename Products::element>(device, rows * padded_D);
     launch_rows(device, rows, pack_program<Products>{from, to, count, T, D, padded_T, padded_D});
     return {to, count, padded_T, padded_D};
 }

@@ -53,21 +53,6 @@ struct gradient_copies {
     }
 };
 
-struct zero_program {
-    float* x;
-    index_t n;
-    template <class Warp>
-    constexpr void operator()(Warp const&, index_t row) const {
-        Warp::visit([&](int lane, int) {
-            for (index_t i = row * 1024 + lane; i < std::min(n, (row + 1) * 1024); i += warp_size) x[i] = 0;
-        });
-    }
-};
-template <class Device>
-void fill_zero(Device device, float* x, index_t n) {
-    launch_rows(device, (n + 1023) / 1024, zero_program{x, n});
-}
-
 /// Adds, in each group, copies i, i + 1, ... of a block of 32 to the first of them; a warp takes 32 numbers.
 struct add_copies_program {
     float* all;

@@ -51,6 +51,9 @@ inline void multiply_by(ref, view<double const, 1> x, view<double, 1> y) {
 }
 
 /// y += x.
+inline void zero(ref, view<double, 1> x) { as_xt(x).fill(0); }
+
+/// y += x
 inline void add(ref, view<double const, 1> x, view<double, 1> y) {
     auto Y = as_xt(y);
     xt::noalias(Y) += as_xt(x);
