@@ -64,11 +64,14 @@ template <cuda_device Device>
 void cross_entropy(Device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses);
 
 template <cuda_device Device>
-void silu_forward(Device, view<float const, 1> x, view<float, 1> y);
+void silu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);
 template <cuda_device Device>
-void relu_forward(Device, view<float const, 1> x, view<float, 1> y);
+void relu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);
 template <cuda_device Device>
 void rms_norm_forward(Device, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> y);
+template <cuda_device Device>
+void rms_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> dx,
+                       float* dweight);
 template <cuda_device Device>
 void rotate_heads(Device, heads<float> x, index_t B, index_t H, index_t T, rotation_angles<float> const& by);
 template <cuda_device Device, class T>

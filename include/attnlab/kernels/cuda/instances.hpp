@@ -29,9 +29,10 @@ template void zero(cuda, view<float, 1>);
 template double sum_of_squares(cuda, view<float const, 1>);
 template void adamw_step(cuda, std::span<parameter_update<adamw_rule<float>, float> const>);
 template void momentum_step(cuda, std::span<parameter_update<momentum_rule<float>, float> const>);
-template void silu_forward(cuda, view<float const, 1>, view<float, 1>);
-template void relu_forward(cuda, view<float const, 1>, view<float, 1>);
+template void silu_forward(cuda, view<float const, 1>, view<float, 1>, float*);
+template void relu_forward(cuda, view<float const, 1>, view<float, 1>, float*);
 template void rms_norm_forward(cuda, view<float const, 2>, float const*, float, float, view<float, 2>);
+template void rms_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float, float, view<float, 2>, float*);
 template void rotate_heads(cuda, heads<float>, index_t, index_t, index_t, rotation_angles<float> const&);
 template void gemm(cuda, bool, bool, index_t, index_t, index_t, float, float const*, index_t, float const*, index_t, float, float*, index_t);
 
