@@ -114,15 +114,13 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     statistics.resize(given.B, given.H, given.T);
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const rows = p.B * p.H * p.T;
-    float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(rows);
+    float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(device, rows);
     if constexpr (Policy::has_slot) {
-        slot = gpu::scratch<gpu::for_slot, float>(rows);
+        slot = gpu::scratch<gpu::for_slot, float>(device, rows);
         gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), slot});
     }
     gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
-    gpu::synchronize(device);   // an earlier call may still read the keys
-    auto* const keys = gpu::scratch<gpu::for_keys, index_t>(static_cast<index_t>(statistics.keys.size()) + 1);
-    std::copy(statistics.keys.begin(), statistics.keys.end(), keys);
+    auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
     gpu::with_tiles<Policy>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
             gpu::statistics_tiles<Policy, Products, D, ByKeys> const tiles{gpu::portable<Policy>(p),

@@ -15,6 +15,8 @@ namespace attnlab {
 template void round(cuda, view<float const, 1>, view<bfloat16, 1>);
 template void linear_forward(cuda, view<float const, 2>, view<float const, 2>, float const*, view<float, 2>);
 template void linear_forward(cuda, view<float const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
+template void linear_forward(cuda, view<float const, 2>, view<tfloat32 const, 2>, float const*, view<float, 2>);
+template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<float const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<float, 2>, float*, float*);
