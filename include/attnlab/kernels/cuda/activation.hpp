@@ -20,15 +20,15 @@ struct gelu_rule {
 };
 struct silu_rule {
     constexpr void operator()(element x, element& y, element& slope) const {
-        element const whole = element(1.0f) + expr::lane_functions<element>::exp(-x), s = element(1.0f) / whole;
+        element const one(1.0f), whole = one + expr::lane_functions<element>::exp(-x), s = one / whole;
         y = x / whole;
-        slope = s + y * (element(1.0f) - s);
+        slope = gelu_detail::fused<element>::at(y, one - s, s);
     }
 };
 struct relu_rule {
     constexpr void operator()(element x, element& y, element& slope) const {
         y = element(x.v[0] < 0 ? 0 : x.v[0]);
-        slope = element(x.v[0] > 0 ? 1.0f : 0.0f);
+        slope = element(x.v[0] > 0 ? 1 : 0);
     }
 };
 struct multiply_rule {
