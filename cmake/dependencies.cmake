@@ -12,6 +12,8 @@ find_dependency(Boost COMPONENTS program_options)
 find_dependency(OpenMP COMPONENTS CXX)
 find_dependency(Threads)
 find_package(dnnl QUIET)  # taken where it is found; cblas does the products otherwise
+set(MPI_CXX_SKIP_MPICXX TRUE)  # the bindings that MPI 3 removed
+find_package(MPI QUIET COMPONENTS CXX)  # taken where it is found; training is one process otherwise
 
 # What the tokenisers stand on, which Debian packages without CMake files: attnlab::NAME for a header and a library.
 macro(attnlab_find_library name header library)

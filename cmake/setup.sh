@@ -11,12 +11,12 @@ fi
 # ocl-icd-opencl-dev: the CMake package of Debian's oneDNN insists on OpenCL.
 packages="git g++ cmake ninja-build ccache libxtensor-dev libxtensor-blas-dev libxsimd-dev libopenblas-dev libdnnl-dev
   ocl-icd-opencl-dev libthrust-dev libboost-test-dev libboost-program-options-dev nlohmann-json3-dev
-  libpcre2-dev libutf8proc-dev libsentencepiece-dev gnuplot-nox bible-kjv $*"
+  libpcre2-dev libutf8proc-dev libsentencepiece-dev openmpi-bin libopenmpi-dev gnuplot-nox bible-kjv $*"
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo "setup: this is not Debian or Ubuntu. Needed: a C++20 compiler with OpenMP, CMake 3.25, Ninja, xtensor 0.24, xtensor-blas," \
     "xsimd, OpenBLAS, oneDNN, Thrust, Boost.Test, Boost.Program_options, nlohmann-json 3.11, PCRE2 10.40, utf8proc," \
-    "SentencePiece, gnuplot" >&2
+    "SentencePiece, gnuplot; MPI to train in several processes" >&2
   exit 1
 fi
 

@@ -328,4 +328,34 @@ BOOST_AUTO_TEST_CASE(wrong_input_is_refused) {
     BOOST_TEST(has(line_of<error>([&] { model.parameters().at("no.such"); }), "no.such"));
 }
 
+// Whoever sums gradients over processes may begin where the way back has been.
+BOOST_AUTO_TEST_CASE(it_tells_which_gradients_are_complete) {
+    for (bool const tied : {true, false})
+        for (bool const recompute : {false, true}) {
+            auto c = small();
+            c.tied = tied, c.recompute = recompute;
+            ready_model model(c);
+            auto const ids = tokens(2, 12, 11, 3), targets = tokens(2, 12, 11, 5);
+            auto const gradient_from = [&](std::size_t first) {
+                std::vector<float> out;
+                for (std::size_t i = first; i < model.parameters().items().size(); ++i) {
+                    auto const& g = model.parameters().items()[i]->gradient;
+                    out.insert(out.end(), g.begin(), g.end());
+                }
+                return out;
+            };
+            std::vector<std::size_t> told;
+            std::vector<std::vector<float>> then;
+            double const loss = model.loss_and_gradient(ids, targets, 1, [&](std::size_t first) { told.push_back(first), then.push_back(gradient_from(first)); });
+            BOOST_TEST_REQUIRE(told.size() == 2u);
+            BOOST_TEST(model.parameters().items()[told[0]]->name == "transformer.h.1.ln_1.weight");
+            BOOST_TEST(model.parameters().items()[told[1]]->name == "transformer.h.0.ln_1.weight");
+            for (std::size_t i = 0; i < told.size(); ++i) BOOST_TEST(same_bits(then[i], gradient_from(told[i])));
+            auto const all = gradient_from(0);
+            model.parameters().zero_gradients();
+            BOOST_TEST(model.loss_and_gradient(ids, targets, 1) == loss);
+            BOOST_TEST(same_bits(all, gradient_from(0)));
+        }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -41,4 +41,26 @@ BOOST_AUTO_TEST_CASE(a_second_signal_is_not_held_back) {
     BOOST_TEST((now.sa_handler == SIG_DFL));
 }
 
+// With oneDNN's products running, a handler on the same stack overwrites their numbers, and the heap.
+BOOST_AUTO_TEST_CASE(a_signal_does_not_touch_the_stack_of_the_computation) {
+    stack_t before{}, now{}, after{};
+    sigaltstack(nullptr, &before);
+    {
+        signal_watch const watch;
+        sigaltstack(nullptr, &now);
+        BOOST_TEST((now.ss_flags & SS_DISABLE) == 0);
+        BOOST_TEST(now.ss_sp != before.ss_sp);
+        for (int signal : {SIGINT, SIGTERM, SIGUSR1}) {
+            struct sigaction handler {};
+            sigaction(signal, nullptr, &handler);
+            BOOST_TEST((handler.sa_flags & SA_ONSTACK) != 0);
+        }
+        std::raise(SIGUSR1);
+        BOOST_TEST(std::string(watch.caught()) == "SIGUSR1");
+    }
+    sigaltstack(nullptr, &after);
+    BOOST_TEST(after.ss_sp == before.ss_sp);
+    BOOST_TEST(after.ss_flags == before.ss_flags);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,6 +7,7 @@
 #include <attnlab/cli/scale_policy.hpp>
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
+#include <attnlab/models/decoder/description.hpp>
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/models/linear_weights.hpp>
 #include <attnlab/observe/any_observer.hpp>
@@ -18,7 +19,7 @@
 
 namespace attnlab {
 
-/// A GPT under some policy.
+/// A GPT, or a decoder of a Hugging Face family, under some policy.
 class any_model {
 public:
     using scalar = float;
@@ -27,6 +28,10 @@ public:
     virtual ~any_model() = default;
     virtual parameter_list<float>& parameters() = 0;
     virtual std::vector<parameter<float>*> linear_weights() = 0;   ///< of the blocks
+    /// What its family's config.json says; null: it is a GPT of attnlab's own.
+    virtual decoder_description const* family() const { return nullptr; }
+    /// Those parameters of a family's decoder that its policy adds.
+    virtual std::vector<parameter<float>*> learned_by_policy() const { return {}; }
     virtual view<float const, 3> logits(ids x) = 0;
     virtual view<float const, 3> logits(ids x, any_observer& o) = 0;
     /// \throws error where `scale_obstacle()` says so
@@ -35,7 +40,8 @@ public:
     virtual attnlab::scale_obstacle scale_obstacle() const = 0;
     virtual double loss(ids x, ids y) = 0;
     virtual double loss(ids x, ids y, any_observer& o) = 0;
-    virtual double loss_and_gradient(ids x, ids y, double scale) = 0;
+    virtual double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) = 0;
+    double loss_and_gradient(ids x, ids y, double scale) { return loss_and_gradient(x, y, scale, {}); }
     /// On whole arrays, where the parameters lie.
     virtual array_operations<float> const& operations() const = 0;
 
@@ -73,7 +79,8 @@ public:
     }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, any_observer& o) override { return model_.loss(x, y, o); }
-    double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
+    using any_model::loss_and_gradient;
+    double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) override { return model_.loss_and_gradient(x, y, scale, done); }
 
     array_operations<float> const& operations() const override { return operations_of(model_); }
 

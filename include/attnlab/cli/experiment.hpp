@@ -14,6 +14,7 @@
 #include <attnlab/cli/policy_card.hpp>
 #include <attnlab/kernels/checked_policy.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
+#include <attnlab/models/trained/policy.hpp>
 
 /// \file
 /// Where a type becomes a value: what programs ask of a policy, compiled.
@@ -42,6 +43,7 @@ struct experiment {
     std::vector<std::string> parameters;   ///< names on disk
     placed_policy on_cpu, on_cuda = {};    ///< on_cuda is empty in a program built without CUDA
     std::optional<checked_policy> checked = {};   ///< for the command `check`; none where a program leaves it to its tests
+    std::vector<decoder_policy<cpu>> in_families = {};   ///< in families of Hugging Face, by what these do to scores; empty: for GPTs alone
 
     /// \throws usage_error, error where the device is not to be had
     placed_policy const& on(std::string const& device) const {
@@ -90,6 +92,13 @@ experiment make_experiment(policy_card card) {
 #endif
     for (auto name : Policy::parameter_names) e.parameters.emplace_back(name);
     return e;
+}
+
+/// Compiles `Policy` for the families of Hugging Face: three times a kernel, since some have ALiBi, or a cap on scores.
+template <class Policy>
+std::vector<decoder_policy<cpu>> compile_for_families() {
+    return {make_decoder_policy<score_form::plain, Policy, cpu>(), make_decoder_policy<score_form::alibi, Policy, cpu>(),
+            make_decoder_policy<score_form::capped, Policy, cpu>()};
 }
 
 namespace detail {

@@ -70,7 +70,7 @@ inline int run_inspect(policy_catalogue const& policies, command_words const& ar
     declare(table, s);
     if (!read_options(table, arguments, std::cout)) return 0;
     inspect_command(s, [&](checkpoint_run const& run, safetensors_reader const& file) {
-        load_weights(file, policies.find(run.settings.policy).make_model(run.settings.model)->parameters());
+        load_weights(file, make_model(policies.find(run.settings.policy), run.settings, file.path())->parameters());
     });
     return 0;
 }

@@ -1,10 +1,12 @@
 #pragma once
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <iomanip>
 #include <iostream>
 #include <new>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/kernels/check_policy.hpp>
 #include <attnlab/train/interrupt.hpp>
+#include <attnlab/train/launch.hpp>
 
 /// \file
 /// The program around policies: names to commands, errors to one line and an exit status. Include it in exactly one source file of a
@@ -23,6 +26,9 @@
 namespace attnlab {
 
 namespace detail {
+
+/// A rank whose command the first one does.
+struct not_needed {};
 
 inline int run_benchmark(policy_catalogue const& policies, command_words const& arguments) {
     benchmark_settings s;
@@ -65,6 +71,7 @@ inline int run_policies(policy_catalogue const& policies, command_words const& a
             if (!value.empty()) std::cout << std::string(20, ' ') << what << value << '\n';
         };
         line("learns ", joined(e.parameters));
+        line("trains ", e.in_families.empty() ? "" : "GPTs and, with --init_from, families of Hugging Face");
         line("source ", e.card.source);
         line("also called ", joined(e.card.aliases));
     }
@@ -80,10 +87,29 @@ inline std::vector<command> all_commands() {
     return out;
 }
 
+/// All commands but train are for one process: of those that mpirun started, the first goes on alone.
+inline void be_first_alone(std::string const& name) {
+    auto const [rank, size] = launched();
+    if (size == 1) return;
+    if (rank > 0) throw not_needed{};
+    std::cerr << name << ": of " << size << " ranks the first runs it alone" << std::endl;
+    forget_launch();
+}
+
+/// Says why the program ends. What is wrong for all ranks the first one says; the others wait, and speak where it did not end them.
+inline int end(int status, std::string const& line) {
+    auto const [rank, size] = launched();
+    if (rank > 0) std::this_thread::sleep_for(std::chrono::seconds(3));
+    std::cerr << (rank > 0 ? text("rank ", rank, ": ") : "") << line << std::endl;
+    if (rank == 0 && size > 1) std::this_thread::sleep_for(std::chrono::milliseconds(300));   // so that nobody takes it for lost
+    return status;
+}
+
 inline int run_command(policy_catalogue const& policies, std::vector<std::string> words) {
     auto const commands = all_commands();
     std::string const name = words.empty() ? "--help" : words.front();
     if (name == "--help" || name == "-h" || name == "help") {
+        be_first_alone(name);
         std::cout << "usage: attnlab COMMAND [--option value ...]\n\n";
         for (auto const& c : commands) std::cout << "  " << std::left << std::setw(12) << c.name << c.help << '\n';
         std::cout << "\nCOMMAND --help lists its options.\n";
@@ -91,6 +117,7 @@ inline int run_command(policy_catalogue const& policies, std::vector<std::string
     }
     std::vector<std::string> names;
     for (auto const& c : commands) {
+        if (c.name == name && name != "train") be_first_alone(name);
         if (c.name == name) return c.run(policies, {words.begin() + 1, words.end()});
         names.push_back(c.name);
     }
@@ -104,18 +131,17 @@ inline int run_command(policy_catalogue const& policies, std::vector<std::string
 int run_program(int argc, char** argv, std::vector<experiment> experiments, std::vector<experiment> others) {
     try {
         return detail::run_command(policy_catalogue(std::move(experiments), std::move(others)), {argv + std::min(1, argc), argv + argc});
+    } catch (detail::not_needed) {
+        return 0;
     } catch (interrupted const& e) {
         std::cerr << e.what() << std::endl;
         return 130;
     } catch (usage_error const& e) {
-        std::cerr << "error: " << e.what() << std::endl;
-        return 2;
+        return detail::end(2, text("error: ", e.what()));
     } catch (std::bad_alloc const&) {
-        std::cerr << "error: out of memory: expected smaller sizes" << std::endl;
-        return 1;
+        return detail::end(1, "error: out of memory: expected smaller sizes");
     } catch (std::exception const& e) {
-        std::cerr << "error: " << e.what() << std::endl;
-        return 1;
+        return detail::end(1, text("error: ", e.what()));
     }
 }
 

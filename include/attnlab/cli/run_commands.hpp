@@ -8,8 +8,10 @@
 #include <attnlab/cli/command.hpp>
 #include <attnlab/cli/compress_command.hpp>
 #include <attnlab/cli/convert_command.hpp>
+#include <attnlab/cli/convert_folder.hpp>
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/generate_command.hpp>
+#include <attnlab/cli/join_ranks.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
 #include <attnlab/cli/scale_command.hpp>
@@ -46,10 +48,24 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     if (!read_with_preset(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments)) return 0;
     auto const& e = policies.find(s.policy);
     s.policy = e.card.name;
-    if (!s.init_from.empty()) take_sizes(s, table);
+    if (!take_sizes_of_resumed(s, table) && !s.init_from.empty()) take_sizes(s, table);
+    if (!s.family.empty() && e.in_families.empty()) {
+        std::vector<std::string> names;
+        for (auto const& other : policies.all())
+            if (!other.in_families.empty()) names.push_back(other.card.name);
+        fail<usage_error>("--policy: '", s.policy, "': compiled for GPTs alone; beside ", s.init_from.string(), ": expected one of ", joined(names),
+                          ", or a program of your own with experiment_main<for_families<attention<...>>>");
+    }
     settle(s);
     use_device(s.device);
-    train_command(e, s, effective_values(table));
+    auto const all = join_ranks();
+    try {
+        train_command(e, s, effective_values(table), *all);
+    } catch (interrupted const& stopped) {   // on all ranks alike; said before MPI ends, for which an mpirun that was interrupted does not wait
+        if (all->rank() > 0) return 0;
+        std::cerr << stopped.what() << std::endl;
+        return 130;
+    }
     return 0;
 }
 
@@ -161,7 +177,7 @@ inline int run_convert(policy_catalogue const& policies, command_words const& ar
     std::string device = "cpu";
     index_t sequences = 0;
     option_table table("attnlab convert", "A softmax checkpoint as one of attention_bias, without training: the first token's key and value become k', v' and that token "
-                                          "leaves the sequence.");
+                                          "leaves the sequence. Of a Hugging Face family: its folder again.");
     table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
     table.positional("OUT", out, "a new folder");
     table.add("eval_sequences", sequences, "sequences to average over, and as many others to check on; 0: as in training", at_least{0});
@@ -169,6 +185,10 @@ inline int run_convert(policy_catalogue const& policies, command_words const& ar
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);
     auto run = read_checkpoint_run(path);
+    if (!run.settings.family.empty()) {
+        convert_to_folder(policies.find(run.settings.policy), run, path, out);
+        return 0;
+    }
     run.settings.device = device;
     convert_command(policies.find(run.settings.policy), policies.find("attention_bias"), run, path, out, sequences);
     return 0;
@@ -200,7 +220,7 @@ std::vector<command> run_commands() {
             {"evaluate", "loss and sinks of a checkpoint", detail::run_evaluate},
             {"compress", "what quantisation and pruning cost a checkpoint", detail::run_compress},
             {"scale", "whether a checkpoint's sinks are scaling factors in disguise", detail::run_scale},
-            {"convert", "a softmax checkpoint as one of attention_bias, without training", detail::run_convert},
+            {"convert", "a softmax checkpoint as one of attention_bias, or as its family's folder", detail::run_convert},
             {"generate", "samples from a checkpoint", detail::run_generate}};
 }
 

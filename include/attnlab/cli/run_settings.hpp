@@ -34,7 +34,9 @@ struct run_settings {
     std::uint64_t seed = 1;
     std::filesystem::path out_dir = "out";
     std::filesystem::path init_from;           ///< a model to start from
+    std::string family;                        ///< the config.json of a decoder that is not attnlab's own GPT; empty: it is
     bool resume = false, measure = true;
+    double bucket_mb = 25;                     ///< MiB of gradients that several ranks sum at a time
     index_t eval_sequences = 128;
     double outlier_factor = 20;
     std::int64_t observe_interval = 0;         ///< steps; 0: not observed while it trains
@@ -102,9 +104,10 @@ inline void declare_run(option_table& o, run_settings& s) {
     o.add("policy", s.policy, "the attention; `policies` lists them");
     o.add("seed", s.seed, "of weights and training data");
     o.add("out_dir", s.out_dir, "folder of the run");
-    o.add("init_from", s.init_from, "weights to start from: a Hugging Face GPT-2's folder, or an own run; what the attention adds starts anew");
+    o.add("init_from", s.init_from, "weights to start from: a Hugging Face folder, or an own run; what the attention adds starts anew");
     o.add("resume", s.resume, "go on from the checkpoint in out_dir");
     o.add("measure", s.measure, "measure sinks and outliers at each evaluation");
+    o.add("bucket_mb", s.bucket_mb, "under mpirun: MiB of gradients that are summed at a time, while the backward goes on", at_least{0.001});
     o.add("progress", s.progress, "how progress is shown", one_of{{"line", "lines", "none"}});
     declare_quiet(o, s.quiet);
 }
@@ -156,7 +159,7 @@ inline void declare_experiment(option_table& o, run_settings& s) {
 
     o.group("Training");
     o.add("batch_size", t.batch_size, "sequences of a micro-batch", at_least{1});
-    o.add("gradient_accumulation_steps", t.gradient_accumulation_steps, "micro-batches of a step", at_least{1});
+    o.add("gradient_accumulation_steps", t.gradient_accumulation_steps, "micro-batches of a step, of all ranks together", at_least{1});
     o.add("max_iters", t.max_iters, "steps", at_least{0});
     o.add("learning_rate", t.schedule.learning_rate, "highest rate", at_least{0});
     o.add("min_lr", t.schedule.min_lr, "rate from lr_decay_iters on", at_least{0});
@@ -198,7 +201,7 @@ inline void settle(run_settings& s) {
     }
     if (s.task == "text" && s.text.empty()) fail<usage_error>("--text: expected the path of a text (or another --task)");
     if (s.task == "tokens" && s.data_dir.empty()) fail<usage_error>("--data_dir: expected a folder with train.bin and val.bin");
-    s.model.check();
+    if (s.family.empty()) s.model.check();
     validate(s.train);
 }
 

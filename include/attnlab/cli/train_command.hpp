@@ -16,6 +16,7 @@
 #include <attnlab/cli/observe_run.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/progress.hpp>
+#include <attnlab/train/ranks.hpp>
 
 /// \file
 /// `attnlab train`: one model, measured along the way. The run's folder holds ckpt.safetensors, results.csv, observations.csv, and, when it
@@ -83,32 +84,40 @@ private:
 
 }  // namespace detail
 
-/// Trains by the settings. \param options every option with its value, kept in the checkpoint
-inline void train_command(experiment const& e, run_settings s, json options) {
+/// Trains by the settings, together with other ranks; the first one speaks and writes. \param options every option with its value, kept in
+/// the checkpoint
+inline void train_command(experiment const& e, run_settings s, json options, ranks& all) {
+    bool const first = all.rank() == 0;
+    if (!first) s.quiet = true, s.progress = "none";
     data_source const data(s);
     s.model.vocab_size = data.vocabulary_size();
     options["vocab_size"] = s.model.vocab_size;
     if (data.vocabulary()) options["code_points"] = data.vocabulary()->code_points();
-    auto const owned = e.make_model(s.model, s.device);
+    if (!s.family.empty()) options["family"] = parse_json_text(s.family, "config.json");
+    auto const owned = make_model(e, s, weights_of(s));
     any_model& model = *owned;
     model.parameters().initialize(s.seed);
-    if (!s.init_from.empty() && !s.resume) take_weights(s, model.parameters());
+    if (!s.init_from.empty() && !s.resume) take_weights(s, model);
 
     auto const table = s.out_dir / "results.csv", checkpoint = s.train.checkpoint;
     std::error_code ignored;
-    if (!s.resume && std::filesystem::exists(checkpoint, ignored))
-        fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
+    all.first_alone([&] {
+        if (!s.resume && std::filesystem::exists(checkpoint, ignored))
+            fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
+    });
     trainer<any_model> run(model, s.train, options.dump());
+    run.train_among(all, static_cast<std::size_t>(s.bucket_mb * (1 << 20)));
     results rows;
     detail::step_clock clock;
-    if (s.resume) {
+    all.first_alone([&] {
+        if (!s.resume) return;
         run.resume(checkpoint);
         // The evaluation of the step it stopped at is repeated; what is drawn from observations is drawn from all of them at the end.
         if (std::filesystem::exists(table, ignored))
             for (auto const& r : read_results_csv(table))
                 if (r.step < run.state().iteration && !of_emergence(r.metric)) rows.add(r);
         if (auto const before = rows.last(s.policy, {"train_seconds"}); before.count > 0) clock.set(before.mean);
-    }
+    });
 
     std::deque<observation_stream> streams;
     if (s.observe_interval > 0) {
@@ -157,19 +166,22 @@ inline void train_command(experiment const& e, run_settings s, json options) {
     run.run(data, hooks);
     if (s.train.eval_only) return;
 
-    detail::add_convergence(rows, s, run.state().iteration);
-    if (s.measure) {
-        add_compressions(rows, model, data, s, run.state().iteration);
-        add_scales(rows, model, data, s, run.state().iteration);
-    }
-    if (!streams.empty()) add_emergence(rows, s.policy, seed, run.state().iteration, read_observations(streams.front().path()));
-    write_results_csv(table, rows);
-    if (s.measure) {
-        write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
-        write_scale_sample(s.out_dir / "scales.safetensors", take_scales(model, data, s));
-    }
-    json const finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}, {"machine", machine_facts(s.device)}};
-    write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
+    all.first_alone([&] {
+        detail::add_convergence(rows, s, run.state().iteration);
+        if (s.measure) {
+            add_compressions(rows, model, data, s, run.state().iteration);
+            add_scales(rows, model, data, s, run.state().iteration);
+        }
+        if (!streams.empty()) add_emergence(rows, s.policy, seed, run.state().iteration, read_observations(streams.front().path()));
+        write_results_csv(table, rows);
+        if (s.measure) {
+            write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
+            write_scale_sample(s.out_dir / "scales.safetensors", take_scales(model, data, s));
+        }
+        json finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}, {"machine", machine_facts(s.device)}};
+        if (all.size() > 1) finished["ranks"] = {{"number", all.size()}, {"seconds_waited_for_sums", all.seconds_waited()}};
+        write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
+    });
 }
 
 }  // namespace attnlab

@@ -1,5 +1,7 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -41,6 +43,9 @@ struct parameter {
         return n;
     }
 };
+
+/// Told while a backward runs: the gradients of the list's parameters from number `first` on are complete.
+using gradients_done = std::function<void(std::size_t first)>;
 
 /// All parameters of a model in one allocation for the values and one for the gradients: known before the first step, written
 /// in one go, swept by the optimizer as one array.

@@ -75,6 +75,11 @@ public:
         no_observer nobody;
         return loss_and_gradient(ids, targets, scale, nobody);
     }
+    /// The same, and tells `done`, where it is one, after each block: the way back fills the parameters from the last to the first.
+    double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale, gradients_done const& done) {
+        after_each_block told{first_of_block_, done};
+        return loss_and_gradient(ids, targets, scale, told);
+    }
     /// The observer sees the pass forward and the gradients on the way back; it may change nothing.
     template <observer Observer>
     double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale, Observer& o) {
@@ -119,7 +124,10 @@ private:
     parameter_list<scalar>& declare_blocks(gpt_config const& c) {
         typename block<Policy, Device>::settings const s{c.n_embd, c.n_head, c.kv_heads(), c.bias, c.gelu, c.layer_norm_eps, c.init_std,
                                                          c.init_std / std::sqrt(2.0 * static_cast<double>(c.n_layer)), c.products};
-        for (index_t l = 0; l < c.n_layer; ++l) blocks_.emplace_back(parameters_, "transformer.h." + std::to_string(l), s);
+        for (index_t l = 0; l < c.n_layer; ++l) {
+            first_of_block_.push_back(parameters_.items().size());
+            blocks_.emplace_back(parameters_, "transformer.h." + std::to_string(l), s);
+        }
         return parameters_;
     }
 
@@ -173,8 +181,19 @@ private:
         return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
     }
 
+    /// The gradient by a block's input is the last thing that its way back computes.
+    struct after_each_block {
+        using sites = site_list<site::gradient<site::resid_pre>>;
+        std::vector<std::size_t> const& first_of_block;
+        gradients_done const& done;
+        void operator()(site::gradient<site::resid_pre>, index_t layer, view<scalar const, 3>) const {
+            if (done) done(first_of_block[static_cast<std::size_t>(layer)]);
+        }
+    };
+
     gpt_config config_;
     parameter_list<scalar> parameters_;
+    std::vector<std::size_t> first_of_block_;   // the number of its first parameter
     embedding<Device> embedding_;
     std::deque<block<Policy, Device>> blocks_;
     layer_norm<Device> norm_;

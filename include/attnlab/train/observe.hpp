@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -61,6 +62,11 @@ public:
     void begin(std::int64_t step) const {
         for (auto const& l : looks_)
             for (auto* s : l.streams) s->begin(step);
+    }
+
+    /// Whether it is time to look at anything.
+    bool look_at(std::int64_t step, bool last) const {
+        return std::any_of(looks_.begin(), looks_.end(), [&](auto const& l) { return last || step % l.interval == 0; });
     }
 
     /// Looks where it is time to, or at all where this step is the last. \throws error when a file cannot be written

@@ -1,11 +1,14 @@
 #pragma once
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -15,14 +18,18 @@
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/data/batches.hpp>
+#include <attnlab/train/batch_share.hpp>
 #include <attnlab/train/checkpoint.hpp>
+#include <attnlab/train/gradient_buckets.hpp>
 #include <attnlab/train/interrupt.hpp>
 #include <attnlab/train/observe.hpp>
 #include <attnlab/train/optimizer.hpp>
+#include <attnlab/train/ranks.hpp>
 #include <attnlab/train/schedule.hpp>
 
 /// \file
-/// The training loop of nanoGPT, over anything that has parameters, a loss and its gradient.
+/// The training loop of nanoGPT, over anything that has parameters, a loss and its gradient; in one process, or in several that take their
+/// share of each step (`train_among`).
 
 namespace attnlab {
 
@@ -44,7 +51,7 @@ struct train_settings {
     std::int64_t log_interval = 1;       ///< every so many steps `step_record::log` is set
     bool eval_only = false;              ///< one evaluation, no step, nothing saved
     bool always_save_checkpoint = true;  ///< at every evaluation, not only when the validation loss is the best so far
-    std::int64_t gradient_accumulation_steps = 40;
+    std::int64_t gradient_accumulation_steps = 40;  ///< of all ranks together
     index_t batch_size = 12;    ///< B of a micro-batch
     index_t block_size = 1024;  ///< T
     double grad_clip = 1.0;   ///< largest norm of the gradient; 0: no clipping
@@ -75,20 +82,24 @@ struct loss_estimate {
     double validation = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// The model's losses on `eval_iters` fixed batches of either split; those of training data have numbers training never reaches.
+/// The model's losses on `eval_iters` fixed batches of either split; those of training data have numbers training never reaches. The ranks
+/// share the batches.
 template <trainable Model, batch_source Source>
-loss_estimate estimate_loss(Model& model, Source const& source, std::int64_t eval_iters, index_t batch_size, index_t block_size) {
+loss_estimate estimate_loss(Model& model, Source const& source, std::int64_t eval_iters, index_t batch_size, index_t block_size,
+                            ranks& all = nobody_else) {
     constexpr std::uint64_t beyond_training = std::uint64_t{1} << 40;
     tensor<token, 2> x({batch_size, block_size}), y({batch_size, block_size});
-    loss_estimate sum{0, 0};
-    for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(eval_iters); ++i) {
+    std::array<double, 2> sum{};
+    for (std::int64_t n = all.rank(); n < eval_iters; n += all.size()) {
+        auto const i = static_cast<std::uint64_t>(n);
         source.batch(beyond_training + i, x, y);
-        sum.train += model.loss(*x, *y);
+        sum[0] += model.loss(*x, *y);
         source.evaluation(i, x, y);
-        sum.validation += model.loss(*x, *y);
+        sum[1] += model.loss(*x, *y);
     }
+    all.sum(sum);
     auto const n = static_cast<double>(eval_iters);
-    return {sum.train / n, sum.validation / n};  // no batches: 0/0, NaN
+    return {sum[0] / n, sum[1] / n};  // no batches: 0/0, NaN
 }
 
 /// One step as it was taken.
@@ -121,6 +132,16 @@ public:
         state_.config = std::move(config);
     }
 
+    /// Trains with other processes, each of which takes its share of every step: the gradients are summed, so that all move alike, and rank 0
+    /// alone calls hooks, looks and writes; what it resumed or was given, all begin with. `all` must outlive the run.
+    /// \param bucket_bytes  gradients whose sum begins together, while the backward goes on
+    /// \throws usage_error where a step can not be shared so
+    void train_among(ranks& all, std::size_t bucket_bytes = usual_bucket_bytes) {
+        batch_share(settings_.gradient_accumulation_steps, settings_.batch_size, all.rank(), all.size());
+        ranks_ = &all;
+        bucket_bytes_ = bucket_bytes;
+    }
+
     /// Takes up the run of a checkpoint; `run` then gives, bit for bit, what one run would have given. The evaluation of the step
     /// it stopped at is repeated. \throws error when the checkpoint is not of this model and optimizer
     void resume(std::filesystem::path const& checkpoint) {
@@ -128,6 +149,7 @@ public:
         state_ = load_checkpoint(checkpoint, model_->parameters(), optimizer_);
         state_.config = std::move(config);
         state_.written_by = version;
+        saved_at_ = state_.iteration;
     }
 
     /// Before step 0, every `interval` steps and after the last, `look(model, row)` says numbers by name, `row(metric, value, layer, head)`,
@@ -147,19 +169,23 @@ public:
 
     /// Trains up to max_iters.
     /// \throws error when a loss or gradient is not finite: the checkpoint stays as it was
-    /// \throws interrupted after SIGINT or SIGTERM: the step was finished and the state saved
+    /// \throws interrupted after SIGINT, SIGTERM or SIGUSR1, on whatever rank: the step was finished and the state saved
     template <batch_source Source>
     void run(Source const& source, train_hooks<Model> const& hooks = {}) {
-        make_folder();
-        if (!settings_.eval_only) observers_.begin(state_.iteration);
+        ranks_->first_alone([&] {
+            make_folder();
+            if (!settings_.eval_only) observers_.begin(state_.iteration);
+        });
         signal_watch const signals;
+        begin_alike();
         for (;;) {
-            if (signals.caught()) stop(signals.caught());
+            stop_if_asked(signals);
             bool const last = state_.iteration >= settings_.max_iters || settings_.eval_only;
-            if (!settings_.eval_only) observers_.see(state_.iteration, last, *model_);
+            if (!settings_.eval_only && observers_.look_at(state_.iteration, last))
+                ranks_->first_alone([&] { observers_.see(state_.iteration, last, *model_); });
             if (last || state_.iteration % settings_.eval_interval == 0) evaluate(source, hooks);
             if (last) return;
-            if (signals.caught()) stop(signals.caught());
+            stop_if_asked(signals);
             step(source, hooks);
         }
     }
@@ -168,6 +194,21 @@ public:
     attnlab::optimizer<scalar>& optimizer() { return optimizer_; }
 
 private:
+    bool is_first() const { return ranks_->rank() == 0; }
+
+    /// What rank 0 was given or has resumed from, for all.
+    void begin_alike() {
+        if (ranks_->size() == 1) return;
+        broadcast(*ranks_, model_->parameters().values());
+        for (auto const& a : optimizer_.state()) broadcast(*ranks_, a.values);
+        std::array numbers{state_.iteration, state_.tokens_seen, optimizer_.steps(), saved_at_};
+        broadcast(*ranks_, std::span<std::int64_t>(numbers));
+        broadcast(*ranks_, std::span<double>(&state_.best_val_loss, 1));
+        state_.iteration = numbers[0], state_.tokens_seen = numbers[1], saved_at_ = numbers[3];
+        optimizer_.set_steps(numbers[2]);
+        tell_where();
+    }
+
     template <class Source>
     void step(Source const& source, train_hooks<Model> const& hooks) {
         auto const it = state_.iteration, micro_batches = settings_.gradient_accumulation_steps;
@@ -177,33 +218,66 @@ private:
         auto const& on = operations_of(*model_);
         on.zero(parameters.gradients());
         double loss = 0;
-        for (std::int64_t micro = 0; micro < micro_batches; ++micro) {
-            source.batch(static_cast<std::uint64_t>(it * micro_batches + micro), x, y);
-            loss += scale * model_->loss_and_gradient(*x, *y, scale);
+        batch_share const share(micro_batches, settings_.batch_size, ranks_->rank(), ranks_->size());
+        gradient_buckets<scalar> sums(parameters, *ranks_, bucket_bytes_);
+        for (std::int64_t n = 0; n < share.count(); ++n) {
+            auto const piece = share[n];
+            source.batch(static_cast<std::uint64_t>(it * micro_batches + piece.micro_batch), x, y);
+            auto const some_x = rows_of<token const>(x, piece), some_y = rows_of<token const>(y, piece);
+            double const weight = share.cuts() ? scale * share_of_targets(some_y, *y) : scale;
+            if (weight == 0) continue;  // rows without a target
+            gradients_done done;
+            if (ranks_->size() > 1 && n + 1 == share.count()) done = [&](std::size_t first) { sums.done(first); };
+            loss += weight * loss_and_gradient(*model_, some_x, some_y, weight, done);
         }
+        sums.finish();
+        ranks_->sum({&loss, 1});
         expect_finite(loss, "loss");
         double const norm = on.gradient_norm(parameters);
         expect_finite(norm, "norm of the gradient");
         optimizer_.step(rate, clip_factor(norm, settings_.grad_clip));
         ++state_.iteration;
         state_.tokens_seen += micro_batches * x.size();
-        if (hooks.on_step) hooks.on_step({it, loss, norm, rate, it % settings_.log_interval == 0});
+        tell_where();
+        if (is_first() && hooks.on_step) hooks.on_step({it, loss, norm, rate, it % settings_.log_interval == 0});
     }
 
     template <class Source>
     void evaluate(Source const& source, train_hooks<Model> const& hooks) {
         loss_estimate losses;
         if (settings_.eval_iters > 0) {
-            losses = estimate_loss(*model_, source, settings_.eval_iters, settings_.batch_size, settings_.block_size);
+            losses = estimate_loss(*model_, source, settings_.eval_iters, settings_.batch_size, settings_.block_size, *ranks_);
             expect_finite(losses.train, "estimated training loss");
             expect_finite(losses.validation, "validation loss");
         }
-        if (hooks.on_evaluate) hooks.on_evaluate(state_.iteration, *model_, losses);
-        if (settings_.eval_only) return;
-        bool const better = losses.validation < state_.best_val_loss;
+        bool const better = !settings_.eval_only && losses.validation < state_.best_val_loss;
+        bool const wanted = !settings_.eval_only && (better || settings_.always_save_checkpoint || settings_.eval_iters == 0);
         if (better) state_.best_val_loss = losses.validation;
-        bool const wanted = better || settings_.always_save_checkpoint || settings_.eval_iters == 0;
-        if (wanted && state_.iteration > 0 && !settings_.checkpoint.empty()) save(settings_.checkpoint);
+        ranks_->first_alone([&] {
+            if (hooks.on_evaluate) hooks.on_evaluate(state_.iteration, *model_, losses);
+            if (wanted && state_.iteration > 0 && !settings_.checkpoint.empty()) save(settings_.checkpoint);
+        });
+        if (wanted) saved_at_ = state_.iteration;
+        tell_where();
+    }
+
+    /// Whether a signal came to any rank, they all learn at the same step.
+    void stop_if_asked(signal_watch const& signals) {
+        std::array<char const*, 3> constexpr names{"SIGINT", "SIGTERM", "SIGUSR1"};
+        std::array<double, 3> caught{};
+        for (std::size_t i = 0; i < names.size(); ++i) caught[i] = signals.caught() && std::string_view(signals.caught()) == names[i];
+        ranks_->sum(caught);
+        for (std::size_t i = 0; i < names.size(); ++i)
+            if (caught[i] > 0) stop(names[i]);
+    }
+
+    /// For the case that a rank is lost.
+    void tell_where() {
+        if (ranks_->size() == 1) return;
+        auto where = text("after ", state_.iteration, " of ", settings_.max_iters, " steps; ");
+        ranks_->if_lost(where + (saved_at_ > 0 && !settings_.checkpoint.empty()
+                                     ? text("to go on from step ", saved_at_, ", resume from ", settings_.checkpoint.string())
+                                     : "no checkpoint was written yet"));
     }
 
     void expect_finite(double value, char const* what) const {
@@ -217,7 +291,7 @@ private:
         // Where only the best model is kept, it is not replaced by one that happened to be last.
         auto path = settings_.checkpoint;
         if (!settings_.always_save_checkpoint) path.replace_extension(".interrupted.safetensors");
-        save(path);
+        ranks_->first_alone([&] { save(path); });
         fail<interrupted>(where, "to go on, resume from ", path.string());
     }
 
@@ -235,6 +309,9 @@ private:
     attnlab::optimizer<scalar> optimizer_;
     training_state state_;
     training_observers<Model> observers_;
+    ranks* ranks_ = &nobody_else;
+    std::size_t bucket_bytes_ = usual_bucket_bytes;
+    std::int64_t saved_at_ = 0;  // step of the last checkpoint; 0: none
 };
 
 }  // namespace attnlab

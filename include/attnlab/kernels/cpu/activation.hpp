@@ -38,19 +38,27 @@ inline void gelu_forward(cpu, gelu_form form, view<float const, 1> x, view<float
                              : gelu_detail::forward<gelu_form::tanh>(x, y, slope);
 }
 
-/// y = x / (1 + e^-x) (SiLU, 1702.03118), element by element. y may be x.
-inline void silu_forward(cpu, view<float const, 1> x, view<float, 1> y) {
+/// y = x s, s = 1 / (1 + e^-x) (SiLU, 1702.03118), element by element, and slope = s + y (1 - s) unless null. y or slope may be x.
+inline void silu_forward(cpu, view<float const, 1> x, view<float, 1> y, float* slope) {
     assert(x.size() == y.size());
     each_element(x.size(), [=](index_t i, auto part) {
-        lanes const value = load(x.data() + i, part);
-        store(y.data() + i, value / (1.0f + exp(-value)), part);
+        lanes const value = load(x.data() + i, part), whole = 1.0f + exp(-value), result = value / whole;
+        store(y.data() + i, result, part);
+        if (slope) {
+            lanes const s = 1.0f / whole;
+            store(slope + i, fma(result, 1.0f - s, s), part);
+        }
     });
 }
 
-/// y = max(x, 0), element by element; NaN stays. y may be x.
-inline void relu_forward(cpu, view<float const, 1> x, view<float, 1> y) {
+/// y = max(x, 0), element by element; NaN stays; and slope, 0 at 0, unless null. y or slope may be x.
+inline void relu_forward(cpu, view<float const, 1> x, view<float, 1> y, float* slope) {
     assert(x.size() == y.size());
-    each_element(x.size(), [=](index_t i, auto part) { store(y.data() + i, max(lanes(0.0f), load(x.data() + i, part)), part); });
+    each_element(x.size(), [=](index_t i, auto part) {
+        lanes const value = load(x.data() + i, part);
+        store(y.data() + i, max(lanes(0.0f), value), part);
+        if (slope) store(slope + i, xsimd::select(value > lanes(0.0f), lanes(1.0f), lanes(0.0f)), part);
+    });
 }
 
 /// y *= x: a gradient through an element-by-element function whose slope is x.

@@ -5,10 +5,10 @@
 
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/core/device.hpp>
-#include <attnlab/kernels/attention_statistics.hpp>
 
 #include <attnlab/kernels/cuda/attention_backward.hpp>
 #include <attnlab/kernels/cuda/attention_forward.hpp>
+#include <attnlab/kernels/cuda/attention_statistics.hpp>
 #include <attnlab/kernels/cuda/pack.hpp>
 #include <attnlab/kernels/cuda/token_joints.hpp>
 
@@ -99,6 +99,43 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     if constexpr (Policy::has_output)
         gpu::each_token<Policy>(device, p, p.H, p.B * p.T,
                                 gpu::output_forward<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), y});
+}
+
+namespace gpu {
+struct for_slot;
+struct for_share;
+struct for_keys;
+}  // namespace gpu
+
+/// The same, and statistics of the weights.
+template <class Policy, cuda_device Device>
+void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y, attention_statistics<float>& statistics) {
+    attention_forward<Policy>(device, given, saved, y);
+    statistics.resize(given.B, given.H, given.T);
+    auto const p = saved.template after_prologue<Policy>(given);
+    index_t const rows = p.B * p.H * p.T;
+    float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(rows);
+    if constexpr (Policy::has_slot) {
+        slot = gpu::scratch<gpu::for_slot, float>(rows);
+        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), slot});
+    }
+    gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
+    gpu::synchronize(device);   // an earlier call may still read the keys
+    auto* const keys = gpu::scratch<gpu::for_keys, index_t>(static_cast<index_t>(statistics.keys.size()) + 1);
+    std::copy(statistics.keys.begin(), statistics.keys.end(), keys);
+    gpu::with_tiles<Policy>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+        auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
+            gpu::statistics_tiles<Policy, Products, D, ByKeys> const tiles{gpu::portable<Policy>(p),
+                                                                          gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                                          gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
+                                                                          saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+                                                                          statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
+                                                                          keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
+            gpu::launch(device, tiles, tiles.blocks());
+        };
+        run(std::false_type{});
+        run(std::true_type{});
+    });
 }
 
 namespace gpu {

@@ -170,29 +170,26 @@ struct backward_queries {
             },
             [&](index_t j, int stage, tile_seen seen) {
                 tile_place const at{b, h, i0, j * columns};
-                auto const run = [&](auto sees) {
-                    work.run(
-                        block, in, at,
-                        [&](Warp const& w, auto& scores, auto& d) {
-                            multiply_rows<Products, D, columns>(w, q, 16 * w.index(), k, stage * columns, scores);
-                            multiply_rows<Products, D, columns>(w, dy, 16 * w.index(), v, stage * columns, d);
-                        },
-                        [&](Warp const& w, int, int i) { return states[w].row[static_cast<std::size_t>(i / 2)]; },
-                        [&](Warp const& w, int n, int i) {
-                            int const warp = w.index();
-                            return Warp::each_lane([&](int lane) { return sees(i0 + 16 * warp + row_of(lane, i), at.j0 + 8 * n + column_of(lane, i)); });
-                        },
-                        [&](Warp const& w, row_point<float>& row) {
-                            if constexpr (Policy::has_tokens) {
-                                row.d_query_tokens = d_query_tokens + pair * p.T;
-                                row.d_key_tokens = in.unread_tokens(id * warps + w.index()) - at.j0;
-                            }
-                            return in.copies.at(h, (b * tiles() + tile) * warps + w.index());
-                        },
-                        [&](Warp const& w, auto const&, auto const& d) { multiply_fragments<Products, D, columns>(w, d, k, stage * columns, 0, states[w].dq); });
-                };
-                if (seen == tile_seen::all) run([](index_t, index_t) { return true; });
-                else run([&](index_t i, index_t key) { return i < p.T && p.template visible<Policy>(b, i).sees(key); });
+                auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
+                work.run(
+                    block, in, at,
+                    [&](Warp const& w, auto& scores, auto& d) {
+                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * w.index(), k, stage * columns, scores);
+                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * w.index(), v, stage * columns, d);
+                    },
+                    [&](Warp const& w, int, int i) { return states[w].row[static_cast<std::size_t>(i / 2)]; },
+                    [&](Warp const& w, int n, int i) {
+                        int const warp = w.index();
+                        return Warp::each_lane([&](int lane) { return sees(i0 + 16 * warp + row_of(lane, i), at.j0 + 8 * n + column_of(lane, i)); });
+                    },
+                    [&](Warp const& w, row_point<float>& row) {
+                        if constexpr (Policy::has_tokens) {
+                            row.d_query_tokens = d_query_tokens + pair * p.T;
+                            row.d_key_tokens = in.unread_tokens(id * warps + w.index()) - at.j0;
+                        }
+                        return in.copies.at(h, (b * tiles() + tile) * warps + w.index());
+                    },
+                    [&](Warp const& w, auto const&, auto const& d) { multiply_fragments<Products, D, columns>(w, d, k, stage * columns, 0, states[w].dq); });
             });
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
@@ -260,36 +257,33 @@ struct backward_keys {
                 },
                 [&](index_t i, int stage, tile_seen seen) {
                     tile_place const at{b, h, i * columns, j0};
-                    auto const run = [&](auto sees) {
-                        work.run(
-                            block, in, at,
-                            [&](Warp const& w, auto& scores, auto& d) {
-                                multiply_rows<Products, D, columns>(w, k, 16 * w.index(), q, stage * columns, scores);
-                                multiply_rows<Products, D, columns>(w, v, 16 * w.index(), dy, stage * columns, d);
-                            },
-                            [&](Warp const&, int n, int e) {
-                                return in.template look<Warp>(b, h, [&](int lane) { return at.i0 + 8 * n + column_of(lane, e); });
-                            },
-                            [&](Warp const& w, int n, int e) {
-                                int const warp = w.index();
-                                return Warp::each_lane([&](int lane) { return sees(at.i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
-                            },
-                            [&](Warp const& w, row_point<float>& row) {
-                                index_t const warp = id * warps + w.index();
-                                if constexpr (Policy::has_tokens) {
-                                    row.d_query_tokens = in.unread_tokens(warp) - at.i0;
-                                    row.d_key_tokens = channels == 0 ? d_key_tokens + ((w.index() * p.B + b) * p.H + h) * p.T : in.unread_tokens(warp) - j0;
-                                }
-                                return in.unread_parameters(warp);
-                            },
-                            [&](Warp const& w, auto const& weights, auto const& d) {
-                                state& s = states[w];
-                                multiply_fragments<Products, D, columns>(w, weights, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
-                                multiply_fragments<Products, D, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
-                            });
-                    };
-                    if (seen == tile_seen::all) run([](index_t, index_t) { return true; });
-                    else run([&](index_t query, index_t key) { return query < p.T && p.template visible<Policy>(b, query).sees(key); });
+                    auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
+                    work.run(
+                        block, in, at,
+                        [&](Warp const& w, auto& scores, auto& d) {
+                            multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * w.index(), q, stage * columns, scores);
+                            multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * w.index(), dy, stage * columns, d);
+                        },
+                        [&](Warp const&, int n, int e) {
+                            return in.template look<Warp>(b, h, [&](int lane) { return at.i0 + 8 * n + column_of(lane, e); });
+                        },
+                        [&](Warp const& w, int n, int e) {
+                            int const warp = w.index();
+                            return Warp::each_lane([&](int lane) { return sees(at.i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
+                        },
+                        [&](Warp const& w, row_point<float>& row) {
+                            index_t const warp = id * warps + w.index();
+                            if constexpr (Policy::has_tokens) {
+                                row.d_query_tokens = in.unread_tokens(warp) - at.i0;
+                                row.d_key_tokens = channels == 0 ? d_key_tokens + ((w.index() * p.B + b) * p.H + h) * p.T : in.unread_tokens(warp) - j0;
+                            }
+                            return in.unread_parameters(warp);
+                        },
+                        [&](Warp const& w, auto const& weights, auto const& d) {
+                            state& s = states[w];
+                            multiply_fragments<Products, D, columns>(w, weights, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
+                            multiply_fragments<Products, D, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
+                        });
                 });
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();

@@ -122,13 +122,17 @@ private:
                     if constexpr (WithValues) copy_rows<Products, D>(block, w, v_, stage * columns, all_.v.row(b, kv, j * columns), columns);
                 },
                 [&](index_t j, int stage, tile_seen seen) {
-                    if (seen == tile_seen::all)
+                    auto const sees = [this, j](int warp, int lane, int n, int i) {
+                        index_t const query = i0 + 16 * warp + row_of(lane, i);
+                        return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
+                    };
+                    bool const whole = seen == tile_seen::all;
+                    if constexpr (!Policy::one_pass)
+                        tile(j, stage, body, [=](int warp, int lane, int n, int i) { return whole || sees(warp, lane, n, i); });
+                    else if (whole)   // compiled twice: most tiles need ask nothing
                         tile(j, stage, body, [](int, int, int, int) { return true; });
                     else
-                        tile(j, stage, body, [this, j](int warp, int lane, int n, int i) {
-                            index_t const query = i0 + 16 * warp + row_of(lane, i);
-                            return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
-                        });
+                        tile(j, stage, body, sees);
                 });
         }
         template <class Body, class Seen>
@@ -142,7 +146,7 @@ private:
             if constexpr (Policy::has_score) {
                 block.each_warp([&](Warp const& w) {
                     score_fragments<Warp, columns> scores;
-                    multiply_rows<Products, D, columns>(w, q_, 16 * w.index(), k_, stage * columns, scores);
+                    multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
                     joint_.template put<false>(w, joint_.raw, scores, 16 * w.index());
                 });
                 block.each_warp([&](Warp const& w) { joint_.template forward<Policy>(w, warps, all_.p, all_.tokens, {b, h, i0, j * columns}); });
@@ -154,7 +158,7 @@ private:
             } else {
                 block.each_warp([&](Warp const& w) {
                     score_fragments<Warp, columns> scores;
-                    multiply_rows<Products, D, columns>(w, q_, 16 * w.index(), k_, stage * columns, scores);
+                    multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
                     number const scale(all_.p.scale);
                     each_score(scores, [&](int, int, number& e) { e = e * scale; });
                     body(w, states[w], scores, flags(w), stage);

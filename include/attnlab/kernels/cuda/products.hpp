@@ -17,6 +17,7 @@ namespace attnlab::gpu {
 /// Numbers rounded to bfloat16, sums in float.
 struct bfloat16_products {
     using element = bfloat16;
+    static constexpr bool written_out = true;   ///< loops over channels: one instruction a step
     template <class Warp>
     using pair = typename Warp::template lanes<std::uint32_t>;
     static constexpr bfloat16 round(float x) { return bfloat16(x); }
@@ -24,6 +25,7 @@ struct bfloat16_products {
 /// Floats, as two tf32 each: big * big + small * big + big * small, an error of about 2^-21 (Henry, Tang, Heinecke 2019).
 struct float_products {
     using element = float;
+    static constexpr bool written_out = false;
     template <class Warp>
     struct pair {
         typename Warp::number low, high;

@@ -36,7 +36,7 @@ struct tile_sizes {
     static constexpr int warps = row_bytes > 512 ? 2 : 4, own = 16 * warps;
     static constexpr int stages = row_bytes > 512 ? 1 : 2;                    ///< tiles in shared memory: one is used, the next one comes
     static constexpr int other = row_bytes > 256 ? 32 : 64;
-    static constexpr int other_back = row_bytes > 256 || D > 64 ? 32 : 64;    ///< on the way back, where accumulators are more
+    static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
     /// A row in shared memory: 16 bytes apart modulo 128 from the next, so that eight rows lie in eight groups of banks.
     static constexpr int stride = D + 16 / static_cast<int>(sizeof(typename Products::element));
@@ -109,19 +109,23 @@ constexpr void copy_rows(Block& block, typename Block::warp const& w, Shared con
 template <class Warp, int Columns>
 using score_fragments = std::array<fragment_c<Warp>, Columns / 8>;
 
-/// c = rows a0 .. a0 + 16 of `a` times rows b0, b0 + 1, ... of `b`, both of D channels in shared memory.
+/// c = rows a0 .. a0 + 16 of `a` times rows b0, b0 + 1, ... of `b`, in shared memory; `channels` of D are not padding.
 template <class Products, int D, int Columns, class Warp, class Shared>
-constexpr void multiply_rows(Warp const& w, Shared const& a, int a0, Shared const& b, int b0, score_fragments<Warp, Columns>& c) {
+constexpr void multiply_rows(Warp const& w, [[maybe_unused]] int channels, Shared const& a, int a0, Shared const& b, int b0, score_fragments<Warp, Columns>& c) {
     constexpr int stride = tile_sizes<Products, D>::stride;
     for (auto& f : c) clear<Warp>(f);
-    unrolled<D / 16>([&](int k) {
-        auto const left = load_a(w, Products{}, a, stride, a0, 16 * k);
+    auto const add = [&](int k) {
+        auto const left = load_a(w, Products{}, a, stride, a0, k);
         unrolled<Columns / 16>([&](int n) {
-            auto const right = load_b(w, Products{}, b, stride, b0 + 16 * n, 16 * k);
+            auto const right = load_b(w, Products{}, b, stride, b0 + 16 * n, k);
             multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n)], left, right[0]);
             multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n + 1)], left, right[1]);
         });
-    });
+    };
+    if constexpr (Products::written_out)
+        unrolled<D / 16>([&](int k) { add(16 * k); });
+    else
+        for (int k = 0; k < channels; k += 16) add(k);
 }
 /// c += x b: x in fragments (16 x Columns), rows b0, b0 + 1, ... of b in shared memory, of whose channels those from c0 on are meant.
 template <class Products, int D, int Columns, std::size_t Out, class Warp, class Shared>
@@ -143,8 +147,8 @@ constexpr void each_score(std::array<Fragment, N>& all, Body body) {
 }
 
 /// `op` over the columns that the four lanes of a row hold: each of them gets the result.
-template <class Warp, class Op>
-constexpr typename Warp::number over_row(typename Warp::number const& x, Op op) {
+template <class Warp, class T, class Op>
+constexpr auto over_row(lanes_of<T, Warp::held> const& x, Op op) {
     return Warp::template butterfly<4, 1>(x, op);
 }
 

@@ -1,0 +1,10 @@
+# train/nccl_ranks.hpp needs GPUs to run, but only NCCL's headers and CUDA's to compile.
+find_path(ATTNLAB_NCCL_INCLUDE_DIR nccl.h HINTS /usr/local/cuda/include)
+find_path(ATTNLAB_CUDART_INCLUDE_DIR cuda_runtime_api.h HINTS /usr/local/cuda/include)
+mark_as_advanced(ATTNLAB_NCCL_INCLUDE_DIR ATTNLAB_CUDART_INCLUDE_DIR)
+if(ATTNLAB_NCCL_INCLUDE_DIR AND ATTNLAB_CUDART_INCLUDE_DIR)
+  add_library(nccl_ranks_compiles OBJECT "${CMAKE_CURRENT_LIST_DIR}/compiles.cpp")
+  target_link_libraries(nccl_ranks_compiles PRIVATE attnlab::attnlab)
+  target_include_directories(nccl_ranks_compiles SYSTEM PRIVATE "${ATTNLAB_NCCL_INCLUDE_DIR}" "${ATTNLAB_CUDART_INCLUDE_DIR}")
+  target_compile_definitions(nccl_ranks_compiles PRIVATE ATTNLAB_USE_NCCL)
+endif()
