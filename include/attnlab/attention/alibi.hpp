@@ -1,5 +1,4 @@
 #pragma once
-#include <bit>
 #include <cmath>
 
 #include <attnlab/attention/symbols.hpp>
@@ -9,8 +8,10 @@ namespace attnlab {
 /// m_h of ALiBi: 2^(-8 (h + 1) / H) where H is a power of two; else those of the largest power n below H, then every other one of 2 n,
 /// as in the code of 2108.12409 (and BLOOM; MPT orders them otherwise).
 struct alibi_slope {
-    double operator()(double head, double heads) const {
-        auto const n = static_cast<double>(std::bit_floor(static_cast<unsigned>(heads)));
+    template <class S>
+    constexpr S operator()(S head, S heads) const {
+        S n = 1;
+        while (2 * n <= heads) n *= 2;
         return head < n ? std::exp2(-8 * (head + 1) / n) : std::exp2(-4 * (2 * (head - n) + 1) / n);
     }
 };

@@ -148,13 +148,15 @@ struct projected {
 }  // namespace expr
 
 /// `table[bucket(i - j)]` for each key of the row; `bucket` without captures, its result kept within the table.
-template <fixed_string Name, index_t N, class Bucket>
-constexpr expr::looked_up<head_table<Name, N>, Bucket> lookup(head_table<Name, N> const&, expr::symbol<expr::distance_tag, expr::length::keys>, Bucket) {
+template <class Table, class Bucket>   // Table<Name, N>: nvcc deduces no Name
+    requires requires { Table::entries; }
+constexpr expr::looked_up<Table, Bucket> lookup(Table const&, expr::symbol<expr::distance_tag, expr::length::keys>, Bucket) {
     return {};
 }
 /// W_h x (D), for query i or token t.
-template <fixed_string Name>
-constexpr expr::projected<head_matrix<Name>> project(head_matrix<Name> const&, expr::symbol<expr::input_tag, expr::length::model>) {
+template <class Matrix>
+    requires requires { typename Matrix::matrix_tag; }
+constexpr expr::projected<Matrix> project(Matrix const&, expr::symbol<expr::input_tag, expr::length::model>) {
     return {};
 }
 

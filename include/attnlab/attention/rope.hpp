@@ -3,7 +3,6 @@
 #include <numbers>
 
 #include <attnlab/attention/rotate.hpp>
-#include <attnlab/core/error.hpp>
 #include <attnlab/core/real.hpp>
 
 /// \file
@@ -16,12 +15,10 @@ template <real Base, index_t Rotated, bool Interleaved>
 struct rope_frequencies {
     static_assert(Base > 0 && Rotated >= 0 && Rotated % 2 == 0,
                   "rope<Base, Rotated>: expected a positive base and an even number of channels");
-    static rotary_pairs pairs(index_t D) {
-        index_t const rotated = Rotated == 0 ? D : Rotated;
-        require(rotated <= D && rotated % 2 == 0, "rope: heads of ", D, " channels, but ", rotated, " are to be rotated in pairs");
-        return {rotated, Interleaved};
+    static constexpr rotary_pairs pairs(index_t D) {
+        return {Rotated == 0 ? D : Rotated, Interleaved};
     }
-    static double frequency(index_t pair, rotary_pairs all) {
+    static constexpr double frequency(index_t pair, rotary_pairs all) {
         return std::pow(double{Base}, -2.0 * static_cast<double>(pair) / static_cast<double>(all.rotated));
     }
 };
@@ -30,8 +27,8 @@ struct rope_frequencies {
 template <class Rotation, real Factor>
 struct linear_scaled {
     static_assert(Factor > 0, "rope_linear<Factor>: expected a positive factor");
-    static rotary_pairs pairs(index_t D) { return Rotation::pairs(D); }
-    static double frequency(index_t pair, rotary_pairs all) { return Rotation::frequency(pair, all) / Factor; }
+    static constexpr rotary_pairs pairs(index_t D) { return Rotation::pairs(D); }
+    static constexpr double frequency(index_t pair, rotary_pairs all) { return Rotation::frequency(pair, all) / Factor; }
 };
 
 /// Wavelengths above `Length` / `Low` divided by `Factor`, those below `Length` / `High` kept, linear in 1 / wavelength between (Llama
@@ -40,8 +37,8 @@ template <class Rotation, real Factor, real Low, real High, index_t Length>
 struct llama3_scaled {
     static_assert(Factor > 0 && Low < High && Length > 0,
                   "rope_llama3<Base, Factor, Low, High, Length>: expected Factor > 0, Low < High, Length > 0");
-    static rotary_pairs pairs(index_t D) { return Rotation::pairs(D); }
-    static double frequency(index_t pair, rotary_pairs all) {
+    static constexpr rotary_pairs pairs(index_t D) { return Rotation::pairs(D); }
+    static constexpr double frequency(index_t pair, rotary_pairs all) {
         double const f = Rotation::frequency(pair, all), waves = static_cast<double>(Length) * f / (2 * std::numbers::pi);
         if (waves < Low) return f / Factor;
         if (waves > High) return f;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <attnlab/attention/symbols.hpp>
+#include <attnlab/core/error.hpp>
 
 /// \file
 /// Rotation of pairs of channels by angles that grow with the position (RoPE, 2104.09864), as a function of the language: linear in
@@ -20,8 +21,8 @@ struct rotary_pairs {
 };
 
 namespace expr {
-/// `Rotation` offers `static rotary_pairs pairs(index_t D)` and `static double frequency(index_t pair, rotary_pairs)`: the angle at
-/// position t is t * frequency.
+/// `Rotation` offers `static constexpr rotary_pairs pairs(index_t D)` and `static constexpr double frequency(index_t pair, rotary_pairs)`: the
+/// angle at position t is t * frequency.
 template <expression A, class Rotation>
 struct rotated {
     using expression_tag = void;
@@ -29,6 +30,30 @@ struct rotated {
     static constexpr length size = length::head;
     A a;
 };
+
+/// \throws error where rows of D cannot be turned
+template <class Rotation>
+rotary_pairs checked_pairs(index_t D) {
+    rotary_pairs const pairs = Rotation::pairs(D);
+    require(0 <= pairs.rotated && pairs.rotated <= D && pairs.rotated % 2 == 0, "rope: heads of ", D, " channels, but ", pairs.rotated, " are to be rotated in pairs");
+    return pairs;
+}
+/// The rotation of a formula's node, if it is one.
+template <class E>
+struct rotation_of {
+    static void check(index_t) {}
+};
+template <class A, class Rotation>
+struct rotation_of<rotated<A, Rotation>> {
+    static void check(index_t D) { checked_pairs<Rotation>(D); }
+};
+/// Asks every rotation of a formula whether it can turn rows of D: for devices, where nothing is thrown. \throws error
+template <class E>
+void check_rotations(index_t D) {
+    rotation_of<E>::check(D);
+    if constexpr (requires(E e) { e.a; }) check_rotations<decltype(E::a)>(D);
+    if constexpr (requires(E e) { e.b; }) check_rotations<decltype(E::b)>(D);
+}
 
 /// cos and sin of all angles up to some position, made once a process and grown on demand.
 template <class S, class Rotation>
@@ -66,7 +91,7 @@ public:
     }
 
 private:
-    rotation_table(index_t D, index_t positions) : pairs_(Rotation::pairs(D)), positions_(positions) {
+    rotation_table(index_t D, index_t positions) : pairs_(checked_pairs<Rotation>(D)), positions_(positions) {
         for (index_t t = 0; t < positions; ++t)
             for (index_t p = 0; p < pairs_.rotated / 2; ++p) {
                 double const angle = static_cast<double>(t) * Rotation::frequency(p, pairs_);

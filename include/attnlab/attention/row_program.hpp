@@ -232,6 +232,7 @@ private:
         index_t const n = of_keys ? r.keys : r.head_size, rest = n % Lanes::width;
         if (of_keys && rest > 0 && n > Lanes::width) {
             expr::each_chunk<Lanes>(n - rest, [&]<class V>(index_t i, V v) { body(i, v, 0); });
+            if constexpr (requires { Lanes::sync(); }) Lanes::sync();   // another thread has been at some of them
             body(n - Lanes::width, typename Lanes::pack{}, Lanes::width - rest);
         } else {
             expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V v) { body(i, v, 0); });

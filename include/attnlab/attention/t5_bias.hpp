@@ -11,7 +11,7 @@ template <index_t Buckets, index_t MaxDistance>
 struct t5_bucket {
     static constexpr index_t exact = Buckets / 2;
     static_assert(exact > 0 && MaxDistance > exact, "t5_bias<Buckets, MaxDistance>: expected 2 <= Buckets < 2 MaxDistance");
-    index_t operator()(index_t distance) const {
+    constexpr index_t operator()(index_t distance) const {
         if (distance < exact) return distance < 0 ? 0 : distance;
         double const first = exact, steps = Buckets - exact;
         double const step = std::log(static_cast<double>(distance) / first) / std::log(static_cast<double>(MaxDistance) / first) * steps;

@@ -6,9 +6,15 @@ namespace attnlab {
 /// falls as t rises; a bracket grows until it holds the crossing, and Newton's steps that leave the bracket become bisections.
 class threshold_search {
 public:
-    float t = -1;        ///< to be tried next, and in the end the answer
-    bool done = false;
+    float t;      ///< to be tried next, and in the end the answer
+    bool done;
 
+    /// A search that begins. (No constructor: device code keeps searches in arrays that it fills later.)
+    static constexpr threshold_search from_minus_one() {
+        threshold_search s{};
+        s.t = s.low_ = -1;
+        return s;
+    }
     constexpr void step(float excess, float slope) {
         switch (now_) {
             case finding_low:
@@ -36,9 +42,9 @@ public:
     }
 
 private:
-    enum { finding_low, finding_high, narrowing } now_ = finding_low;
-    float low_ = -1, high_ = 0;
-    int steps_ = 0;
+    enum { finding_low, finding_high, narrowing } now_;
+    float low_, high_;
+    int steps_;
 };
 
 }  // namespace attnlab

@@ -11,7 +11,7 @@ namespace attnlab::detail {
 template <class Weigher>
 float solve_threshold(Weigher const& weigh, float const* scores, std::vector<tile_keys> const& tiles, index_t r, float m) {
     if (!std::isfinite(m)) return m;  // no key, or a NaN that the weights will show
-    threshold_search search;
+    auto search = threshold_search::from_minus_one();
     while (!search.done) {
         float sum = -1, slope = 0;
         for (std::size_t k = 0; k < tiles.size(); ++k) {

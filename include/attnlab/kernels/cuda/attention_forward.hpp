@@ -242,7 +242,7 @@ private:
                 state& s = states[w];
                 each_half_lane(s, [](row_numbers<number>& r, threshold_search& search, int l) {
                     float const m = r.m.v[l];
-                    search = {};
+                    search = threshold_search::from_minus_one();
                     search.done = !(m > -std::numeric_limits<float>::infinity() && m < std::numeric_limits<float>::infinity());
                     if (search.done) search.t = m;   // no key, or a NaN that the weights will show
                     r.z.v[l] = search.t;

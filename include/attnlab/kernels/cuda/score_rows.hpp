@@ -1,6 +1,6 @@
 #pragma once
 #include <array>
-#include <bit>
+#include <cstdint>
 
 #include <attnlab/kernels/cuda/row_lanes.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -10,6 +10,20 @@
 /// (attention/row_program.hpp), and scores come back.
 
 namespace attnlab::gpu {
+
+/// The lowest and the highest bit of a word that has one. (<bit> calls functions of the host compiler, which nvcc leaves out of device code.)
+constexpr int first_bit(std::uint64_t x) {
+    int n = 0;
+    for (int half = 32; half > 0; half /= 2)
+        if ((x & ((std::uint64_t{1} << half) - 1)) == 0) x >>= half, n += half;
+    return n;
+}
+constexpr int last_bit(std::uint64_t x) {
+    int n = 0;
+    for (int half = 32; half > 0; half /= 2)
+        if (x >> half) x >>= half, n += half;
+    return n;
+}
 
 /// Room for `Queries` x `Keys` numbers; a row begins one bank after the one before.
 template <int Queries, int Keys>
@@ -103,9 +117,9 @@ private:
             index_t const i = at.i0 + r;
             auto row = p.template row<Policy>(at.b, at.h, i < p.T ? i : 0, values.data());
             std::uint64_t const seen = i < p.T ? p.template visible<Policy>(at.b, i).bits(at.j0, Keys) : 0;
-            index_t const first = seen ? std::countr_zero(seen) : 0;
+            index_t const first = seen ? first_bit(seen) : 0;
             row.first_key = at.j0 + first;
-            row.keys = seen ? 64 - std::countl_zero(seen) - first : 0;
+            row.keys = seen ? last_bit(seen) + 1 - first : 0;
             if constexpr (Policy::has_tokens) row.tokens = tokens + (at.b * p.H + at.h) * p.T;
             body(row, r, first);
         }
