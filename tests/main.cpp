@@ -1,12 +1,18 @@
 // The main of every test program.
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
 #define BOOST_TEST_MODULE ATTNLAB_TEST_PROGRAM
 #include <boost/test/unit_test.hpp>
+
+#ifdef ATTNLAB_TESTS_ON_GPU
+#include <attnlab/core/error.hpp>
+#include <attnlab/kernels/cuda/declared.hpp>
+#endif
 
 namespace {
 
@@ -28,6 +34,21 @@ struct fixtures_in_environment {
         if (std::filesystem::is_directory(ATTNLAB_DEFAULT_FIXTURES)) setenv("ATTNLAB_FIXTURES", ATTNLAB_DEFAULT_FIXTURES, 0);
     }
 };
+
+#ifdef ATTNLAB_TESTS_ON_GPU
+// For ctest, which knows 77 as "skipped".
+struct gpu_in_use {
+    gpu_in_use() {
+        try {
+            attnlab::use_gpu();
+        } catch (attnlab::error const& e) {
+            std::cout << "skipped: no CUDA device: " << e.what() << std::endl;
+            std::_Exit(77);
+        }
+    }
+};
+BOOST_TEST_GLOBAL_FIXTURE(gpu_in_use);
+#endif
 
 }  // namespace
 

@@ -6,7 +6,9 @@
 
 #include <attnlab/attention/library.hpp>
 #include <attnlab/cli/experiment_main.hpp>
+#ifndef ATTNLAB_DEVICE_PASS
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/observe/record.hpp>
 #include <attnlab/observe/reduce.hpp>
+#endif

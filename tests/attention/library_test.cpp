@@ -112,7 +112,7 @@ private:
         auto const p = pointers(parameters), dp = pointers(d_parameters), m = pointers(projections), dm = pointers(d_projections);
         row_point<double> r;
         r.source = source.data(), r.query = query.data(), r.input = input.data(), r.tokens = tokens.data();
-        r.d_source = d_source.data(), r.d_query = d_query.data(), r.d_input = d_input.data(), r.d_tokens = d_tokens.data();
+        r.d_source = d_source.data(), r.d_query = d_query.data(), r.d_input = d_input.data(), r.d_query_tokens = r.d_key_tokens = d_tokens.data();
         r.log_normalizer = log_normalizer[0], r.scale = scale, r.visible = visible;
         r.values = p.data(), r.gradients = dp.data(), r.projections = m.data(), r.d_projections = dm.data();
         r.head_size = D, r.width = C, r.head = 1, r.heads = heads, r.position = position, r.keys = keys;

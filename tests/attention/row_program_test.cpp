@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(numbers_of_tokens) {
     std::vector<double> const raw{1, 2, 3}, tokens{0.5, 1, 2, 4}, dy{1, 10, 100};
     std::vector<double> d_raw(3), d_tokens(4), y(3);
     row_point<double> p;
-    p.source = raw.data(), p.d_source = d_raw.data(), p.tokens = tokens.data(), p.d_tokens = d_tokens.data();
+    p.source = raw.data(), p.d_source = d_raw.data(), p.tokens = tokens.data(), p.d_query_tokens = p.d_key_tokens = d_tokens.data();
     p.position = 3, p.first_key = 1, p.keys = 3;
     auto program = program_of<one_lane<double>, policy>(policy::score);
     program.forward(p, y.data());

@@ -103,24 +103,34 @@ void check_in_place(gelu_form form, tensor<T, 1> const& x) {
 BOOST_AUTO_TEST_CASE(silu_and_relu) {
     tensor<double, 1> x({3}), y({3});
     x(0) = -1, x(1) = 0, x(2) = 2;
-    silu_forward(ref{}, x, y);
+    double slope[3];
+    silu_forward(ref{}, x, y, slope);
     BOOST_TEST(y(0) == -0.2689414213699951, boost::test_tools::tolerance(1e-12));
     BOOST_TEST((y(1) == 0 && std::abs(y(2) - 1.7615941559557649) < 1e-12));
-    relu_forward(ref{}, x, y);
-    BOOST_TEST((y(0) == 0 && y(1) == 0 && y(2) == 2));
+    for (int i = 0; i < 3; ++i) {   // against differences
+        double const h = 1e-5;
+        tensor<double, 1> ends({2}), at({2});
+        ends(0) = x(i) - h, ends(1) = x(i) + h;
+        silu_forward(ref{}, ends, at, nullptr);
+        BOOST_TEST(std::abs((at(1) - at(0)) / (2 * h) - slope[i]) < 1e-9);
+    }
+    relu_forward(ref{}, x, y, slope);
+    BOOST_TEST((y(0) == 0 && y(1) == 0 && y(2) == 2 && slope[0] == 0 && slope[1] == 0 && slope[2] == 1));
     for (attnlab::index_t n : {1, 15, 16, 17, 4097}) {
         auto const wide = grid(n);
-        tensor<double, 1> expected({n});
-        tensor<float, 1> found({n});
-        silu_forward(ref{}, wide, expected);
-        silu_forward(cpu{}, narrow(wide), found);
+        tensor<double, 1> expected({n}), slopes({n});
+        tensor<float, 1> found({n}), found_slopes({n});
+        silu_forward(ref{}, wide, expected, slopes.data());
+        silu_forward(cpu{}, narrow(wide), found, found_slopes.data());
         check_close(found, expected, 5e-7);
-        relu_forward(ref{}, wide, expected);
-        relu_forward(cpu{}, narrow(wide), found);
+        check_close(found_slopes, slopes, 1e-6);
+        relu_forward(ref{}, wide, expected, slopes.data());
+        relu_forward(cpu{}, narrow(wide), found, found_slopes.data());
         check_close(found, expected, 0);
+        check_close(found_slopes, slopes, 0);
     }
     tensor<float, 1> nan({17}, std::numeric_limits<float>::quiet_NaN());
-    relu_forward(cpu{}, nan, nan);
+    relu_forward(cpu{}, nan, nan, nullptr);
     BOOST_TEST(std::isnan(nan(16)));
 }
 

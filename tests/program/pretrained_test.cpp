@@ -120,4 +120,74 @@ BOOST_AUTO_TEST_CASE(a_pretrained_gpt2_is_trained_on_under_another_attention) {
     BOOST_TEST(std::isfinite(loss_in(own.text)), own.text);
 }
 
+BOOST_AUTO_TEST_CASE(every_family_is_trained_on_under_the_six_attentions) {
+    temporary_folder folder;
+    std::vector<token> tokens;
+    for (int i = 0; i < 4000; ++i) tokens.push_back(static_cast<token>((i * i + 7 * i) % 200));
+    save_bin(folder.path / "train.bin", tokens), save_bin(folder.path / "val.bin", tokens);
+    std::string const sizes = " --task tokens --data_dir " + folder.path.string() + " --block_size 16 --batch_size 2 --eval_sequences 4 --eval_interval 2 --max_iters ";
+    auto const train = [&](std::string const& family, std::string const& policy, std::string const& out, std::string const& more) {
+        return attnlab_run("train --init_from " + (fixtures() / "llm" / family / "model").string() + " --policy " + policy + " --out_dir " + (folder.path / out).string() + sizes + more);
+    };
+    for (auto const* policy : {"softmax", "value_bias", "context_bias", "attention_bias", "context_scale", "sigmoid"}) {
+        auto const r = train("llama2", policy, policy, "2 --progress none");
+        BOOST_TEST_REQUIRE(r.status == 0, r.text);
+    }
+    for (auto const* family : {"mistral", "qwen3", "gemma2", "pythia", "phi2", "opt", "falcon_7b", "mpt", "llama3"}) {
+        auto const r = train(family, "attention_bias", family, "2 --measure false");
+        BOOST_TEST_REQUIRE(r.status == 0, family << ": " << r.text);
+        BOOST_TEST(r.text.find("k_bias") != std::string::npos, r.text);   // said to start anew
+    }
+    // A run knows its family: commands open it, wherever the folder is.
+    auto const run = (folder.path / "attention_bias").string();
+    for (auto const& command : {"evaluate " + run + " --quiet", "generate " + run + " --max_new_tokens 3", "inspect " + run,
+                                "forward " + run + " --tokens " + llama + "/tokens.npy --dump " + (folder.path / "out.safetensors").string() + " --sites gate_out,attn_probs"}) {
+        auto const r = attnlab_run(command);
+        BOOST_TEST(r.status == 0, command << ": " << r.text);
+    }
+    // Before a step, under its own attention, it is the folder's model.
+    auto const dump = [&](std::string const& model, std::string const& name) {
+        auto const out = (folder.path / name).string();
+        auto const r = attnlab_run("forward " + model + " --tokens " + llama + "/tokens.npy --dump " + out);
+        BOOST_TEST_REQUIRE(r.status == 0, r.text);
+        std::vector<float> values(static_cast<std::size_t>(safetensors_reader(out).at("logits").size()));
+        safetensors_reader(out).at("logits").read(values.data(), 0, static_cast<index_t>(values.size()));
+        return values;
+    };
+    BOOST_TEST_REQUIRE(train("llama2", "softmax", "still", "2 --learning_rate 0 --min_lr 0 --measure false").status == 0);
+    auto const now = dump((folder.path / "still").string(), "now.safetensors"), before = dump(llama + "/model", "before.safetensors");
+    for (std::size_t i = 0; i < now.size(); ++i)
+        if (std::abs(now[i] - before[i]) > 1e-5) BOOST_FAIL("logit " << i << " is " << now[i] << ", expected " << before[i]);
+    auto const converted = (folder.path / "converted").string();
+    auto const convert = attnlab_run("convert " + (folder.path / "still").string() + " " + converted);
+    BOOST_TEST_REQUIRE(convert.status == 0, convert.text);
+    auto const again = dump(converted, "again.safetensors");
+    BOOST_TEST(again == before, boost::test_tools::per_element());
+    BOOST_TEST(attnlab_run("convert " + run + " " + (folder.path / "never").string()).text.find("expected softmax") != std::string::npos);
+    // Two and two steps are four, and do not need the folder; under another attention it goes on from the run.
+    BOOST_TEST_REQUIRE(train("llama2", "attention_bias", "whole", "4 --measure false --lr_decay_iters 4 --warmup_iters 1").status == 0);
+    BOOST_TEST_REQUIRE(train("llama2", "attention_bias", "part", "2 --measure false --lr_decay_iters 4 --warmup_iters 1").status == 0);
+    auto const on = attnlab_run("train --policy attention_bias --resume true --out_dir " + (folder.path / "part").string() + sizes + "4 --measure false --lr_decay_iters 4 --warmup_iters 1");
+    BOOST_TEST_REQUIRE(on.status == 0, on.text);
+    safetensors_reader const whole((folder.path / "whole" / "ckpt.safetensors").string()), part((folder.path / "part" / "ckpt.safetensors").string());
+    for (auto const& t : whole.tensors()) BOOST_TEST(std::equal(t.bytes.begin(), t.bytes.end(), part.at(t.name).bytes.begin(), part.at(t.name).bytes.end()), t.name);
+    auto const other = attnlab_run("train --init_from " + run + " --policy context_scale --out_dir " + (folder.path / "other").string() + sizes + "1 --measure false");
+    BOOST_TEST_REQUIRE(other.status == 0, other.text);
+    BOOST_TEST(other.text.find("has besides, which this model does not: model.layers.0.self_attn.k_bias") != std::string::npos, other.text);
+
+    auto const refused = [&](std::string const& family, std::string const& policy, std::string const& more, int status, std::string const& words) {
+        auto const r = train(family, policy, "never", "1 " + more);
+        BOOST_TEST(r.status == status, r.text);
+        BOOST_TEST(r.text.find(words) != std::string::npos, "expected '" << words << "' in: " << r.text);
+        BOOST_TEST(std::count(r.text.begin(), r.text.end(), '\n') == 1, r.text);
+    };
+    refused("llama2", "softpick", "", 2, "expected one of softmax, value_bias");
+    refused("mixtral", "softmax", "", 1, "mixture of experts");
+    refused("llama3", "softmax", "--n_kv_head 4", 2, "--n_kv_head: 4: expected 2");
+    refused("llama2", "softmax", "--bias true", 2, "--bias");
+    auto const longer = attnlab_run("train --init_from " + (fixtures() / "llm" / "opt" / "model").string() + " --task tokens --data_dir " + folder.path.string() + " --block_size 4096");
+    BOOST_TEST((longer.status == 2 && longer.text.find("--block_size: 4096: expected at most 64") != std::string::npos), longer.text);
+    BOOST_TEST(!std::filesystem::exists(folder.path / "never"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

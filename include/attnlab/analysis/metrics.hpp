@@ -55,7 +55,7 @@ inline void add_sink_scale_metrics(std::vector<metric>& all) {
         all.push_back({"sink_scale." + name, unit, definition, source});
     };
     add("obstacle", "",
-        "what keeps a sink from being read as a scale: 0 nothing, 1 a prologue, 2 weights that do not sum to 1, 3 a slot, 4 an output joint, 5 grouped queries");
+        "what keeps a sink from being read as a scale: 0 nothing, 1 a prologue, 2 weights that do not sum to 1, 3 a slot, 4 an output joint, 5 grouped queries, 6 a family of Hugging Face");
     add("sinks", "heads", "heads whose S_i = 1 - P[i,0] is below 1 - 0.3 in the mean over queries i > 0: those that are intervened on, all at once");
     add("mean", "", "mean of a head's S_i over queries and sequences");
     add("variance", "", "variance of a head's S_i over queries and sequences");
@@ -92,6 +92,7 @@ inline std::vector<metric> make_metrics() {
         {"tokens_to_excess_0.05", "tokens", "training tokens seen at the first evaluated step with excess <= 0.05 nats", ""},
         {"tokens_seen", "tokens", "training tokens seen so far", ""},
         {"tokens_per_second", "tokens/s", "training tokens over training seconds, evaluations excluded", ""},
+        {"mfu", "share", "of a GPU's bfloat16 products at its highest clock: (6 N + 6 L C T) tokens per second, the causal half of attention counted", "2204.02311, appendix B"},
         {"train_seconds", "s", "seconds spent on training steps", ""},
         {"gradient_norm", "", "norm of the whole gradient before clipping", ""},
         {"parameters", "", "number of learned values", ""},

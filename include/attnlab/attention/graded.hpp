@@ -38,7 +38,7 @@ struct graded {
 };
 
 template <int Degree, class L, class D>
-graded<L, Degree, D> make_graded(L value, D derivative) {
+constexpr graded<L, Degree, D> make_graded(L value, D derivative) {
     return {value, derivative};
 }
 
@@ -96,23 +96,23 @@ inline constexpr bool has_degree<binary<Op, A, B>> = has_degree<A> || has_degree
 
 /// A number of a formula in lanes of type L.
 template <class L>
-L in_lanes(double x) {
+constexpr L in_lanes(double x) {
     if constexpr (std::is_same_v<L, double>)
         return x;
     else
         return L(static_cast<float>(x));
 }
 template <class Variable, class L>
-auto evaluate(constant const& c, scalar_point<L> const&) {
+constexpr auto evaluate(constant const& c, scalar_point<L> const&) {
     return make_graded<0>(in_lanes<L>(c.value), nothing{});
 }
 template <class Variable, class L>
-auto evaluate(relative_constant const& c, scalar_point<L> const&) {
+constexpr auto evaluate(relative_constant const& c, scalar_point<L> const&) {
     return make_graded<1>(in_lanes<L>(c.value), nothing{});
 }
 
 template <class Variable, class L, class Tag>
-auto evaluate(symbol<Tag> const&, scalar_point<L> const& at) {
+constexpr auto evaluate(symbol<Tag> const&, scalar_point<L> const& at) {
     constexpr int degree = degree_of<symbol<Tag>>;
     constexpr bool of_sum = std::is_same_v<Tag, sum_tag> || std::is_same_v<Tag, plain_sum_tag> || std::is_same_v<Tag, threshold_tag>;
     L value;
@@ -133,7 +133,7 @@ auto evaluate(symbol<Tag> const&, scalar_point<L> const& at) {
 }
 
 template <class Variable, class L, class Op, class A>
-auto evaluate(unary<Op, A> const& e, scalar_point<L> const& at) {
+constexpr auto evaluate(unary<Op, A> const& e, scalar_point<L> const& at) {
     auto const a = evaluate<Variable>(e.a, at);
     constexpr int degree = degree_of<unary<Op, A>>;
     L x = a.value;
@@ -153,7 +153,7 @@ auto evaluate(unary<Op, A> const& e, scalar_point<L> const& at) {
 
 /// `x` times e^-m as often as degrees are missing.
 template <int Missing, class L>
-L lifted(L x, [[maybe_unused]] L lift) {
+constexpr L lifted(L x, [[maybe_unused]] L lift) {
     static_assert(Missing >= 0);
     if constexpr (Missing == 0)
         return x;
@@ -162,7 +162,7 @@ L lifted(L x, [[maybe_unused]] L lift) {
 }
 
 template <class Variable, class L, class Op, class A, class B>
-auto evaluate(binary<Op, A, B> const& e, scalar_point<L> const& at) {
+constexpr auto evaluate(binary<Op, A, B> const& e, scalar_point<L> const& at) {
     auto const a = evaluate<Variable>(e.a, at);
     auto const b = evaluate<Variable>(e.b, at);
     constexpr int degree = degree_of<binary<Op, A, B>>;

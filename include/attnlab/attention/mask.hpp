@@ -99,15 +99,15 @@ public:
         for (auto& r : ranges_) r.begin = std::max<index_t>(r.begin, 0), r.end = std::max(r.begin, std::min(r.end, T));
     }
 
-    std::array<key_range, range_count> const& ranges() const { return ranges_; }
-    bool sees(index_t j) const {
+    constexpr std::array<key_range, range_count> const& ranges() const { return ranges_; }
+    constexpr bool sees(index_t j) const {
         bool in = false;
         for (auto const& r : ranges_) in = in || (r.begin <= j && j < r.end);
         if constexpr (has_holes) in = in && Mask::sees(i_, j);
         return in;
     }
     /// n_i: how many keys.
-    index_t count() const {
+    constexpr index_t count() const {
         index_t n = 0;
         for (auto const& r : ranges_)
             if constexpr (has_holes)
@@ -116,9 +116,9 @@ public:
                 n += r.end - r.begin;
         return n;
     }
-    bool none() const { return count() == 0; }
+    constexpr bool none() const { return count() == 0; }
     /// Bit c says whether key first + c is seen, c < `count` <= 64.
-    std::uint64_t bits(index_t first, index_t count) const {
+    constexpr std::uint64_t bits(index_t first, index_t count) const {
         std::uint64_t all = 0;
         for (auto const& r : ranges_) {
             index_t const begin = std::max<index_t>(r.begin - first, 0), end = std::min(r.end - first, count);
@@ -131,7 +131,7 @@ public:
     }
     /// `body(j)` for each key seen, in order.
     template <class Body>
-    void each(Body body) const {
+    constexpr void each(Body body) const {
         for (auto const& r : ranges_)
             for (index_t j = r.begin; j < r.end; ++j)
                 if (!has_holes || sees(j)) body(j);

@@ -11,6 +11,7 @@
 #include <attnlab/attention/weighting.hpp>
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/core/heads.hpp>
+#include <attnlab/core/precision.hpp>
 
 /// \file
 /// What an attention kernel is given and what it leaves for the way back. The same for every device.
@@ -22,10 +23,11 @@ struct attention_context {
     length_rule rule = length_rule::sequence;
     index_t trained_length = 0;          ///< T of length_rule::trained
     index_t const* documents = nullptr;  ///< (B, T): where the document of each token begins; without, all is one document
+    precision products = precision::float32;   ///< of q k and w v, where a device has a choice
 };
 
-/// One call: sizes, inputs, parameters. `S` is float on the cpu and double in the reference.
-template <class S>
+/// One call: sizes, inputs, parameters. `S` is double in the reference, else float. `Pointers`: an array where a kernel takes it along.
+template <class S, class Pointers = std::vector<S const*>>
 struct attention_problem : attention_context {
     index_t B = 0, H = 0, T = 0, D = 0;
     index_t H_kv = 0;                    ///< heads of k and v: a divisor of H (grouped queries, 2305.13245); 0: H
@@ -33,31 +35,31 @@ struct attention_problem : attention_context {
     S scale = 1;                         ///< 1 / sqrt(D)
     heads<S const> q, k, v;              ///< k and v of H_kv heads
     S const* input = nullptr;            ///< x (B, T, C), for policies whose joints read x
-    std::vector<S const*> parameters;    ///< in the policy's order, each for all heads
+    Pointers parameters;                 ///< in the policy's order, each for all heads
 
-    index_t kv_heads() const { return H_kv ? H_kv : H; }
+    constexpr index_t kv_heads() const { return H_kv ? H_kv : H; }
     /// The head of k and v that head h reads.
-    index_t kv_head(index_t h) const { return h / (H / kv_heads()); }
-    head_sizes sizes() const { return {H, D, width}; }
+    constexpr index_t kv_head(index_t h) const { return h / (H / kv_heads()); }
+    constexpr head_sizes sizes() const { return {H, D, width}; }
     /// By what kernels multiply q before the scores: a score joint scales by itself.
     template <class Policy>
-    S score_scale() const {
+    constexpr S score_scale() const {
         return Policy::has_score ? S(1) : scale;
     }
 
     /// What query i of sequence b sees.
     template <class Policy>
-    visible_keys<typename Policy::mask> visible(index_t b, index_t i) const {
+    constexpr visible_keys<typename Policy::mask> visible(index_t b, index_t i) const {
         return {i, T, documents ? documents[b * T + i] : 0};
     }
     /// The two lengths that formulas may read, for a row that sees `visible` keys.
-    expr::row_lengths lengths(index_t visible) const {
+    constexpr expr::row_lengths lengths(index_t visible) const {
         index_t const n = rule == length_rule::sequence ? T : rule == length_rule::trained ? trained_length : visible;
         return {static_cast<double>(n), static_cast<double>(visible)};
     }
     /// What every row of head h at position t knows.
     template <class Policy>
-    row_point<S> row(index_t b, index_t h, index_t t, S const* const* values) const {
+    constexpr row_point<S> row(index_t b, index_t h, index_t t, S const* const* values) const {
         row_point<S> r;
         r.scale = scale;
         r.input = input ? input + (b * T + t) * width : nullptr;
@@ -68,7 +70,7 @@ struct attention_problem : attention_context {
     }
     /// The same row at position t: what depends on it alone.
     template <class Policy>
-    void move(row_point<S>& r, [[maybe_unused]] index_t b, index_t t) const {
+    constexpr void move(row_point<S>& r, [[maybe_unused]] index_t b, index_t t) const {
         r.position = t;
         if constexpr (Policy::rows_read_lengths) {
             auto const n = lengths(visible<Policy>(b, t).count());
@@ -79,11 +81,12 @@ struct attention_problem : attention_context {
 
 namespace detail {
 /// Pointers to the parameters of head h; null where `all` has none.
-template <class Policy, class S>
-std::array<S*, Policy::parameter_count + 1> of_head(std::vector<S*> const& all, head_sizes n, index_t h) {
-    std::array<S*, Policy::parameter_count + 1> out{};
+template <class Policy, class Pointers>
+constexpr auto of_head(Pointers const& all, head_sizes n, index_t h) {
+    std::array<typename Pointers::value_type, Policy::parameter_count + 1> out{};
     std::size_t i = 0;
-    std::apply([&](auto const&... e) { ((out[i] = all[i] ? all[i] + offset_of(e, n, h) : nullptr, ++i), ...); }, Policy::parameters);
+    constexpr auto parameters = Policy::parameters;   // a copy: device code has no address of a static member
+    std::apply([&](auto const&... e) { ((out[i] = all[i] ? all[i] + offset_of(e, n, h) : nullptr, ++i), ...); }, parameters);
     return out;
 }
 /// `body(matrix, i)` for each learned matrix, which is parameter i.
@@ -102,7 +105,7 @@ void each_matrix(Body body) {
 }
 /// log Z from m and Z e^-m; a summand without exp(s) does not ride with m.
 template <class Policy, class S>
-S log_normalizer(S m, S z) {
+constexpr S log_normalizer(S m, S z) {
     return std::log(z) + (expr::degree_of<std::remove_const_t<decltype(Policy::summand)>> == 1 ? m : S(0));
 }
 }  // namespace detail

@@ -14,11 +14,11 @@ struct one_lane {
     using scalar = S;
     using pack = S;
     static constexpr index_t width = 1;
-    static S load(S const* p) { return *p; }
-    static void store(S* p, S x) { *p = x; }
-    static S sum(S x) { return x; }
-    static S counting() { return S(0); }
-    static S from(index_t first, S x) { return first > 0 ? S(0) : x; }
+    static constexpr S load(S const* p) { return *p; }
+    static constexpr void store(S* p, S x) { *p = x; }
+    static constexpr S sum(S x) { return x; }
+    static constexpr S counting() { return S(0); }
+    static constexpr S from(index_t first, S x) { return first > 0 ? S(0) : x; }
 };
 
 /// The row at hand: what its symbols stand for and where their gradients go. Gradients are added to.
@@ -37,7 +37,9 @@ struct row_point {
     S const* const* projections = nullptr;   ///< per parameter: of a head_matrix, W_h x of this row (D)
     S* const* d_projections = nullptr;
     S const* tokens = nullptr;          ///< (T): the token numbers of this head
-    S* d_tokens = nullptr;
+    S* d_query_tokens = nullptr;        ///< (T): their gradients, of those read at the query and of those read at keys
+    S* d_key_tokens = nullptr;
+    S* scratch = nullptr;               ///< (2 D): room of a row that a warp turns
     index_t head_size = 0, width = 0;   ///< D, C
     index_t head = 0, heads = 1;        ///< h, H
     index_t position = 0;               ///< t, or i of a row of scores
@@ -48,27 +50,41 @@ namespace expr {
 
 /// Reads and writes a chunk: a full pack, or one number at the row's tail.
 template <class Lanes, class V>
-V load(typename Lanes::scalar const* p) {
+constexpr V load(typename Lanes::scalar const* p) {
     if constexpr (std::is_same_v<V, typename Lanes::scalar>)
         return *p;
     else
         return Lanes::load(p);
 }
 template <class Lanes, class V>
-void store(typename Lanes::scalar* p, V x) {
-    if constexpr (std::is_same_v<V, typename Lanes::scalar>)
-        *p = x;
-    else
+constexpr void store(typename Lanes::scalar* p, V x) {
+    if constexpr (!std::is_same_v<V, typename Lanes::scalar>)
         Lanes::store(p, x);
+    else if constexpr (requires { Lanes::once([] {}); })
+        Lanes::once([&] { *p = x; });
+    else
+        *p = x;
 }
+/// Adds to a number that belongs to the whole row: where lanes are threads, by one of them.
+template <class Lanes>
+constexpr void add_number(typename Lanes::scalar* p, typename Lanes::scalar x) {
+    if constexpr (requires { Lanes::once([] {}); })
+        Lanes::once([&] { *p += x; });
+    else
+        *p += x;
+}
+
 template <class Lanes, class V>
-void add_to(typename Lanes::scalar* p, V x) {
-    store<Lanes, V>(p, load<Lanes, V>(p) + x);
+constexpr void add_to(typename Lanes::scalar* p, V x) {
+    if constexpr (std::is_same_v<V, typename Lanes::scalar>)
+        add_number<Lanes>(p, x);
+    else
+        store<Lanes, V>(p, load<Lanes, V>(p) + x);
 }
 
 /// Calls `body(i, V{})` over 0 .. n in packs, then in single numbers.
 template <class Lanes, class Body>
-void each_chunk(index_t n, Body body) {
+constexpr void each_chunk(index_t n, Body body) {
     index_t i = 0;
     if constexpr (Lanes::width > 1)
         for (; i + Lanes::width <= n; i += Lanes::width) body(i, typename Lanes::pack{});
@@ -82,13 +98,13 @@ class row_sum {
     using V = typename Lanes::pack;
 
 public:
-    void add(V x) { lanes_ = lanes_ + x; }
-    void add(S x)
+    constexpr void add(V x) { lanes_ = lanes_ + x; }
+    constexpr void add(S x)
         requires(!std::is_same_v<S, V>)
     {
         rest_ += x;
     }
-    S total() const { return Lanes::sum(lanes_) + rest_; }
+    constexpr S total() const { return Lanes::sum(lanes_) + rest_; }
 
 private:
     V lanes_ = V(S(0));

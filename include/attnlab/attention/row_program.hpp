@@ -39,21 +39,21 @@ struct broadcast {
     S value{};
     row_sum<Lanes> adjoint{};
 
-    explicit broadcast(E const& formula) : e(formula) {}
-    void forward(row_point<S> const& r) {
+    explicit constexpr broadcast(E const& formula) : e(formula) {}
+    constexpr void forward(row_point<S> const& r) {
         if (any_part<varies_by_row, E>() || r.head != head_) value = e.forward(r);
         head_ = r.head;
         adjoint = {};
     }
     template <class V, bool = false>
-    V at(row_point<S> const&, index_t) const {
+    constexpr V at(row_point<S> const&, index_t) const {
         return V(value);
     }
     template <class V>
-    void back(row_point<S>&, index_t, [[maybe_unused]] V a) {
+    constexpr void back(row_point<S>&, index_t, [[maybe_unused]] V a) {
         if constexpr (any_part<passes_gradient, E>()) adjoint.add(a);
     }
-    void finish(row_point<S>& r) {
+    constexpr void finish(row_point<S>& r) {
         if constexpr (any_part<passes_gradient, E>()) e.backward(r, adjoint.total());
     }
 
@@ -68,9 +68,9 @@ template <class Lanes, class Policy>
 struct evaluator<Lanes, Policy, constant> {
     using S = typename Lanes::scalar;
     S value;
-    explicit evaluator(constant c) : value(static_cast<S>(c.value)) {}
-    S forward(row_point<S> const&) const { return value; }
-    void backward(row_point<S>&, S) const {}
+    explicit constexpr evaluator(constant c) : value(static_cast<S>(c.value)) {}
+    constexpr S forward(row_point<S> const&) const { return value; }
+    constexpr void backward(row_point<S>&, S) const {}
 };
 
 template <class Lanes, class Policy, class Op, class A>
@@ -79,22 +79,22 @@ struct evaluator<Lanes, Policy, unary<Op, A>> {
     using S = typename Lanes::scalar;
     evaluator<Lanes, Policy, A> a;
     S x{}, y{};
-    explicit evaluator(unary<Op, A> const& e) : a(e.a) {}
-    S forward(row_point<S> const& r) {
+    explicit constexpr evaluator(unary<Op, A> const& e) : a(e.a) {}
+    constexpr S forward(row_point<S> const& r) {
         x = a.forward(r);
         return y = Op::value(x);
     }
-    void backward(row_point<S>& r, S adjoint) { a.backward(r, adjoint * Op::derivative(x, y)); }
+    constexpr void backward(row_point<S>& r, S adjoint) { a.backward(r, adjoint * Op::derivative(x, y)); }
 };
 template <class Lanes, class Policy, class Op, class A>
     requires(A::size != length::scalar)
 struct evaluator<Lanes, Policy, unary<Op, A>> {
     using S = typename Lanes::scalar;
     evaluator<Lanes, Policy, A> a;
-    explicit evaluator(unary<Op, A> const& e) : a(e.a) {}
-    void forward(row_point<S> const& r) { a.forward(r); }
+    explicit constexpr evaluator(unary<Op, A> const& e) : a(e.a) {}
+    constexpr void forward(row_point<S> const& r) { a.forward(r); }
     template <class V, bool Again = false>
-    V at(row_point<S> const& r, index_t i) {
+    constexpr V at(row_point<S> const& r, index_t i) {
         if constexpr (kept)
             if (r.keys <= most) {
                 if constexpr (!Again) store<Lanes, V>(y_.data() + i, Op::value(a.template at<V>(r, i)));
@@ -103,15 +103,15 @@ struct evaluator<Lanes, Policy, unary<Op, A>> {
         return Op::value(a.template at<V, Again>(r, i));
     }
     template <class V>
-    void back(row_point<S>& r, index_t i, V adjoint) {
+    constexpr void back(row_point<S>& r, index_t i, V adjoint) {
         V const y = at<V, true>(r, i), x = a.template at<V, true>(r, i);
         a.template back<V>(r, i, adjoint * Op::derivative(x, y));
     }
-    void finish(row_point<S>& r) { a.finish(r); }
+    constexpr void finish(row_point<S>& r) { a.finish(r); }
 
 private:
     // Along the keys of a tile, what is costly is kept for the way back: `at<V, true>` asks for it again.
-    static constexpr bool kept = A::size == length::keys && requires { Op::costly; };
+    static constexpr bool kept = A::size == length::keys && requires { Op::costly; } && !requires { Lanes::recomputes; };
     static constexpr index_t most = 64;
     std::array<S, kept ? most : 0> y_;
 };
@@ -123,13 +123,13 @@ struct evaluator<Lanes, Policy, binary<Op, A, B>> {
     evaluator<Lanes, Policy, A> a;
     evaluator<Lanes, Policy, B> b;
     S x{}, y{}, value{};
-    explicit evaluator(binary<Op, A, B> const& e) : a(e.a), b(e.b) {}
-    S forward(row_point<S> const& r) {
+    explicit constexpr evaluator(binary<Op, A, B> const& e) : a(e.a), b(e.b) {}
+    constexpr S forward(row_point<S> const& r) {
         x = a.forward(r);
         y = b.forward(r);
         return value = Op::value(x, y);
     }
-    void backward(row_point<S>& r, S adjoint) {
+    constexpr void backward(row_point<S>& r, S adjoint) {
         auto const [da, db] = Op::pull(adjoint, x, y, value);
         a.backward(r, da);
         b.backward(r, db);
@@ -141,23 +141,23 @@ struct evaluator<Lanes, Policy, binary<Op, A, B>> {
     using S = typename Lanes::scalar;
     as_row<Lanes, Policy, A> a;
     as_row<Lanes, Policy, B> b;
-    explicit evaluator(binary<Op, A, B> const& e) : a(e.a), b(e.b) {}
-    void forward(row_point<S> const& r) {
+    explicit constexpr evaluator(binary<Op, A, B> const& e) : a(e.a), b(e.b) {}
+    constexpr void forward(row_point<S> const& r) {
         a.forward(r);
         b.forward(r);
     }
     template <class V, bool Again = false>
-    V at(row_point<S> const& r, index_t i) {
+    constexpr V at(row_point<S> const& r, index_t i) {
         return Op::value(a.template at<V, Again>(r, i), b.template at<V, Again>(r, i));
     }
     template <class V>
-    void back(row_point<S>& r, index_t i, V adjoint) {
+    constexpr void back(row_point<S>& r, index_t i, V adjoint) {
         V const x = a.template at<V, true>(r, i), y = b.template at<V, true>(r, i);
         auto const [da, db] = Op::pull(adjoint, x, y, Op::value(x, y));
         a.template back<V>(r, i, da);
         b.template back<V>(r, i, db);
     }
-    void finish(row_point<S>& r) {
+    constexpr void finish(row_point<S>& r) {
         a.finish(r);
         b.finish(r);
     }
@@ -168,17 +168,17 @@ struct evaluator<Lanes, Policy, inner<A, B>> {
     using S = typename Lanes::scalar;
     evaluator<Lanes, Policy, A> a;
     evaluator<Lanes, Policy, B> b;
-    explicit evaluator(inner<A, B> const& e) : a(e.a), b(e.b) {}
+    explicit constexpr evaluator(inner<A, B> const& e) : a(e.a), b(e.b) {}
 
-    static index_t count(row_point<S> const& r) { return A::size == length::head ? r.head_size : r.width; }
-    S forward(row_point<S> const& r) {
+    static constexpr index_t count(row_point<S> const& r) { return A::size == length::head ? r.head_size : r.width; }
+    constexpr S forward(row_point<S> const& r) {
         a.forward(r);
         b.forward(r);
         row_sum<Lanes> sum;
         each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) { sum.add(a.template at<V>(r, i) * b.template at<V>(r, i)); });
         return sum.total();
     }
-    void backward(row_point<S>& r, S adjoint) {
+    constexpr void backward(row_point<S>& r, S adjoint) {
         each_chunk<Lanes>(count(r), [&]<class V>(index_t i, V) {
             V const x = a.template at<V, true>(r, i), y = b.template at<V, true>(r, i);
             a.template back<V>(r, i, V(adjoint) * y);
@@ -197,22 +197,22 @@ class row_program {
     using S = typename Lanes::scalar;
 
 public:
-    explicit row_program(Formula const& f) : root_(f) {}
+    explicit constexpr row_program(Formula const& f) : root_(f) {}
 
     /// y of the row: D numbers, or one for each key. Of keys, y must not overlap what is read.
-    void forward(row_point<S> const& r, S* y) {
+    constexpr void forward(row_point<S> const& r, S* y) {
         root_.forward(r);
         each_chunk(r, [&]<class V>(index_t i, V, index_t) { expr::store<Lanes, V>(y + i, root_.template at<V>(r, i)); });
     }
     /// Adds d(y . dy) to every gradient of the row.
-    void backward(row_point<S>& r, S const* dy) {
+    constexpr void backward(row_point<S>& r, S const* dy) {
         root_.forward(r);
         if constexpr (of_keys)   // what is kept for the way back is kept now
             each_chunk(r, [&]<class V>(index_t i, V, index_t) { root_.template at<V>(r, i); });
         backward_after_forward(r, dy);
     }
     /// The same, right after `forward` on that row.
-    void backward_after_forward(row_point<S>& r, S const* dy) {
+    constexpr void backward_after_forward(row_point<S>& r, S const* dy) {
         each_chunk(r, [&]<class V>(index_t i, V, index_t done) {
             V adjoint = expr::load<Lanes, V>(dy + i);
             if constexpr (!std::is_same_v<V, S>)
@@ -228,7 +228,7 @@ private:
     /// `body(i, V{}, done)` along the row. The last keys are walked in a pack that begins before them, `done` keys a second time:
     /// one by one they would cost more than all others of a tile on the diagonal.
     template <class Body>
-    static void each_chunk(row_point<S> const& r, Body body) {
+    static constexpr void each_chunk(row_point<S> const& r, Body body) {
         index_t const n = of_keys ? r.keys : r.head_size, rest = n % Lanes::width;
         if (of_keys && rest > 0 && n > Lanes::width) {
             expr::each_chunk<Lanes>(n - rest, [&]<class V>(index_t i, V v) { body(i, v, 0); });
@@ -243,13 +243,13 @@ private:
 
 /// The program of a formula that is a static member of `Policy`.
 template <class Lanes, class Policy, class Formula>
-row_program<Lanes, Policy, Formula> program_of(Formula const& f) {
+constexpr row_program<Lanes, Policy, Formula> program_of(Formula const& f) {
     return row_program<Lanes, Policy, Formula>(f);
 }
 
 /// `Policy`'s slot share of a row; 0 without a slot.
 template <class Lanes, class Policy>
-auto slot_share(row_point<typename Lanes::scalar> const& r) {
+constexpr auto slot_share(row_point<typename Lanes::scalar> const& r) {
     if constexpr (Policy::has_slot) {
         constexpr auto formula = Policy::slot();
         return expr::evaluator<Lanes, Policy, std::remove_const_t<decltype(formula)>>(formula).forward(r);

@@ -15,7 +15,7 @@ struct unit {
     static constexpr length size = length::scalar;
 };
 template <class Variable, class L>
-auto evaluate(unit const&, scalar_point<L> const&) {
+constexpr auto evaluate(unit const&, scalar_point<L> const&) {
     return make_graded<0>(L(1), nothing{});
 }
 
@@ -73,7 +73,7 @@ struct known {
     L value;
 };
 template <class Variable, class L>
-auto evaluate(known<L> const& e, scalar_point<L> const&) {
+constexpr auto evaluate(known<L> const& e, scalar_point<L> const&) {
     return make_graded<0>(e.value, nothing{});
 }
 

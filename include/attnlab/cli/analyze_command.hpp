@@ -24,7 +24,7 @@
 namespace attnlab {
 
 struct analyze_settings {
-    std::string what;
+    std::string what, device = "cpu";
     std::filesystem::path model, out;
     sequence_options data;
     std::vector<index_t> keys;
@@ -36,6 +36,7 @@ inline void declare(option_table& o, analyze_settings& s) {
     o.positional("VIEW", s.what, "existence, position, lifecycle or overlap");
     o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
     declare_sequences(o, s.data);
+    declare_device(o, s.device);
     o.group("Definitions");
     o.add("factor", s.factor, "an activation outlier is above so many times the mean |x| of its layer and sequence", at_least{0});
     o.add("share", s.share, "a key is an attention outlier that receives this share of T", between{0, 1});

@@ -7,9 +7,11 @@
 #include <attnlab/cli/scale_policy.hpp>
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
+#include <attnlab/models/decoder/description.hpp>
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/models/linear_weights.hpp>
 #include <attnlab/observe/any_observer.hpp>
+#include <attnlab/train/array_operations.hpp>
 
 /// \file
 /// A model as a value. Commands are compiled once and see a model through this interface; only the model itself is compiled for each
@@ -17,7 +19,7 @@
 
 namespace attnlab {
 
-/// A GPT under some policy.
+/// A GPT, or a decoder of a Hugging Face family, under some policy.
 class any_model {
 public:
     using scalar = float;
@@ -26,6 +28,10 @@ public:
     virtual ~any_model() = default;
     virtual parameter_list<float>& parameters() = 0;
     virtual std::vector<parameter<float>*> linear_weights() = 0;   ///< of the blocks
+    /// What its family's config.json says; null: it is a GPT of attnlab's own.
+    virtual decoder_description const* family() const { return nullptr; }
+    /// Those parameters of a family's decoder that its policy adds.
+    virtual std::vector<parameter<float>*> learned_by_policy() const { return {}; }
     virtual view<float const, 3> logits(ids x) = 0;
     virtual view<float const, 3> logits(ids x, any_observer& o) = 0;
     /// \throws error where `scale_obstacle()` says so
@@ -36,6 +42,8 @@ public:
     virtual double loss(ids x, ids y, any_observer& o) = 0;
     virtual double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) = 0;
     double loss_and_gradient(ids x, ids y, double scale) { return loss_and_gradient(x, y, scale, {}); }
+    /// On whole arrays, where the parameters lie.
+    virtual array_operations<float> const& operations() const = 0;
 
     /// With an observer whose type states its sites.
     template <observer Observer>
@@ -52,8 +60,8 @@ public:
     }
 };
 
-/// The GPT of one policy.
-template <class Policy>
+/// The GPT of one policy, on a device.
+template <class Policy, class Device>
 class compiled_model final : public any_model {
 public:
     explicit compiled_model(gpt_config const& c) : model_(c) {}
@@ -74,8 +82,10 @@ public:
     using any_model::loss_and_gradient;
     double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) override { return model_.loss_and_gradient(x, y, scale, done); }
 
+    array_operations<float> const& operations() const override { return operations_of(model_); }
+
 private:
-    gpt<Policy, cpu> model_;
+    gpt<Policy, Device> model_;
 };
 
 }  // namespace attnlab

@@ -57,13 +57,13 @@ inline void benchmark_analysis(language_model& model, index_t T, double seconds)
 }
 
 /// Times one policy at one length, on as many threads as OpenMP has.
-inline void benchmark_analysis(experiment const& e, index_t T, double seconds) {
-    auto const model = e.make_model({.n_layer = 8, .n_head = 16, .n_embd = 1024, .block_size = T, .vocab_size = 32000, .bias = false});
+inline void benchmark_analysis(experiment const& e, index_t T, double seconds, std::string const& device) {
+    auto const model = e.make_model({.n_layer = 8, .n_head = 16, .n_embd = 1024, .block_size = T, .vocab_size = 32000, .bias = false}, device);
     model->parameters().initialize(1);
     auto const x = detail::random_tokens(T, 32000);
     auto const time = [&](char const* what, auto pass) {
         auto const policy = e.card.name == "softmax" ? std::string() : "." + e.card.name;
-        auto const name = text("analysis.", what, policy, ".t", omp_get_max_threads(), ".fwd.T", T);
+        auto const name = text("analysis.", what, policy, ".", benchmark_place{device}.name(), ".fwd.T", T);
         detail::reset_peak_memory();
         print_times(name, time_calls(seconds, pass));
         print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");

@@ -21,6 +21,7 @@
 ///   .rate                       GFLOP/s of the pairs that the mask shows, backward counted as 2.5 forwards
 ///   .gemm                       milliseconds that GEMMs of this size on the layer's input x take, for policies that learn maps
 ///   of x .peak_rss_over_base         MiB beyond inputs, outputs and gradients
+/// On a GPU `cuda` or `cuda-bfloat16` stands in the place of tTHREADS, and only times and rates are given.
 
 namespace attnlab {
 
@@ -49,7 +50,7 @@ inline void fill_random(buffer<float>& x, char const* name, double deviation = 1
 /// One call of attention with its arrays, laid out as in a model: q, k, v side by side. All memory has been touched.
 class attention_benchmark {
 public:
-    attention_benchmark(attention_kernels const& kernels, attention_sizes const& n) : kernels_(kernels), n_(n) {
+    attention_benchmark(attention_kernels const& kernels, attention_sizes const& n, precision products) : kernels_(kernels), n_(n) {
         index_t const C = n.H * n.D, packed = C + 2 * n.kv_heads() * n.D, tokens = n.B * n.T;
         for (auto* a : {&qkv_, &dqkv_}) a->assign(static_cast<std::size_t>(tokens * packed), 0.0f);
         for (auto* a : {&y_, &dy_, &x_, &dx_}) a->assign(static_cast<std::size_t>(tokens * C), 0.0f);
@@ -58,6 +59,7 @@ public:
             return merged_heads(view<float, 3>(a.data(), {n.B, n.T, packed}), n.D, offset);
         };
         problem_.B = n.B, problem_.H = n.H, problem_.H_kv = n.kv_heads(), problem_.T = n.T, problem_.D = n.D, problem_.width = C;
+        problem_.products = products;
         problem_.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(n.D)));
         problem_.q = part(qkv_, 0), problem_.k = part(qkv_, C), problem_.v = part(qkv_, C + n.kv_heads() * n.D);
         problem_.input = x_.data();
@@ -71,10 +73,14 @@ public:
     }
     attention_benchmark(attention_benchmark const&) = delete;
 
-    void forward() { kernels_.forward(cpu{}, problem_, saved_, rows(y_)); }
+    void forward() {
+        kernels_.forward(problem_, saved_, rows(y_));
+        kernels_.synchronize();
+    }
     void forward_and_backward() {
-        forward();
-        kernels_.backward(cpu{}, problem_, saved_, rows(y_), rows(dy_), gradients_);
+        kernels_.forward(problem_, saved_, rows(y_));
+        kernels_.backward(problem_, saved_, rows(y_), rows(dy_), gradients_);
+        kernels_.synchronize();
     }
 
     /// Rows of the matrices that the policy multiplies x by: those of the parameters that grow with its width.
@@ -124,14 +130,16 @@ inline void check_attention_sizes(experiment const& e, attention_sizes const& n)
 }  // namespace detail
 
 /// Times the policy at one size, on as many threads as OpenMP has: forward, and forward with backward.
-inline void benchmark_attention(experiment const& e, attention_sizes const& n, double seconds) {
-    detail::attention_benchmark call(e.kernels, n);
+inline void benchmark_attention(experiment const& e, attention_sizes const& n, double seconds, benchmark_place const& place) {
+    auto const& kernels = e.on(place.device).kernels;
+    bool const on_cpu = place.device == "cpu";
+    detail::attention_benchmark call(kernels, n, place.products);
     detail::reset_peak_memory();
     double const resident = detail::memory_mib("VmRSS");
     call.forward_and_backward();
     double const beyond = std::max(0.0, detail::memory_mib("VmHWM") - resident);
 
-    index_t const seen = e.kernels.pairs(n.T), square = n.T * n.T;
+    index_t const seen = kernels.pairs(n.T), square = n.T * n.T;
     // Causal counts half of the square, as the scripts beside it do.
     double const pairs = 2 * seen == square + n.T ? 0.5 * static_cast<double>(square) : static_cast<double>(seen);
     double const flop = 4 * static_cast<double>(n.B * n.H * n.D) * pairs;
@@ -141,12 +149,12 @@ inline void benchmark_attention(experiment const& e, attention_sizes const& n, d
     buffer<float> product(rows * tokens), weight(rows * width, 0.02f), d_weight(rows * width);
 
     for (bool const backward : {false, true}) {
-        auto const name = text("attention.", e.card.name, ".t", omp_get_max_threads(), backward ? ".fwdbwd" : ".fwd", n.name());
+        auto const name = text("attention.", e.card.name, ".", place.name(), backward ? ".fwdbwd" : ".fwd", n.name());
         auto const t = time_calls(seconds, [&] { backward ? call.forward_and_backward() : call.forward(); });
         print_times(name, t);
         print_figure(name + ".rate", (backward ? 3.5 : 1) * flop / t.least * 1e-9, "GFLOP/s");
-        if (backward) print_figure(name + ".peak_rss_over_base", beyond, "MiB");
-        if (maps.empty()) continue;
+        if (backward && on_cpu) print_figure(name + ".peak_rss_over_base", beyond, "MiB");
+        if (maps.empty() || !on_cpu) continue;
         auto const g = time_calls(seconds / 4, [&] { call.multiply_by_maps(maps, product, weight, d_weight, backward); });
         warn_if_contended(g);
         print_figure(name + ".gemm", g.least * 1e3, "ms");

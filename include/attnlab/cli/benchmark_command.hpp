@@ -27,6 +27,7 @@ struct benchmark_settings {
     std::vector<index_t> B = {1}, T = {1024}, H = {12}, D = {64};
     std::filesystem::path model;   ///< analysis: a folder in place of policies
     index_t n_kv_head = 0;     ///< 0: H
+    std::string device = "cpu", dtype = "float32";
     std::vector<int> threads;  ///< empty: as OpenMP is set
     double seconds = 1;        ///< spent on each figure
 };
@@ -37,7 +38,10 @@ struct benchmark_kind {
     std::vector<std::string> options;
 };
 inline std::vector<benchmark_kind> benchmark_kinds() {
-    return {{"attention", {"policies", "B", "T", "H", "D", "n_kv_head"}}, {"step", {"policies", "sizes"}}, {"analysis", {"policies", "T", "model"}}, {"machine", {}}};
+    return {{"attention", {"policies", "B", "T", "H", "D", "n_kv_head", "device", "dtype"}},
+            {"step", {"policies", "sizes", "device", "dtype"}},
+            {"analysis", {"policies", "T", "model", "device"}},
+            {"machine", {}}};
 }
 
 inline void declare(option_table& o, benchmark_settings& s) {
@@ -45,6 +49,8 @@ inline void declare(option_table& o, benchmark_settings& s) {
     o.positional("WHAT", s.what, "attention, step (of training), analysis (what looking costs) or machine (its limits)");
     o.add("seconds", s.seconds, "spent on each figure, five repeats at least", at_least{0});
     o.add("threads", s.threads, "numbers of threads; nothing: as OMP_NUM_THREADS says", each<between>{{1, 1024}});
+    declare_device(o, s.device);
+    o.add("dtype", s.dtype, "step, attention on a GPU: what is multiplied; sums stay float32", one_of{{"float32", "bfloat16"}});
     o.add("policies", s.policies, "attention, step, analysis: which ones; nothing: all of them");
     o.add("sizes", s.sizes, "step: models", one_of{{"demo", "tiny", "small", "gpt2-124m"}});
     o.add("model", s.model, "analysis: a Hugging Face folder in place of policies");
@@ -83,7 +89,11 @@ inline void benchmark_command(std::vector<experiment const*> const& chosen, benc
         for (auto const* e : chosen)
             for (auto const& n : sizes) detail::check_attention_sizes(*e, n);
 
-    auto const known = versions();
+    use_device(s.device);
+    auto const products = s.dtype == "bfloat16" ? precision::bfloat16 : precision::float32;
+    if (s.what == "attention" && s.dtype != "float32" && s.device == "cpu") fail<usage_error>("--dtype: '", s.dtype, "': expected float32: attention multiplies floats on the cpu");
+    auto known = versions();
+    known.update(device_facts(s.device));
     std::cout << "# machine: " << cpu_name() << "\n# versions:";
     for (auto const& [what, value] : known.items()) std::cout << ' ' << what << ' ' << value.get<std::string>() << ';';
     std::cout << std::endl;
@@ -91,17 +101,18 @@ inline void benchmark_command(std::vector<experiment const*> const& chosen, benc
         omp_set_num_threads(threads);
         if (s.what == "machine") benchmark_machine(s.seconds);
         if (!s.model.empty()) {
+            expect_cpu(s.device, s.model);
             auto const model = open_folder(s.model);
             for (index_t const T : s.T) benchmark_analysis(*model, T, s.seconds);
             continue;
         }
         for (auto const* e : chosen) {
             if (s.what == "attention")
-                for (auto const& n : sizes) benchmark_attention(*e, n, s.seconds);
+                for (auto const& n : sizes) benchmark_attention(*e, n, s.seconds, {s.device, products});
             if (s.what == "analysis")
-                for (index_t const T : s.T) benchmark_analysis(*e, T, s.seconds);
+                for (index_t const T : s.T) benchmark_analysis(*e, T, s.seconds, s.device);
             if (s.what == "step")
-                for (auto const& size : s.sizes) benchmark_step(*e, size, s.seconds);
+                for (auto const& size : s.sizes) benchmark_step(*e, size, s.seconds, {s.device, products});
         }
     }
 }

@@ -13,6 +13,7 @@
 ///   .min, .median   milliseconds
 ///   .rate           tokens/s, at the median
 ///   .flops          GFLOP/s at the median: (6 N + 6 L C T) a token, the causal half of the square
+///   .mfu            of a GPU's bfloat16 products at its highest clock
 ///   .params         N: learned numbers without the table of positions, as nanoGPT counts
 ///   .peak_rss       MiB of the whole process while this model was trained
 
@@ -33,12 +34,14 @@ inline step_size step_size_of(std::string const& name) {
 }
 
 /// Times training steps of one policy, on as many threads as OpenMP has.
-inline void benchmark_step(experiment const& e, std::string const& size, double seconds) {
-    auto const [c, B] = step_size_of(size);
+inline void benchmark_step(experiment const& e, std::string const& size, double seconds, benchmark_place const& place) {
+    auto [c, B] = step_size_of(size);
+    c.products = place.products;
     detail::reset_peak_memory();
-    auto const model = e.make_model(c);
+    auto const model = e.make_model(c, place.device);
     model->parameters().initialize(1);
-    optimizer<float> adam(model->parameters(), {});
+    auto const& on = model->operations();
+    optimizer<float> adam(model->parameters(), {}, on);
     tensor<std::int32_t, 2> x({B, c.block_size}), y({B, c.block_size});
     for (index_t i = 0; i < x.size(); ++i) {
         auto const n = static_cast<std::uint64_t>(i), V = static_cast<std::uint64_t>(c.vocab_size);
@@ -46,17 +49,18 @@ inline void benchmark_step(experiment const& e, std::string const& size, double 
         y.data()[i] = static_cast<std::int32_t>(rng::bits(2, n) % V);
     }
     auto const t = time_calls(seconds, [&] {
-        model->parameters().zero_gradients();
+        on.zero(model->parameters().gradients());
         model->loss_and_gradient(*x, *y, 1);
-        adam.step(6e-4, clip_factor(gradient_norm(model->parameters()), 1));
+        adam.step(6e-4, clip_factor(on.gradient_norm(model->parameters()), 1));
     });
-    auto const name = text("step.attnlab.", size, ".", e.card.name, ".t", omp_get_max_threads());
+    auto const name = text("step.attnlab.", size, ".", e.card.name, ".", place.name());
     auto const tokens = static_cast<double>(x.size());
     auto const N = static_cast<double>(model->parameters().count() - c.block_size * c.n_embd);
-    auto const flop = (6 * N + 6 * static_cast<double>(c.n_layer * c.n_embd * c.block_size)) * tokens;
+    auto const flop = c.training_flop(model->parameters().count()) * tokens;
     print_times(name, t);
     print_figure(name + ".rate", tokens / t.median, "tokens/s");
     print_figure(name + ".flops", flop / t.median * 1e-9, "GFLOP/s");
+    if (double const peak = peak_of(place.device); peak > 0) print_figure(name + ".mfu", flop / t.median * 1e3 / peak, "share");
     print_figure(name + ".params", N, "count");
     print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");
 }

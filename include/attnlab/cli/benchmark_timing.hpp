@@ -11,6 +11,11 @@
 #include <thread>
 #include <vector>
 
+#include <omp.h>
+
+#include <attnlab/core/error.hpp>
+#include <attnlab/core/precision.hpp>
+
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -121,6 +126,17 @@ inline void warn_if_contended(timing const& t) {
     if (t.others > detail::contended_share)
         std::cout << "# contended: other processes used " << t.others << " of a core during the next figure" << std::endl;
 }
+
+/// Where a figure is taken, and what is multiplied there.
+struct benchmark_place {
+    std::string device = "cpu";
+    precision products = precision::float32;
+
+    /// As figures are called after it: t4 for four threads, cuda, cuda-bfloat16.
+    std::string name() const {
+        return (device == "cpu" ? text("t", omp_get_max_threads()) : device) + (products == precision::bfloat16 ? "-bfloat16" : "");
+    }
+};
 
 inline void print_times(std::string const& name, timing const& t) {
     warn_if_contended(t);

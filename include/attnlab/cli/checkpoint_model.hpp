@@ -56,12 +56,17 @@ inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
             run.code_points = json_as<std::vector<std::uint32_t>>(value, where, name);
             continue;
         }
+        if (name == "family") {
+            run.settings.family = value.dump();
+            continue;
+        }
         std::string given = value.is_string() ? value.get<std::string>() : value.dump();
         if (value.is_array()) given = joined(json_as<std::vector<std::string>>(value, where, name), ",");
         table.set(name, given, where + ": ");
     }
+    run.settings.device = "cpu";   // whatever it was trained on: a command says where it runs
     settle(run.settings);
-    detail::check_sizes(file, run.settings.model);
+    if (run.settings.family.empty()) detail::check_sizes(file, run.settings.model);   // a family's decoder looks for itself
     return run;
 }
 

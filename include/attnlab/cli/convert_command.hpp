@@ -119,7 +119,7 @@ inline void convert_command(experiment const& from, experiment const& to, checkp
     converted.policy = to.card.name, converted.skip_first = true, converted.resume = false, converted.out_dir = out;
     --converted.model.block_size;
     settle(converted);
-    auto const model = to.make_model(converted.model);
+    auto const model = to.make_model(converted.model, s.device);
     detail::fill_converted(model->parameters(), opened.model->parameters(), cache);
     auto const check = detail::check_conversion(*opened.model, *model, evaluation_batches(opened.data, measured));
 

@@ -5,7 +5,7 @@
 
 #include <attnlab/analysis/results_json.hpp>
 #include <attnlab/cli/checkpoint_model.hpp>
-#include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/family_model.hpp>
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/io/progress.hpp>
 
@@ -19,7 +19,7 @@ namespace attnlab {
 inline void evaluate_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, bool as_json, bool quiet) {
     auto s = run.settings;
     data_source const data(s, run.code_points);
-    auto const model = e.make_model(s.model);
+    auto const model = make_model(e, s, path);
     load_weights(safetensors_reader(path), model->parameters());
     results rows;
     progress shown("evaluating " + s.policy, static_cast<std::uint64_t>(s.eval_sequences), "sequences", answer_progress(quiet));

@@ -1,5 +1,7 @@
 #pragma once
-#include <functional>
+#ifdef ATTNLAB_DEVICE_PASS
+#include <attnlab/cli/device_pass.hpp>
+#else
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,37 +10,47 @@
 
 #include <attnlab/cli/any_model.hpp>
 #include <attnlab/cli/compiled.hpp>
+#include <attnlab/cli/devices.hpp>
+#include <attnlab/cli/policy_card.hpp>
 #include <attnlab/kernels/checked_policy.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
+#include <attnlab/models/trained/policy.hpp>
 
 /// \file
 /// Where a type becomes a value: what programs ask of a policy, compiled.
 
 namespace attnlab {
 
-/// What people read about a policy.
-struct policy_card {
-    std::string name;
-    std::vector<std::string> aliases = {};
-    std::string formula = {}, source = {};
-};
-
-/// The cpu kernels of a policy.
+/// The kernels of a policy on a device.
 struct attention_kernels {
-    void (*forward)(cpu, attention_problem<float> const&, attention_saved<float>&, heads<float> y);
-    void (*backward)(cpu, attention_problem<float> const&, attention_saved<float> const&, heads<float const> y, heads<float const> dy,
+    void (*forward)(attention_problem<float> const&, attention_saved<float>&, heads<float> y);
+    void (*backward)(attention_problem<float> const&, attention_saved<float> const&, heads<float const> y, heads<float const> dy,
                      attention_gradients<float> const&);
+    void (*synchronize)();   ///< waits for both
     std::vector<index_t> (*parameter_sizes)(head_sizes);
     index_t (*pairs)(index_t T);   ///< how many (query, key) pairs the mask shows in a sequence of T, one document
+};
+
+/// A policy on a device.
+struct placed_policy {
+    std::unique_ptr<any_model> (*make_model)(gpt_config const&) = nullptr;
+    attention_kernels kernels = {};
 };
 
 /// A policy compiled: what a program needs of it.
 struct experiment {
     policy_card card;
     std::vector<std::string> parameters;   ///< names on disk
-    std::function<std::unique_ptr<any_model>(gpt_config const&)> make_model;
-    attention_kernels kernels;
-    std::optional<checked_policy> checked = {};   ///< for the command `check`; none where a program leaves it to its tests
+    placed_policy on_cpu, on_cuda = {};    ///< on_cuda is empty in a program built without CUDA
+    std::optional<checked_policy> checked = {}, checked_on_cuda = {};   ///< for the command `check`; none where a program leaves it to its tests
+    std::vector<decoder_policy<cpu>> in_families = {};   ///< in families of Hugging Face, by what these do to scores; empty: for GPTs alone
+
+    /// \throws usage_error, error where the device is not to be had
+    placed_policy const& on(std::string const& device) const {
+        use_device(device);
+        return device == "cuda" ? on_cuda : on_cpu;
+    }
+    std::unique_ptr<any_model> make_model(gpt_config const& c, std::string const& device = "cpu") const { return on(device).make_model(c); }
 };
 
 /// All (query, key) pairs that `Mask` shows in a sequence of T.
@@ -49,13 +61,44 @@ index_t visible_pairs(index_t T) {
     return n;
 }
 
-/// Compiles `Policy`.
+namespace detail {
+/// Whether a joint's name is its file's alone.
+template <class Policy>
+consteval bool is_anonymous() {
+    std::string_view const name = __PRETTY_FUNCTION__;
+    for (auto const* hidden : {"{anonymous}", "(anonymous ", "()::"})
+        if (name.substr(name.find('=')).find(hidden) != name.npos) return true;
+    return false;
+}
+}  // namespace detail
+
+/// Compiles `Policy` on a device.
+template <class Policy, class Device>
+placed_policy place_policy() {
+    return {[](gpt_config const& c) -> std::unique_ptr<any_model> { return std::make_unique<compiled_model<Policy, Device>>(c); },
+            {[](auto const& p, auto& saved, auto y) { attention_forward<Policy>(Device{}, p, saved, y); },
+             [](auto const& p, auto const& saved, auto y, auto dy, auto const& to) { attention_backward<Policy>(Device{}, p, saved, y, dy, to); },
+             [] { synchronize(Device{}); }, parameter_sizes<Policy>, visible_pairs<typename Policy::mask>}};
+}
+
+/// Compiles `Policy`: for the cpu, and where the program is built with CUDA for a GPU.
 template <class Policy>
 experiment make_experiment(policy_card card) {
-    experiment e{std::move(card), {}, [](gpt_config const& c) -> std::unique_ptr<any_model> { return std::make_unique<compiled_model<Policy>>(c); },
-                 {attention_forward<Policy>, attention_backward<Policy>, parameter_sizes<Policy>, visible_pairs<typename Policy::mask>}};
+    experiment e{std::move(card), {}, place_policy<Policy, cpu>()};
+#ifdef ATTNLAB_USE_CUDA
+    static_assert(!detail::is_anonymous<Policy>(), "cuda: nvcc compiles a policy's kernels in a file of their own: expected joints with names that two "
+                                                   "files can share, in no anonymous namespace and in no function");
+    e.on_cuda = place_policy<Policy, cuda>();
+#endif
     for (auto name : Policy::parameter_names) e.parameters.emplace_back(name);
     return e;
+}
+
+/// Compiles `Policy` for the families of Hugging Face: three times a kernel, since some have ALiBi, or a cap on scores.
+template <class Policy>
+std::vector<decoder_policy<cpu>> compile_for_families() {
+    return {make_decoder_policy<score_form::plain, Policy, cpu>(), make_decoder_policy<score_form::alibi, Policy, cpu>(),
+            make_decoder_policy<score_form::capped, Policy, cpu>()};
 }
 
 namespace detail {
@@ -92,3 +135,4 @@ experiment make_experiment() {
 }
 
 }  // namespace attnlab
+#endif

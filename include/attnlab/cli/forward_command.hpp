@@ -17,6 +17,7 @@ namespace attnlab {
 struct forward_settings {
     std::filesystem::path model, dump;
     std::vector<std::string> sites;
+    std::string device = "cpu";
     sequence_options tokens;
 };
 
@@ -25,6 +26,7 @@ inline void declare(option_table& o, forward_settings& s) {
     o.add("dump", s.dump, "a .safetensors to write: `logits`, and each site under the name it was asked by");
     o.add("sites", s.sites, "what else: layers.3.down_out, down_out (of every layer), hidden_states.4, blocks.0.attn.hook_q; all");
     declare_sequences(o, s.tokens);
+    declare_device(o, s.device);
 }
 
 /// Writes `s.dump`. \throws error, usage_error

@@ -9,7 +9,7 @@
 
 #include <attnlab/cli/checkpoint_model.hpp>
 #include <attnlab/cli/data_source.hpp>
-#include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/family_model.hpp>
 #include <attnlab/cli/open_folder.hpp>
 
 /// \file
@@ -51,7 +51,7 @@ inline token draw_token(view<float const, 1> logits, double temperature, index_t
 
 inline void generate_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, generate_settings const& g) {
     auto const& s = run.settings;
-    auto const model = e.make_model(s.model);
+    auto const model = make_model(e, s, path);
     load_weights(safetensors_reader(path), model->parameters());
     bool const is_text = s.task == "text";
     text_vocabulary const vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));

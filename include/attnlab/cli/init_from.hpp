@@ -1,18 +1,18 @@
 #pragma once
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include <attnlab/cli/checkpoint_model.hpp>
+#include <attnlab/cli/family_model.hpp>
 #include <attnlab/cli/open_folder.hpp>
-#include <attnlab/cli/run_settings.hpp>
 #include <attnlab/models/hf_gpt2.hpp>
-#include <attnlab/train/checkpoint.hpp>
 
 /// \file
-/// `attnlab train --init_from MODEL`: weights that somebody trained, under the same attention or another. What the policy adds starts as it
-/// would in a new model.
+/// `attnlab train --init_from MODEL`: weights that somebody trained, under the same attention or another. What the policy adds
+/// starts as it would in a new model.
 
 namespace attnlab {
 
@@ -21,23 +21,71 @@ namespace detail {
 /// Sets an option that follows from the model; one that was given must agree.
 template <class T>
 void follow(option_table const& given, char const* name, T& value, T const& from, std::filesystem::path const& model) {
-    if (given.given(name) && value != from) fail<usage_error>("--", name, ": ", value, ": expected ", from, ", as in ", model.string());
+    if (given.given(name) && value != from)
+        fail<usage_error>("--", name, ": ", value, ": expected ", from, ", as in ", model.string());
     value = from;
+}
+
+/// `longest` 0: nothing limits it.
+inline void follow_positions(option_table const& given, index_t& block_size, index_t longest, index_t otherwise,
+                             std::filesystem::path const& at) {
+    if (given.given("block_size") && longest > 0 && block_size > longest)
+        fail<usage_error>("--block_size: ", block_size, ": expected at most ", longest, ", the positions of ", at.string());
+    if (!given.given("block_size")) block_size = longest > 0 ? std::min(longest, otherwise) : otherwise;
+}
+
+/// The sizes of a decoder that is not attnlab's own GPT. \param weights  the folder or checkpoint that has its tensors
+inline void take_family_sizes(run_settings& s, option_table const& given, std::filesystem::path const& at,
+                              std::filesystem::path const& weights) {
+    auto const d = read_family(s.family, weights);
+    auto& m = s.model;
+    for (char const* name : {"bias", "tied", "layer_norm_eps", "gelu"})
+        if (given.given(name))
+            fail<usage_error>("--", name, ": is a GPT's to choose: expected none beside ", at.string(), ", a model of ",
+                              d.family);
+    follow(given, "n_layer", m.n_layer, d.layers, at);
+    follow(given, "n_head", m.n_head, d.heads, at);
+    follow(given, "n_kv_head", m.n_kv_head, d.kv_heads, at);
+    follow(given, "n_embd", m.n_embd, d.width, at);
+    follow(given, "vocab_size", m.vocab_size, d.vocabulary, at);
+    follow_positions(given, m.block_size, d.longest, 1024, at);
+}
+
+/// A model that was trained on much is trained on gently, where nothing else is asked for.
+inline void take_gentle_rates(run_settings& s, option_table const& given) {
+    auto& schedule = s.train.schedule;
+    if (!given.given("learning_rate")) schedule.learning_rate = 1e-4;
+    if (!given.given("min_lr")) schedule.min_lr = schedule.learning_rate / 10;
+    if (!given.given("init_std")) s.model.init_std = 0.02;
 }
 
 }  // namespace detail
 
-/// The sizes of the model at `s.init_from`, a GPT-2 folder of Hugging Face or an own run. \throws usage_error where options disagree
+/// The sizes of the model at `s.init_from`, a Hugging Face folder or an own run. \throws usage_error where options disagree
 inline void take_sizes(run_settings& s, option_table const& given) {
     auto const& at = s.init_from;
     bool const is_folder = is_model_folder(at);
     run_settings from;
     if (is_folder) {
-        from.model = read_hf_gpt2_config(at);
-        from.gelu = from.model.gelu == gelu_form::tanh ? "tanh" : "exact";
         if (has_tokenizer(at)) from.tokenizer = at;
+        detail::take_gentle_rates(s, given);
+        auto const config = parse_json(at / "config.json");
+        if (config.is_object() && config.value("model_type", json()) == "gpt2" && is_plain_gpt2(at)) {
+            from.model = read_hf_gpt2_config(at);
+            from.gelu = from.model.gelu == gelu_form::tanh ? "tanh" : "exact";
+        } else {
+            from.family = config.dump();
+        }
     } else {
         from = read_checkpoint_run(checkpoint_path(at)).settings;
+    }
+    if (!given.given("tokenizer")) s.tokenizer = from.tokenizer;
+    if (!is_folder && !given.given("level")) s.level = from.level;
+    s.family = from.family;
+    if (!s.family.empty()) {
+        detail::take_family_sizes(s, given, at, is_folder ? at : checkpoint_path(at));
+        if (!is_folder && !given.given("block_size")) s.model.block_size = from.model.block_size;
+        return;
     }
     auto& m = s.model;
     using detail::follow;
@@ -50,27 +98,61 @@ inline void take_sizes(run_settings& s, option_table const& given) {
     follow(given, "layer_norm_eps", m.layer_norm_eps, from.model.layer_norm_eps, at);
     follow(given, "vocab_size", m.vocab_size, from.model.vocab_size, at);
     follow(given, "gelu", s.gelu, from.gelu, at);
-    if (given.given("block_size") && m.block_size > from.model.block_size)
-        fail<usage_error>("--block_size: ", m.block_size, ": expected at most ", from.model.block_size, ", the positions of ", at.string());
-    if (!given.given("block_size")) m.block_size = from.model.block_size;
-    if (!given.given("tokenizer")) s.tokenizer = from.tokenizer;
-    if (!is_folder && !given.given("level")) s.level = from.level;
+    detail::follow_positions(given, m.block_size, from.model.block_size, from.model.block_size, at);
 }
 
-/// Fills the parameters that the model at `s.init_from` has; names and shapes must agree. Says on standard error what starts anew and what was
-/// left behind: the parameters of either attention.
-inline void take_weights(run_settings const& s, parameter_list<float>& parameters) {
+/// Where a run of a family's decoder goes on, what it began with that was not given anew, wherever the folder is now. Of other
+/// runs: false.
+inline bool take_sizes_of_resumed(run_settings& s, option_table const& given) {
+    auto const checkpoint = checkpoint_path(s.out_dir);
+    if (!s.resume || !std::filesystem::exists(checkpoint)) return false;
+    auto const from = read_checkpoint_run(checkpoint).settings;
+    if (from.family.empty()) return false;
+    s.family = from.family;
+    detail::take_family_sizes(s, given, s.out_dir, checkpoint);
+    if (!given.given("block_size")) s.model.block_size = from.model.block_size;
+    if (!given.given("init_from")) s.init_from = from.init_from;
+    if (!given.given("tokenizer")) s.tokenizer = from.tokenizer;
+    if (!given.given("level")) s.level = from.level;
+    auto& schedule = s.train.schedule;
+    if (!given.given("learning_rate")) schedule.learning_rate = from.train.schedule.learning_rate;
+    if (!given.given("min_lr")) schedule.min_lr = from.train.schedule.min_lr;
+    return true;
+}
+
+/// Where the tensors of a run's model come from when it begins or goes on.
+inline std::filesystem::path weights_of(run_settings const& s) {
+    if (s.resume) return s.train.checkpoint;
+    return is_model_folder(s.init_from) ? s.init_from : checkpoint_path(s.init_from);
+}
+
+/// Fills the parameters that the model at `s.init_from` has; names and shapes must agree. Says on standard error what starts anew
+/// and what was left behind: the parameters of either attention.
+inline void take_weights(run_settings const& s, any_model& model) {
+    auto& parameters = model.parameters();
+    auto const learned = model.learned_by_policy();
     weights_taken taken;
-    if (is_model_folder(s.init_from))
+    if (!is_model_folder(s.init_from)) {
+        auto const of_family = [&](std::string const& name) {
+            return std::any_of(parameters.begin(), parameters.end(), [&](auto const& p) {
+                return p->name == name && std::find(learned.begin(), learned.end(), p.get()) == learned.end();
+            });
+        };
+        taken = load_shared_weights(safetensors_reader(checkpoint_path(s.init_from)), parameters, [&](std::string const& name) {
+            return model.family() ? of_family(name) : is_of_any_gpt(name);
+        });
+    } else if (model.family()) {
+        taken.left = read_family_weights(model, s.init_from);
+        for (auto const* p : learned) taken.fresh.push_back(p->name);
+    } else {
         taken.fresh = load_hf_gpt2_weights(s.init_from, parameters);
-    else
-        taken = load_shared_weights(safetensors_reader(checkpoint_path(s.init_from)), parameters);
+    }
     if (s.progress == "none") return;
     auto const say = [&](std::vector<std::string> const& names, char const* what) {
         if (!names.empty()) std::cerr << s.init_from.string() << ": " << what << ": " << detail::first_few(names) << '\n';
     };
     say(taken.fresh, "has none of, so they start anew");
-    say(taken.left, "has besides, which this attention does not");
+    say(taken.left, "has besides, which this model does not");
 }
 
 }  // namespace attnlab

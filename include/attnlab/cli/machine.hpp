@@ -2,6 +2,7 @@
 #include <fstream>
 #include <string>
 
+#include <attnlab/cli/devices.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/kernels/cpu/simd.hpp>
@@ -35,6 +36,14 @@ inline json versions() {
     v["GEMM"] = "CBLAS";
 #endif
     return v;
+}
+
+/// What a run was made on.
+inline json machine_facts(std::string const& device) {
+    json m = versions();
+    m.update(device_facts(device));
+    m["processor"] = cpu_name();
+    return m;
 }
 
 }  // namespace attnlab

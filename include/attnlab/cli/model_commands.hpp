@@ -28,7 +28,7 @@ inline int run_analyze(policy_catalogue const& policies, command_words const& ar
     one_of const views{{"existence", "position", "lifecycle", "overlap"}};
     if (!views(s.what)) fail<usage_error>("VIEW: '", s.what, "': expected ", views.expected(""));
     if (s.out.empty()) s.out = "attnlab-" + s.what;
-    auto const model = open_model(s.model, policies);
+    auto const model = open_model(s.model, policies, s.device);
     analyze_command(std::move(s), *model);
     return 0;
 }
@@ -38,7 +38,7 @@ inline int run_perplexity(policy_catalogue const& policies, command_words const&
     option_table table("attnlab perplexity", "Loss over windows of a text, as a model is and with its massive activations set to their mean or to zero.");
     declare(table, s);
     if (!read_options(table, arguments, std::cout)) return 0;
-    auto const model = open_model(s.model, policies);
+    auto const model = open_model(s.model, policies, s.device);
     perplexity_command(s, *model);
     return 0;
 }
@@ -48,7 +48,7 @@ inline int run_forward(policy_catalogue const& policies, command_words const& ar
     option_table table("attnlab forward", "Passes tokens through a model and writes logits, and what stands at sites, as float32; masked scores are -inf.");
     declare(table, s);
     if (!read_options(table, arguments, std::cout)) return 0;
-    auto const model = open_model(s.model, policies);
+    auto const model = open_model(s.model, policies, s.device);
     forward_command(s, *model);
     return 0;
 }
@@ -70,7 +70,7 @@ inline int run_inspect(policy_catalogue const& policies, command_words const& ar
     declare(table, s);
     if (!read_options(table, arguments, std::cout)) return 0;
     inspect_command(s, [&](checkpoint_run const& run, safetensors_reader const& file) {
-        load_weights(file, policies.find(run.settings.policy).make_model(run.settings.model)->parameters());
+        load_weights(file, make_model(policies.find(run.settings.policy), run.settings, file.path())->parameters());
     });
     return 0;
 }

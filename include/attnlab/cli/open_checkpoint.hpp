@@ -4,7 +4,7 @@
 
 #include <attnlab/cli/checkpoint_model.hpp>
 #include <attnlab/cli/data_source.hpp>
-#include <attnlab/cli/experiment.hpp>
+#include <attnlab/cli/family_model.hpp>
 
 namespace attnlab {
 
@@ -18,7 +18,7 @@ struct open_checkpoint {
         auto const& c = run.settings.model;
         if (data.vocabulary_size() != c.vocab_size)
             fail("the data has ", data.vocabulary_size(), " tokens: expected ", c.vocab_size, ", as the checkpoint was trained with");
-        model = e.make_model(c);
+        model = make_model(e, run.settings, path);
         load_weights(safetensors_reader(path), model->parameters());
     }
 };

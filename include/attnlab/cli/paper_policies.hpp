@@ -15,7 +15,7 @@
 namespace attnlab {
 
 std::vector<experiment> paper_experiments() {
-    return {
+    std::vector<experiment> all{
         make_experiment<attention<causal, softmax>>(
             {"softmax", {"default"}, "y = sum_j exp(s_ij) v_j / sum_j exp(s_ij)", "1706.03762; (a) of 2502.06415"}),
         make_experiment<attention<causal, softmax, value_bias>>({"value_bias", {"vbias"}, "y = o + v'", "(b) of 2502.06415"}),
@@ -28,6 +28,8 @@ std::vector<experiment> paper_experiments() {
         make_experiment<attention<causal, sigmoid_attention>>(
             {"sigmoid", {}, "y = sum_j sigmoid(s_ij - log T) v_j", "2409.04431; (f) of 2502.06415"}),
     };
+    for (auto& e : all) e.in_families = paper_policy_for_families(e.card.name);
+    return all;
 }
 
 }  // namespace attnlab

@@ -24,7 +24,7 @@ namespace attnlab {
 struct perplexity_settings {
     std::filesystem::path model;
     sequence_options tokens;
-    std::string intervene = "none";
+    std::string intervene = "none", device = "cpu";
     index_t layer = -1;
     massive rule;
     bool as_json = false, quiet = false;
@@ -33,6 +33,7 @@ struct perplexity_settings {
 inline void declare(option_table& o, perplexity_settings& s) {
     o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
     declare_sequences(o, s.tokens);
+    declare_device(o, s.device);
     o.group("Intervention");
     o.add("intervene", s.intervene, "what becomes of massive activations after a layer: their mean, or zero", one_of{{"none", "mean", "zero"}});
     o.add("layer", s.layer, "which; -1: the first that has any", at_least{-1});

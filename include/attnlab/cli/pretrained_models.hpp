@@ -1,12 +1,13 @@
 #pragma once
 #include <attnlab/cli/compiled.hpp>
+#include <attnlab/cli/compiled_family.hpp>
 #include <attnlab/cli/open_folder.hpp>
 #include <attnlab/data/tokenizer/load.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/pretrained.hpp>
 
 /// \file
-/// The decoders of all families, and tokenisers. Include it in exactly one source file of a program; attnlab_add_experiment does that.
+/// The decoders of all families, to look at and to train, and tokenisers. Include it in exactly one source file of a program; attnlab_add_experiment does that.
 
 namespace attnlab {
 

@@ -43,7 +43,7 @@ inline void declare(option_table& o, reproduce_settings& s) {
     o.add("seeds", s.seeds, "runs of each policy; 0: 3, or 1 on a text", at_least{0});
     o.add("steps", s.steps, "training steps; 0: the preset's", at_least{0});
     o.add("out", s.out, "folder of runs and report; nothing: attnlab-PRESET");
-    o.add("jobs", s.jobs, "runs at a time; 0: as many as cores", at_least{0});
+    o.add("jobs", s.jobs, "runs at a time; 0: as many as cores, or one on a GPU", at_least{0});
     declare_quiet(o, s.quiet);
     declare_experiment(o, s.run);
 }
@@ -171,7 +171,7 @@ inline void reproduce_command(reproduce_settings s, json const& options, std::st
     for (int seed : seeds)   // all policies of the first seed first
         for (auto const& policy : s.policies) runs.push_back(detail::plan_run(s, policy, seed));
     index_t const cores = static_cast<index_t>(std::max(1u, std::thread::hardware_concurrency()));
-    index_t const jobs = std::min(s.jobs > 0 ? s.jobs : cores, static_cast<index_t>(runs.size()));
+    index_t const jobs = std::min(s.jobs > 0 ? s.jobs : s.run.device == "cpu" ? cores : 1, static_cast<index_t>(runs.size()));
     // The whole plan first: an old folder with other options is found before anything is trained.
     for (auto const& run : runs) detail::prepare(run);
     detail::train_all(runs, jobs, s.quiet);
@@ -195,6 +195,7 @@ inline void reproduce_command(reproduce_settings s, json const& options, std::st
     m.minutes = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / 60;
     m.length_rule = s.run.length;
     m.versions = versions();
+    m.versions.update(device_facts(s.run.device));
     m.options = options;
     write_report(s.out, m, all, samples);
 }

@@ -8,6 +8,7 @@
 #include <attnlab/cli/command.hpp>
 #include <attnlab/cli/compress_command.hpp>
 #include <attnlab/cli/convert_command.hpp>
+#include <attnlab/cli/convert_folder.hpp>
 #include <attnlab/cli/evaluate_command.hpp>
 #include <attnlab/cli/generate_command.hpp>
 #include <attnlab/cli/join_ranks.hpp>
@@ -47,8 +48,16 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     if (!read_with_preset(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments)) return 0;
     auto const& e = policies.find(s.policy);
     s.policy = e.card.name;
-    if (!s.init_from.empty()) take_sizes(s, table);
+    if (!take_sizes_of_resumed(s, table) && !s.init_from.empty()) take_sizes(s, table);
+    if (!s.family.empty() && e.in_families.empty()) {
+        std::vector<std::string> names;
+        for (auto const& other : policies.all())
+            if (!other.in_families.empty()) names.push_back(other.card.name);
+        fail<usage_error>("--policy: '", s.policy, "': compiled for GPTs alone; beside ", s.init_from.string(), ": expected one of ", joined(names),
+                          ", or a program of your own with experiment_main<for_families<attention<...>>>");
+    }
     settle(s);
+    use_device(s.device);
     auto const all = join_ranks();
     try {
         auto const options = effective_values(table);
@@ -79,6 +88,7 @@ inline int run_reproduce(policy_catalogue const& policies, command_words const& 
     }
     auto checked = s.run;
     settle(checked);
+    use_device(checked.device);
     data_source const probe(checked);   // a text that cannot be read is found before anything is trained
     std::string command = "attnlab reproduce";
     for (auto const& w : arguments) command += " " + w;
@@ -90,7 +100,7 @@ inline int run_reproduce(policy_catalogue const& policies, command_words const& 
 inline int run_evaluate(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given;
     bool as_json = false, quiet = false;
-    std::string length = "trained";
+    std::string length = "trained", device = "cpu";
     index_t sequences = 0;
     option_table table("attnlab evaluate", "Loss and measures of a checkpoint on its evaluation sequences.");
     table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
@@ -98,10 +108,11 @@ inline int run_evaluate(policy_catalogue const& policies, command_words const& a
     table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
     table.add("eval_sequences", sequences, "evaluation sequences; 0: as in training", at_least{0});
     declare_quiet(table, quiet);
+    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);
     auto run = read_checkpoint_run(path);
-    run.settings.length = length;
+    run.settings.length = length, run.settings.device = device;
     if (sequences > 0) run.settings.eval_sequences = sequences;
     settle(run.settings);
     evaluate_command(policies.find(run.settings.policy), run, path, as_json, quiet);
@@ -109,14 +120,15 @@ inline int run_evaluate(policy_catalogue const& policies, command_words const& a
 }
 
 /// A checkpoint's run, to be measured on another text where one is given.
-inline checkpoint_run read_run_on(std::filesystem::path const& path, std::filesystem::path const& other_text, std::string const& length, index_t sequences) {
+inline checkpoint_run read_run_on(std::filesystem::path const& path, std::filesystem::path const& other_text, std::string const& length, index_t sequences,
+                                  std::string const& device) {
     auto run = read_checkpoint_run(path);
     auto& s = run.settings;
     if (!other_text.empty()) {
         if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
         s.text = other_text;
     }
-    s.length = length;
+    s.length = length, s.device = device;
     s.eval_sequences = sequences;
     settle(s);
     return run;
@@ -126,7 +138,7 @@ inline checkpoint_run read_run_on(std::filesystem::path const& path, std::filesy
 inline int run_compress(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given, other_text;
     bool as_json = false, quiet = false;
-    std::string length = "trained";
+    std::string length = "trained", device = "cpu";
     index_t sequences = 256;
     option_table table("attnlab compress", "Loss of a checkpoint with its blocks' Linears quantised (W, A: bits of weights, inputs) or pruned.");
     table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
@@ -135,15 +147,17 @@ inline int run_compress(policy_catalogue const& policies, command_words const& a
     table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
     table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
     declare_quiet(table, quiet);
+    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);
-    auto const run = read_run_on(path, other_text, length, sequences);
+    auto const run = read_run_on(path, other_text, length, sequences, device);
     compress_command(policies.find(run.settings.policy), run, path, as_json, quiet);
     return 0;
 }
 
 inline int run_scale(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given, other_text;
+    std::string device = "cpu";
     bool as_json = false;
     index_t sequences = 128;
     option_table table("attnlab scale", "Whether a checkpoint's sinks are implicit scaling factors: S = 1 - P[i, 0] of each head, and the loss when the sink's value "
@@ -152,40 +166,49 @@ inline int run_scale(policy_catalogue const& policies, command_words const& argu
     table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
     table.add("json", as_json, "as JSON, with percentiles of S");
     table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);
-    auto const run = read_run_on(path, other_text, "trained", sequences);
+    auto const run = read_run_on(path, other_text, "trained", sequences, device);
     scale_command(policies.find(run.settings.policy), run, path, as_json);
     return 0;
 }
 
 inline int run_convert(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given, out;
+    std::string device = "cpu";
     index_t sequences = 0;
     option_table table("attnlab convert", "A softmax checkpoint as one of attention_bias, without training: the first token's key and value become k', v' and that token "
-                                          "leaves the sequence.");
+                                          "leaves the sequence. Of a Hugging Face family: its folder again.");
     table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
     table.positional("OUT", out, "a new folder");
     table.add("eval_sequences", sequences, "sequences to average over, and as many others to check on; 0: as in training", at_least{0});
+    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);
-    auto const run = read_checkpoint_run(path);
+    auto run = read_checkpoint_run(path);
+    if (!run.settings.family.empty()) {
+        convert_to_folder(policies.find(run.settings.policy), run, path, out);
+        return 0;
+    }
+    run.settings.device = device;
     convert_command(policies.find(run.settings.policy), policies.find("attention_bias"), run, path, out, sequences);
     return 0;
 }
 
 inline int run_generate(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given;
-    std::string length = "trained";
+    std::string length = "trained", device = "cpu";
     generate_settings g;
     option_table table("attnlab generate", "Samples from a checkpoint.");
     table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
     declare(table, g);
     table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
+    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);
     auto run = read_checkpoint_run(path);
-    run.settings.length = length;
+    run.settings.length = length, run.settings.device = device;
     settle(run.settings);
     generate_command(policies.find(run.settings.policy), run, path, g);
     return 0;
@@ -199,7 +222,7 @@ std::vector<command> run_commands() {
             {"evaluate", "loss and sinks of a checkpoint", detail::run_evaluate},
             {"compress", "what quantisation and pruning cost a checkpoint", detail::run_compress},
             {"scale", "whether a checkpoint's sinks are scaling factors in disguise", detail::run_scale},
-            {"convert", "a softmax checkpoint as one of attention_bias, without training", detail::run_convert},
+            {"convert", "a softmax checkpoint as one of attention_bias, or as its family's folder", detail::run_convert},
             {"generate", "samples from a checkpoint", detail::run_generate}};
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <attnlab/cli/devices.hpp>
 #include <attnlab/cli/options.hpp>
 #include <attnlab/models/config.hpp>
 #include <attnlab/train/trainer.hpp>
@@ -17,7 +18,7 @@ namespace attnlab {
 struct run_settings {
     std::string preset = "default", policy = "softmax";
     gpt_config model;
-    std::string gelu = "exact", dtype = "float32", length = "sequence";
+    std::string gelu = "exact", dtype = "float32", device = "cpu", length = "sequence";
     double dropout = 0;
     train_settings train;
     std::vector<std::string> rate_factors;     ///< "k_bias:10"
@@ -33,6 +34,7 @@ struct run_settings {
     std::uint64_t seed = 1;
     std::filesystem::path out_dir = "out";
     std::filesystem::path init_from;           ///< a model to start from
+    std::string family;                        ///< the config.json of a decoder that is not attnlab's own GPT; empty: it is
     bool resume = false, measure = true;
     double bucket_mb = 25;                     ///< MiB of gradients that several ranks sum at a time
     index_t eval_sequences = 128;
@@ -102,7 +104,7 @@ inline void declare_run(option_table& o, run_settings& s) {
     o.add("policy", s.policy, "the attention; `policies` lists them");
     o.add("seed", s.seed, "of weights and training data");
     o.add("out_dir", s.out_dir, "folder of the run");
-    o.add("init_from", s.init_from, "weights to start from: a Hugging Face GPT-2's folder, or an own run; what the attention adds starts anew");
+    o.add("init_from", s.init_from, "weights to start from: a Hugging Face folder, or an own run; what the attention adds starts anew");
     o.add("resume", s.resume, "go on from the checkpoint in out_dir");
     o.add("measure", s.measure, "measure sinks and outliers at each evaluation");
     o.add("bucket_mb", s.bucket_mb, "under mpirun: MiB of gradients that are summed at a time, while the backward goes on", at_least{0.001});
@@ -150,7 +152,9 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("embedding_std", m.embedding_std, "deviation of first embeddings; 0: as init_std", at_least{0});
     o.add("layer_norm_eps", m.layer_norm_eps, "added to the variance in LayerNorms");
     o.add("gelu", s.gelu, "form of GELU", one_of{{"exact", "tanh"}});
-    o.add("dtype", s.dtype, "what Linears and the head multiply; sums and what is learned stay float32", one_of{{"float32", "bfloat16"}});
+    o.add("dtype", s.dtype, "what Linears and the head multiply (tfloat32: on a GPU); sums and what is learned stay float32",
+          one_of{{"float32", "tfloat32", "bfloat16"}});
+    declare_device(o, s.device);
     o.add("recompute", m.recompute, "keep one block's activations, compute the others again");
     o.add("length", s.length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
 
@@ -185,7 +189,7 @@ inline void declare(option_table& o, run_settings& s) {
 /// Draws the consequences: fields that depend on others. \throws usage_error
 inline void settle(run_settings& s) {
     s.model.gelu = s.gelu == "tanh" ? gelu_form::tanh : gelu_form::exact;
-    s.model.products = s.dtype == "bfloat16" ? precision::bfloat16 : precision::float32;
+    s.model.products = s.dtype == "bfloat16" ? precision::bfloat16 : s.dtype == "tfloat32" ? precision::tfloat32 : precision::float32;
     s.model.length = s.length == "trained" ? length_rule::trained : s.length == "visible" ? length_rule::visible : length_rule::sequence;
     s.train.block_size = s.model.block_size;
     s.train.checkpoint = s.out_dir / "ckpt.safetensors";
@@ -198,7 +202,7 @@ inline void settle(run_settings& s) {
     }
     if (s.task == "text" && s.text.empty()) fail<usage_error>("--text: expected the path of a text (or another --task)");
     if (s.task == "tokens" && s.data_dir.empty()) fail<usage_error>("--data_dir: expected a folder with train.bin and val.bin");
-    s.model.check();
+    if (s.family.empty()) s.model.check();
     validate(s.train);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <filesystem>
 #include <iostream>
@@ -9,6 +10,7 @@
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/init_from.hpp>
+#include <attnlab/cli/machine.hpp>
 #include <attnlab/cli/measure_compression.hpp>
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/cli/measure_scale.hpp>
@@ -92,10 +94,11 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
     s.model.vocab_size = data.vocabulary_size();
     options["vocab_size"] = s.model.vocab_size;
     if (data.vocabulary()) options["code_points"] = data.vocabulary()->code_points();
-    auto const owned = e.make_model(s.model);
+    if (!s.family.empty()) options["family"] = parse_json_text(s.family, "config.json");
+    auto const owned = make_model(e, s, weights_of(s));
     any_model& model = *owned;
     model.parameters().initialize(s.seed);
-    if (!s.init_from.empty() && !s.resume) take_weights(s, model.parameters());
+    if (!s.init_from.empty() && !s.resume) take_weights(s, model);
 
     auto const table = s.out_dir / "results.csv", checkpoint = s.train.checkpoint;
     std::error_code ignored;
@@ -154,6 +157,11 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
         row("tokens_seen", tokens);
         row("train_seconds", clock.seconds());
         if (clock.seconds() > 0) row("tokens_per_second", tokens / clock.seconds());
+        if (double const peak = peak_of(s.device); peak > 0 && clock.seconds() > 0) {
+            double const mfu = s.model.training_flop(m.parameters().count()) * tokens / clock.seconds() / peak;
+            row("mfu", mfu);
+            if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": " << std::lround(tokens / clock.seconds()) << " tokens/s, MFU " << 100 * mfu << " %" << std::endl;
+        }
         row("parameters", static_cast<double>(m.parameters().count()));
         if (!s.train.eval_only) {
             std::filesystem::create_directories(s.out_dir);
@@ -176,7 +184,7 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
             write_sample(s.out_dir / "sample.safetensors", take_sample(model, data, s));
             write_scale_sample(s.out_dir / "scales.safetensors", take_scales(model, data, s));
         }
-        json finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}};
+        json finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}, {"machine", machine_facts(s.device)}};
         if (all.size() > 1) finished["ranks"] = {{"number", all.size()}, {"seconds_waited_for_sums", all.seconds_waited()}};
         write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
     });

@@ -8,14 +8,14 @@ namespace attnlab {
 struct bfloat16 {
     std::uint16_t bits = 0;
 
-    bfloat16() = default;
+    constexpr bfloat16() = default;
     /// Rounds to nearest, ties to even; NaN stays NaN.
-    explicit bfloat16(float x) {
+    explicit constexpr bfloat16(float x) {
         auto const u = std::bit_cast<std::uint32_t>(x);
         std::uint32_t const nearest = (u + 0x7fff + ((u >> 16) & 1)) >> 16, quiet = (u >> 16) | 0x40;
         bits = static_cast<std::uint16_t>(x == x ? nearest : quiet);
     }
-    explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+    explicit constexpr operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 };
 
 }  // namespace attnlab

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <new>
+#include <type_traits>
 #include <vector>
 
+#include <attnlab/core/memory.hpp>
 #include <attnlab/core/view.hpp>
 
 /// \file
@@ -11,22 +13,28 @@
 
 namespace attnlab {
 
-inline constexpr std::size_t line_bytes = 64;
-
-/// The allocator behind `buffer`. New elements are left as they are: a buffer that is written before it is read costs no sweep.
+/// The allocator behind `buffer`: of the memory source that is current where the buffer is made. New elements are left as they are: a buffer
+/// that is written before it is read costs no sweep.
 template <class T>
 struct line_allocator {
     using value_type = T;
+    using propagate_on_container_move_assignment = std::true_type;
+    using propagate_on_container_swap = std::true_type;
+    using is_always_equal = std::false_type;
+
+    memory_source const* source = current_memory();
+
     line_allocator() = default;
     template <class U>
-    line_allocator(line_allocator<U> const&) {}
-    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{line_bytes})); }
-    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{line_bytes}); }
+    line_allocator(line_allocator<U> const& other) : source(other.source) {}
+    T* allocate(std::size_t n) { return static_cast<T*>(source->allocate(n * sizeof(T))); }
+    void deallocate(T* p, std::size_t n) { source->free(p, n * sizeof(T)); }
+    line_allocator select_on_container_copy_construction() const { return {}; }
     template <class U>
     void construct(U* p) { ::new (static_cast<void*>(p)) U; }
     template <class U, class... A>
     void construct(U* p, A&&... a) { ::new (static_cast<void*>(p)) U(static_cast<A&&>(a)...); }
-    bool operator==(line_allocator const&) const { return true; }
+    bool operator==(line_allocator const&) const = default;
 };
 
 template <class T>

@@ -12,7 +12,7 @@ struct heads {
     T* data = nullptr;
     index_t batch = 0, head = 0, position = 0;
 
-    T* row(index_t b, index_t h, index_t t) const { return data + b * batch + h * head + t * position; }
+    constexpr T* row(index_t b, index_t h, index_t t) const { return data + b * batch + h * head + t * position; }
 
     operator heads<T const>() const
         requires(!std::is_const_v<T>)

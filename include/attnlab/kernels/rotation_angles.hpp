@@ -23,6 +23,12 @@ struct rotation_angles {
                 sines(t, p) = static_cast<S>(factor * std::sin(angle));
             }
     }
+    /// The turn back, times the same factor: what gradients take.
+    rotation_angles reversed() const {
+        auto out = *this;
+        for (S& s : *out.sines) s = -s;
+        return out;
+    }
     index_t pairs() const { return cosines.shape(1); }
 };
 

@@ -34,7 +34,7 @@ public:
     /// \throws usage_error where the policy cannot have grouped queries
     attention_layer(parameter_list<S>& all, std::string const& name, index_t width, index_t heads, index_t kv_heads, bool bias,
                     double deviation, double projection_deviation, precision products)
-        : width_(width), heads_(heads), kv_heads_(kv_heads),
+        : width_(width), heads_(heads), kv_heads_(kv_heads), products_(products),
           project_(all, name + ".c_attn", width, width + 2 * kv_heads * (width / heads), bias, deviation, products),
           merge_(all, name + ".c_proj", width, width, bias, projection_deviation, products) {
         if (Policy::keys_have_heads && kv_heads != heads)
@@ -73,7 +73,7 @@ public:
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
         if constexpr (reads_input) {
             w.d_input.resize({B, T, width_});
-            w.d_input.fill(0);
+            zero(Device{}, view<S, 1>(w.d_input.data(), {w.d_input.size()}));
             g.input = w.d_input.data();
         }
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged_heads(*s.z, head_size()),
@@ -99,6 +99,7 @@ private:
         attention_problem<S> p;
         static_cast<attention_context&>(p) = context;
         p.B = x.shape(0), p.H = heads_, p.H_kv = kv_heads_, p.T = x.shape(1), p.D = head_size(), p.width = width_;
+        p.products = products_;
         p.scale = static_cast<S>(1 / std::sqrt(static_cast<double>(p.D)));
         p.q = merged_heads(*s.qkv, p.D, 0);
         p.k = merged_heads(*s.qkv, p.D, width_);
@@ -109,6 +110,7 @@ private:
     }
 
     index_t width_, heads_, kv_heads_;
+    precision products_;
     linear<Device> project_, merge_;
     std::vector<parameter<S>*> policy_;
 };

@@ -7,6 +7,7 @@
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/kernels/attention_statistics.hpp>
 #include <attnlab/kernels/pattern.hpp>
+#include <attnlab/observe/after_device.hpp>
 #include <attnlab/observe/observer.hpp>
 
 /// \file
@@ -113,6 +114,11 @@ std::vector<index_t> keys_of([[maybe_unused]] Observer const& o) {
         return o.keys;
     else
         return {0};
+}
+
+template <class Device, observer Observer>
+std::vector<index_t> keys_of(after_device<Device, Observer> const& o) {
+    return keys_of(o.inner);
 }
 
 /// Shows the statistics of a forward pass.

@@ -157,6 +157,8 @@ private:
 class config_file : public config_section {
 public:
     explicit config_file(std::filesystem::path const& path) : config_file(path, std::filesystem::is_directory(path)) {}
+    /// One that lies elsewhere. \param where  how an error line about it begins
+    config_file(json fields, std::string where) : config_section(std::move(fields), std::move(where)) {}
 
     /// model_type: "llama", "gpt2", ...
     std::string family() const { return word("model_type"); }

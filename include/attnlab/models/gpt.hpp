@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -10,11 +12,12 @@
 #include <attnlab/layers/embedding.hpp>
 #include <attnlab/layers/loss.hpp>
 #include <attnlab/models/config.hpp>
+#include <attnlab/observe/after_device.hpp>
 
 namespace attnlab {
 
-/// GPT-2 as in nanoGPT, its attention a policy: embedding -> L blocks -> norm -> head. Parameters bear nanoGPT's names.
-/// Include the kernels of the device beside this header (<attnlab/kernels/cpu/kernels.hpp> or ref).
+/// GPT-2 as in nanoGPT, its attention a policy: embedding -> L blocks -> norm -> head. Parameters bear nanoGPT's names. A call returns when the
+/// device is done with it. Include the kernels of the device beside this header (<attnlab/kernels/cpu/kernels.hpp> or ref).
 template <class Policy, class Device>
 class gpt {
 public:
@@ -41,10 +44,12 @@ public:
     template <observer Observer>
     view<scalar const, 3> logits(view<std::int32_t const, 2> ids, Observer& o) {
         check_sites<Observer, site::all>();
-        run(ids, o, false);
+        auto&& seen_by = attnlab::on_device<Device>(o);
+        run(resident(ids, ids_), seen_by, false);
         logits_.resize({ids.shape(0), ids.shape(1), config_.vocab_size});
         head_.logits(rows(view<scalar const, 3>(normed_)), rows(*logits_));
-        watch(o, site::logits{}, 0, logits_);
+        watch(seen_by, site::logits{}, 0, logits_);
+        synchronize(Device{});
         return logits_;
     }
     view<scalar const, 3> logits(view<std::int32_t const, 2> ids) {
@@ -57,8 +62,9 @@ public:
     double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, Observer& o) {
         check_sites<Observer, site::in_loss>();
         check_targets(ids, targets);
-        run(ids, o, false);
-        return head_.loss(rows(view<scalar const, 3>(normed_)), targets.data());
+        auto&& seen_by = attnlab::on_device<Device>(o);
+        run(resident(ids, ids_), seen_by, false);
+        return head_.loss(rows(view<scalar const, 3>(normed_)), resident(targets, targets_).data());
     }
     double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets) {
         no_observer nobody;
@@ -83,12 +89,14 @@ public:
                       "loss_and_gradient: an observer that alters has no gradient: expected loss()");
         check_targets(ids, targets);
         no_observer nobody;
-        run(ids, o, true);
+        auto&& seen_by = attnlab::on_device<Device>(o);
+        ids = resident(ids, ids_), targets = resident(targets, targets_);
+        run(ids, seen_by, true);
         stream_gradient_.resize(normed_.shape());
-        stream_gradient_.fill(0);
+        zero(Device{}, view<scalar, 1>(stream_gradient_.data(), {stream_gradient_.size()}));
         normed_gradient_.resize(normed_.shape());
         double const value = head_.loss_and_gradient(rows(view<scalar const, 3>(normed_)), targets.data(), scale, normed_gradient_.data());
-        watch(o, site::gradient<site::ln_final>{}, 0, std::as_const(normed_gradient_));
+        watch(seen_by, site::gradient<site::ln_final>{}, 0, std::as_const(normed_gradient_));
         norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_,
                        rows(*stream_gradient_));
         for (index_t l = config_.n_layer; l-- > 0;) {
@@ -97,10 +105,11 @@ public:
             // The last block's activations are still there; the others are made again.
             if (config_.recompute && l + 1 < config_.n_layer)
                 blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), nobody, l);
-            blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_, o, l);
+            blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_, seen_by, l);
         }
-        watch(o, site::gradient<site::embed>{}, 0, std::as_const(stream_gradient_));
+        watch(seen_by, site::gradient<site::embed>{}, 0, std::as_const(stream_gradient_));
         embedding_.backward(ids, stream_gradient_);
+        synchronize(Device{});
         return value;
     }
 
@@ -109,6 +118,7 @@ private:
         c.check();
         if (c.products == precision::bfloat16 && !has_bfloat16(Device{}))
             fail<usage_error>("dtype: 'bfloat16': expected float32: ", Device::name, " has no fast products of bfloat16 on this machine or in this build");
+        if (c.products == precision::tfloat32 && !is_cuda<Device>) fail<usage_error>("dtype: 'tfloat32': expected float32 or bfloat16: only a GPU has it");
         return c;
     }
     static double embedding_std(gpt_config const& c) { return c.embedding_std > 0 ? c.embedding_std : c.init_std; }
@@ -127,6 +137,14 @@ private:
         require(ids.shape() == targets.shape(), "loss: expected targets of the inputs' shape");
         require(std::any_of(targets.begin(), targets.end(), [](std::int32_t t) { return t != -1; }),
                 "loss: expected at least one target that is not -1");
+    }
+
+    /// Tokens where the device can read them, which is anywhere but on a GPU.
+    static view<std::int32_t const, 2> resident(view<std::int32_t const, 2> x, tensor<std::int32_t, 2>& copy) {
+        if constexpr (!is_cuda<Device>) return x;
+        copy.resize(x.shape());
+        std::copy(x.begin(), x.end(), copy.data());
+        return copy;
     }
 
     /// The stream through all blocks and the last norm. Without `keep` (or when recomputing) all blocks share one set of activations.
@@ -149,7 +167,7 @@ private:
     }
 
     attention_context context() const {
-        return {config_.length, config_.block_size, reads_documents<typename Policy::mask> ? documents_.data() : nullptr};
+        return {config_.length, config_.block_size, reads_documents<typename Policy::mask> ? documents_.data() : nullptr, config_.products};
     }
     /// Where the document of each token begins: at the last separator up to it.
     void find_documents(view<std::int32_t const, 2> ids) {
@@ -170,9 +188,8 @@ private:
         using sites = site_list<site::gradient<site::resid_pre>>;
         std::vector<std::size_t> const& first_of_block;
         gradients_done const& done;
-        void operator()(site::gradient<site::resid_pre>, index_t layer, view<scalar const, 3>) const {
-            if (done) done(first_of_block[static_cast<std::size_t>(layer)]);
-        }
+        bool asks(std::string_view, index_t) const { return static_cast<bool>(done); }   // or a device is waited for, for nothing
+        void operator()(site::gradient<site::resid_pre>, index_t layer, view<scalar const, 3>) const { done(first_of_block[static_cast<std::size_t>(layer)]); }
     };
 
     gpt_config config_;
@@ -183,7 +200,8 @@ private:
     layer_norm<Device> norm_;
     loss_head<Device> head_;
 
-    tensor<index_t, 2> documents_;   // (B, T)
+    tensor<index_t, 2> documents_;              // (B, T)
+    tensor<std::int32_t, 2> ids_, targets_;     // (B, T), see resident
     // Activations. They grow to the largest batch seen and stay.
     std::vector<tensor<scalar, 3>> stream_;   // (B, T, C): entering each block, and leaving the last
     std::vector<typename block<Policy, Device>::saved> saved_;

@@ -22,9 +22,14 @@ namespace attnlab {
 /// The tensors of a folder by name, whichever file each lies in. Remembers which were asked for.
 class model_folder {
 public:
+    /// \param folder  or a .safetensors alone
     /// \throws error naming the file: there are no weights, a header is broken, the index names a file or a tensor that is not
     /// there
     explicit model_folder(std::filesystem::path folder) : path_(std::move(folder)) {
+        if (path_.extension() == ".safetensors") {
+            add(safetensors_reader(path_));
+            return;
+        }
         require(std::filesystem::is_directory(path_), path_.string(),
                 ": expected a folder with config.json and model.safetensors");
         auto const whole = path_ / "model.safetensors", index = path_ / "model.safetensors.index.json";

@@ -9,6 +9,7 @@
 #include <attnlab/core/device.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/decoder/decoder.hpp>
+#include <attnlab/models/decoder/facts.hpp>
 #include <attnlab/models/decoder/policies.hpp>
 #include <attnlab/models/families/families.hpp>
 
@@ -29,26 +30,6 @@ inline std::string word_for(dtype type) {
     }
 }
 
-/// Sites of a decoder, in order of visit.
-inline std::vector<std::string> sites_of_decoder(decoder_description const& d) {
-    std::vector<std::string_view> out{site::embed::name, site::resid_pre::name, site::ln1_normalized::name, site::q::name, site::k::name, site::v::name,
-                                      site::attn_scores::name, site::pattern::name, site::slot::name, site::gate::name, site::pattern_sums::name,
-                                      site::pattern_entropy::name, site::largest_score::name, site::pattern_columns::name, site::z::name,
-                                      site::attn_out::name};
-    if (!d.post_attention_norm.empty()) out.push_back(site::post_attn_norm_out::name);
-    out.insert(out.end(), {site::resid_mid::name, site::ln2_normalized::name});
-    if (d.mixture.experts > 0)
-        out.insert(out.end(), {site::router_logits::name, site::router_weights::name, site::router_experts::name});
-    else {
-        if (d.gated()) out.push_back(site::gate_out::name);
-        out.insert(out.end(), {site::act_out::name, site::mlp_pre::name, site::mlp_post::name});
-    }
-    out.push_back(site::mlp_out::name);
-    if (!d.post_mlp_norm.empty()) out.push_back(site::post_mlp_norm_out::name);
-    out.insert(out.end(), {site::resid_post::name, site::ln_final::name, site::logits::name});
-    return {out.begin(), out.end()};
-}
-
 template <class Policy>
 class pretrained_decoder final : public language_model {
 public:
@@ -59,14 +40,10 @@ public:
         unread_ = model_.folder().unread();
         facts_.name = model_.folder().path().lexically_normal().filename().string();
         if (facts_.name.empty()) facts_.name = model_.folder().path().lexically_normal().parent_path().filename().string();
-        facts_.path = model_.folder().path(), facts_.family = m.family, facts_.attention = std::move(attention);
-        facts_.layers = m.layers, facts_.width = m.width, facts_.heads = m.heads, facts_.kv_heads = m.kv_heads, facts_.head_size = m.head_size;
-        facts_.mlp_width = m.mlp_width, facts_.vocabulary = m.vocabulary, facts_.experts = m.mixture.experts, facts_.longest = m.longest;
+        describe(facts_, m);
+        facts_.path = model_.folder().path(), facts_.attention = std::move(attention);
         facts_.parameters = model_.folder().parameters();
         facts_.stored = word_for(model_.folder().tensor(m.embedding).type);
-        facts_.sites = sites_of_decoder(m);
-        for (auto const& w : m.matrices()) facts_.weights.push_back(w.name);
-        facts_.down_matrix = m.down.name;
     }
 
     model_facts const& facts() const override { return facts_; }

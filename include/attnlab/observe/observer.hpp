@@ -112,10 +112,13 @@ template <class Site, observer Observer>
 constexpr bool asked(Observer const& o, Site, index_t layer) {
     if constexpr (!wants<Observer, Site>)
         return false;
-    else if constexpr (requires { o.asks(Site::name, layer); })
-        return o.asks(Site::name, layer);
-    else
-        return true;
+    else {
+        bool yes = true;
+        if constexpr (requires { o.asks(Site::name, layer); }) yes = o.asks(Site::name, layer);
+        if constexpr (requires { o.catch_up(); })   // observe/after_device.hpp
+            if (yes) o.catch_up();
+        return yes;
+    }
 }
 
 /// Passes `x` to the observer if it wants `Site`: to be looked at, or to be changed in place. Called by layers:

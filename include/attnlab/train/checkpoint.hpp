@@ -144,23 +144,23 @@ inline bool is_of_any_gpt(std::string_view name) {
     return name == "lm_head.weight";
 }
 
-/// Fills what file and model have in common, once it is known to be all but the parameters of their attentions. Of a longer table of
-/// positions the first are taken. \throws error naming file and tensor
-template <class T>
-weights_taken load_shared_weights(safetensors_reader const& file, parameter_list<T> const& parameters) {
+/// Fills what file and model have in common, once it is known to be all but the parameters of their attentions. Of a GPT's longer table of
+/// positions the first are taken. \param shared  of a name: whether it is the model's under any attention \throws error naming file and tensor
+template <class T, class Shared>
+weights_taken load_shared_weights(safetensors_reader const& file, parameter_list<T> const& parameters, Shared shared) {
     weights_taken out;
     std::vector<named_array<T>> both;
     for (auto const& a : detail::arrays_of(parameters)) {
         if (file.contains(a.name)) both.push_back(a);
         else {
-            require(!is_of_any_gpt(a.name), file.path().string(), ": tensor '", a.name, "' is missing");
+            require(!shared(a.name), file.path().string(), ": tensor '", a.name, "' is missing");
             out.fresh.push_back(a.name);
         }
     }
     for (auto const& t : file.tensors()) {
         bool const wanted = std::any_of(both.begin(), both.end(), [&](auto const& a) { return a.name == t.name; });
         if (wanted || detail::is_optimizer_array(t.name)) continue;
-        require(!is_of_any_gpt(t.name), t.where(), ": this model has none of that name");
+        require(!shared(t.name), t.where(), ": this model has none of that name");
         out.left.push_back(t.name);
     }
     for (auto const& a : both) {

@@ -11,7 +11,7 @@
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/core/error.hpp>
 #include <attnlab/core/parameter.hpp>
-#include <attnlab/train/sweep.hpp>
+#include <attnlab/train/array_operations.hpp>
 
 /// \file
 /// AdamW and SGD with momentum, in PyTorch's order of operations, so that a run can be laid beside one of nanoGPT. An optimizer
@@ -47,9 +47,10 @@ struct named_array {
 template <class T>
 class optimizer {
 public:
+    /// \param on  where the parameters lie
     /// \throws usage_error for an unknown optim_name, a number out of range, a rate factor that no parameter has
-    optimizer(parameter_list<T> const& parameters, optimizer_settings settings)
-        : parameters_(&parameters), settings_(std::move(settings)), adam_(settings_.optim_name == "adam") {
+    optimizer(parameter_list<T> const& parameters, optimizer_settings settings, array_operations<T> const& on = host_operations<T>)
+        : parameters_(&parameters), on_(&on), settings_(std::move(settings)), adam_(settings_.optim_name == "adam") {
         auto const expect = [](bool holds, char const* field, auto const& value, char const* expected) {
             if (!holds) fail<usage_error>(field, ": '", value, "': expected ", expected);
         };
@@ -79,13 +80,11 @@ public:
     /// One step. The gradients are read as if multiplied by `gradient_scale` (see `clip_factor`); they are not changed.
     void step(double rate, double gradient_scale = 1) {
         ++steps_;
-        for (std::size_t i = 0; i < parameters_->items().size(); ++i) {
-            auto const& p = *parameters_->items()[i];
-            if (adam_)
-                adam_step(p, first_[i].data(), second_[i].data(), rate * rate_factors_[i], gradient_scale);
-            else
-                momentum_step(p, first_[i].data(), rate * rate_factors_[i], gradient_scale);
-        }
+        if (adam_)
+            on_->adamw_step(updates<adamw_rule<T>>([&](parameter<T> const& p, double own) { return adamw(p, own, gradient_scale); }, rate));
+        else
+            on_->momentum_step(updates<momentum_rule<T>>([&](parameter<T> const& p, double own) { return momentum(p, own, gradient_scale); }, rate));
+        on_->synchronize();
     }
 
     /// Steps taken; bias correction depends on it, so a checkpoint keeps it.
@@ -114,73 +113,40 @@ private:
         return name.size() == ending.size() || name[name.size() - ending.size() - 1] == '.';
     }
 
-    /// torch.optim.AdamW: decay, then m.lerp_(g, 1 - beta1), v = beta2 v + (1 - beta2) g g, with c = 1 - beta^t
-    /// p -= rate/c1 m / (sqrt(v)/sqrt(c2) + epsilon).
-    void adam_step(parameter<T> const& p, T* m, T* v, double rate, double scale) const {
+    /// `rule(parameter, its rate)` for all parameters.
+    template <class Rule, class F>
+    std::vector<parameter_update<Rule, T>> updates(F rule, double rate) {
+        std::vector<parameter_update<Rule, T>> out;
+        for (std::size_t i = 0; i < parameters_->items().size(); ++i) {
+            auto const& p = *parameters_->items()[i];
+            out.push_back({rule(p, rate * rate_factors_[i]), p.size(), p.gradient.data(), p.value.data(), first_[i].data(), adam_ ? second_[i].data() : nullptr});
+        }
+        return out;
+    }
+    adamw_rule<T> adamw(parameter<T> const& p, double rate, double scale) const {
         double const t = static_cast<double>(steps_);
         double const correction1 = 1 - std::pow(settings_.beta1, t), correction2 = 1 - std::pow(settings_.beta2, t);
-        auto const g_scale = static_cast<T>(scale), step = static_cast<T>(rate / correction1);
-        auto const keep = static_cast<T>(p.decay ? 1 - rate * settings_.weight_decay : 1);
-        auto const take1 = static_cast<T>(1 - settings_.beta1), take2 = static_cast<T>(1 - settings_.beta2);
-        auto const beta2 = static_cast<T>(settings_.beta2), root2 = static_cast<T>(std::sqrt(correction2));
-        auto const epsilon = static_cast<T>(settings_.epsilon);
-        sweep(
-            p.size(), p.gradient.data(),
-            [=]<class X>(X g, X& value, X& mean, X& square) {
-                using std::sqrt;
-                g = X(g_scale) * g;
-                mean = mean + X(take1) * (g - mean);
-                square = X(beta2) * square + X(take2) * g * g;
-                value = X(keep) * value - X(step) * (mean / (sqrt(square) / X(root2) + X(epsilon)));
-            },
-            p.value.data(), m, v);
+        return {.gradient_scale = static_cast<T>(scale),
+                .step = static_cast<T>(rate / correction1),
+                .keep = static_cast<T>(p.decay ? 1 - rate * settings_.weight_decay : 1),
+                .take1 = static_cast<T>(1 - settings_.beta1),
+                .take2 = static_cast<T>(1 - settings_.beta2),
+                .beta2 = static_cast<T>(settings_.beta2),
+                .root2 = static_cast<T>(std::sqrt(correction2)),
+                .epsilon = static_cast<T>(settings_.epsilon)};
     }
-
-    /// torch.optim.SGD, dampening 0: buffer = beta1 buffer + (g + decay p), p -= rate buffer. PyTorch begins with buffer = g,
-    /// which a buffer of zeros gives too.
-    void momentum_step(parameter<T> const& p, T* momentum, double rate, double scale) const {
-        auto const g_scale = static_cast<T>(scale), step = static_cast<T>(rate), beta = static_cast<T>(settings_.beta1);
-        auto const decay = static_cast<T>(p.decay ? settings_.weight_decay : 0);
-        sweep(
-            p.size(), p.gradient.data(),
-            [=]<class X>(X g, X& value, X& velocity) {
-                velocity = X(beta) * velocity + (X(g_scale) * g + X(decay) * value);
-                value = value - X(step) * velocity;
-            },
-            p.value.data(), momentum);
+    momentum_rule<T> momentum(parameter<T> const& p, double rate, double scale) const {
+        return {static_cast<T>(scale), static_cast<T>(rate), static_cast<T>(settings_.beta1), static_cast<T>(p.decay ? settings_.weight_decay : 0)};
     }
 
     parameter_list<T> const* parameters_;
+    array_operations<T> const* on_;
     optimizer_settings settings_;
     bool adam_;
     std::vector<double> rate_factors_;       // one per parameter
     std::vector<buffer<T>> first_, second_;  // m, v; or momentum and nothing
     std::int64_t steps_ = 0;
 };
-
-/// Euclidean norm of all gradients together. Blocks of fixed size are summed in double and then in order: the same bits for any
-/// number of threads.
-template <class T>
-double gradient_norm(parameter_list<T> const& parameters) {
-    constexpr index_t block = 4096;
-    double total = 0;
-    std::vector<double> sums;
-    for (auto const& p : parameters) {
-        index_t const n = p->size(), blocks = (n + block - 1) / block;
-        T const* g = p->gradient.data();
-        sums.assign(static_cast<std::size_t>(blocks), 0);
-#pragma omp parallel for schedule(static) if (n >= sweep_threads_from)
-        for (index_t b = 0; b < blocks; ++b) {
-            double sum = 0;
-            index_t const end = std::min(n, (b + 1) * block);
-#pragma omp simd reduction(+ : sum)
-            for (index_t i = b * block; i < end; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-            sums[static_cast<std::size_t>(b)] = sum;
-        }
-        for (double s : sums) total += s;
-    }
-    return std::sqrt(total);
-}
 
 /// What PyTorch's clip_grad_norm_ multiplies gradients of that norm by; 1 where `max_norm` is 0 (no clipping) or not reached.
 inline double clip_factor(double norm, double max_norm) { return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0; }

@@ -127,7 +127,7 @@ public:
     /// \param config JSON text kept in checkpoints, for whoever builds the model again
     /// \throws usage_error naming the setting
     trainer(Model& model, train_settings settings, std::string config = "{}")
-        : model_(&model), settings_(std::move(settings)), optimizer_(model.parameters(), settings_.optimizer) {
+        : model_(&model), settings_(std::move(settings)), optimizer_(model.parameters(), settings_.optimizer, operations_of(model)) {
         validate(settings_);
         state_.config = std::move(config);
     }
@@ -215,7 +215,8 @@ private:
         double const rate = learning_rate(settings_.schedule, it), scale = 1 / static_cast<double>(micro_batches);
         tensor<token, 2> x({settings_.batch_size, settings_.block_size}), y(x.shape());
         auto& parameters = model_->parameters();
-        parameters.zero_gradients();
+        auto const& on = operations_of(*model_);
+        on.zero(parameters.gradients());
         double loss = 0;
         batch_share const share(micro_batches, settings_.batch_size, ranks_->rank(), ranks_->size());
         gradient_buckets<scalar> sums(parameters, *ranks_, bucket_bytes_);
@@ -232,7 +233,7 @@ private:
         sums.finish();
         ranks_->sum({&loss, 1});
         expect_finite(loss, "loss");
-        double const norm = gradient_norm(parameters);
+        double const norm = on.gradient_norm(parameters);
         expect_finite(norm, "norm of the gradient");
         optimizer_.step(rate, clip_factor(norm, settings_.grad_clip));
         ++state_.iteration;

@@ -43,6 +43,8 @@ void layer_norm_backward(declared, in, in, float const*, float const*, float con
 void gelu_forward(declared, gelu_form, many, view<float, 1>, float*);
 void multiply_by(declared, many, view<float, 1>);
 void add(declared, many, view<float, 1>);
+void zero(declared, view<float, 1>);
+void synchronize(declared);
 void embedding_forward(declared, view<std::int32_t const, 2>, in, in, view<float, 3>);
 void embedding_backward(declared, view<std::int32_t const, 2>, view<float const, 3>, out, out);
 void cross_entropy(declared, out, std::int32_t const*, float, bool, double*);

@@ -4,7 +4,7 @@
 namespace attnlab {
 
 /// What keeps a policy's sinks from being read as scales (sink_as_scale.hpp); the numbers stand in results.
-enum class scale_obstacle { none = 0, prologue = 1, weights = 2, slot = 3, output = 4, grouped = 5 };
+enum class scale_obstacle { none = 0, prologue = 1, weights = 2, slot = 3, output = 4, grouped = 5, family = 6 };
 
 inline constexpr std::string_view words(scale_obstacle o) {
     switch (o) {
@@ -13,6 +13,7 @@ inline constexpr std::string_view words(scale_obstacle o) {
         case scale_obstacle::slot: return "a learned slot takes a share of its weights: a scale of its own, not an implicit one";
         case scale_obstacle::output: return "its output joint is not known to be a factor and a summand";
         case scale_obstacle::grouped: return "several query heads share a value";
+        case scale_obstacle::family: return "in a family of Hugging Face it is compiled for those who look alone";
         default: return "";
     }
 }

@@ -23,7 +23,7 @@ public:
             row_.gradients = gradients_.data();
         }
         if constexpr (Policy::has_tokens) row_.tokens = &saved.tokens(b, h, 0);
-        row_.d_tokens = d_tokens;
+        row_.d_query_tokens = row_.d_key_tokens = d_tokens;
     }
     score_joint_rows(score_joint_rows const&) = delete;
     score_joint_rows& operator=(score_joint_rows const&) = delete;

@@ -8,6 +8,7 @@
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/kernels/cpu/lanes.hpp>
 #include <attnlab/kernels/cpu/tile_keys.hpp>
+#include <attnlab/kernels/weighting_facts.hpp>
 
 /// \file
 /// A policy's weighting on one row of a tile of scores: forward online or with the row's numbers known, backward from its saved
@@ -64,24 +65,13 @@ struct row_numbers {
 template <class Policy>
 class weigher {
     using columns_seen = detail::columns_seen;
-    static constexpr bool has_sum = Policy::has_sum;
-    using weight_formula = std::remove_const_t<decltype(Policy::weight)>;
-    using score_formula = std::remove_const_t<decltype(Policy::factors.of_score)>;
-    using summand_formula = std::remove_const_t<decltype(Policy::summand)>;
-    /// f(s) is the very summand (softmax): computed once.
-    static constexpr bool same = std::is_same_v<score_formula, summand_formula>;
+    using facts = weighting_facts<Policy>;
+    static constexpr bool has_sum = Policy::has_sum, same = facts::same;
 
 public:
-    /// Of f(s): what was summed relative to m shrinks by e^(degree (m - m')) when m rises to m'.
-    static constexpr int degree = expr::degree_of<score_formula>;
-    /// log w is s less a number of the row: w = exp(s) g(sum of exp(s)).
-    static constexpr bool exponential = same && std::is_same_v<score_formula, expr::unary<expr::exp_op, expr::score_symbol>>;
-    /// Scores are exponentiated relative to a row's running maximum m; a threshold is solved for relative to it.
-    static constexpr bool has_reference =
-        expr::has_degree<weight_formula> || expr::has_degree<summand_formula> || Policy::has_threshold;
-    /// m starts at 0 where e^-m occurs in the formula.
-    static constexpr bool mixes = expr::mixes_degrees<weight_formula> || expr::mixes_degrees<summand_formula>;
-    static constexpr float first_reference = has_reference && !mixes ? -std::numeric_limits<float>::infinity() : 0.0f;
+    static constexpr int degree = facts::degree;
+    static constexpr bool exponential = facts::exponential, has_reference = facts::has_reference, mixes = facts::mixes;
+    static constexpr float first_reference = facts::first_reference;
 
     explicit weigher(expr::row_lengths n)
         : of_score_(expr::settle<lanes>(Policy::factors.of_score, n)), weight_(expr::settle<lanes>(Policy::weight, n)) {}
@@ -143,18 +133,9 @@ public:
         return each_weight(scores, bits, padded, m, t, mixes ? std::exp(-m) : 1.0f, [](index_t, lanes, lanes) {});
     }
 
-    /// g(Z), by which the row's weighted values are multiplied at the end.
-    static float row_factor(float m, float z) { return expr::evaluate<void>(Policy::factors.of_sum, row_values(m, z)).value; }
-    /// R, what the row's sum passes on to each of its summands, of a weight f(s) g(Z): g'(Z)/g(Z) (do . o) + dL / Z.
+    static float row_factor(float m, float z) { return facts::row_factor(m, z); }
     static float row_adjoint(float m, float z, float do_dot_o, float d_log_normalizer) {
-        if constexpr (has_sum) {
-            auto const g = expr::evaluate<expr::sum_tag>(Policy::factors.of_sum, row_values(m, z));
-            float r = Policy::reads_log_normalizer ? d_log_normalizer / z : 0.0f;
-            if constexpr (g.varies) r += g.derivative / g.value * do_dot_o;
-            return r;
-        } else {
-            return 0;
-        }
+        return facts::row_adjoint(m, z, do_dot_o, d_log_normalizer);
     }
 
     /// Scores become weights w, and `d_weights` (do . v) becomes the gradient by the scores.
@@ -221,7 +202,6 @@ private:
     static expr::scalar_point<lanes> point(float m, float z, float lift) {
         return {lanes(0.0f), lanes(z), lanes(m), lanes(lift), lanes(0.0f), lanes(0.0f)};
     }
-    static expr::scalar_point<float> row_values(float m, float z) { return {0, z, m, mixes ? std::exp(-m) : 1.0f, 0, 0}; }
 
     decltype(expr::settle<lanes>(Policy::factors.of_score, expr::row_lengths{})) of_score_;
     decltype(expr::settle<lanes>(Policy::weight, expr::row_lengths{})) weight_;

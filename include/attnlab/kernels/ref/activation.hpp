@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <numbers>
 
 #include <attnlab/core/device.hpp>
@@ -25,15 +26,22 @@ inline void gelu_forward(ref, gelu_form form, view<double const, 1> x, view<doub
     }
 }
 
-/// y = x / (1 + e^-x) (SiLU, 1702.03118), element by element. y may be x.
-inline void silu_forward(ref, view<double const, 1> x, view<double, 1> y) {
-    auto Y = as_xt(y);
-    xt::noalias(Y) = as_xt(x) / (1 + xt::exp(-as_xt(x)));
+/// y = x s, s = 1 / (1 + e^-x) (SiLU, 1702.03118), element by element, and slope = s + x s (1 - s) unless null. y or slope may be x.
+inline void silu_forward(ref, view<double const, 1> x, view<double, 1> y, double* slope) {
+    for (index_t i = 0; i < x.size(); ++i) {
+        double const value = x.data()[i], s = 1 / (1 + std::exp(-value));
+        y.data()[i] = value * s;
+        if (slope) slope[i] = s + value * s * (1 - s);
+    }
 }
 
-/// y = max(x, 0), element by element; NaN stays. y may be x.
-inline void relu_forward(ref, view<double const, 1> x, view<double, 1> y) {
-    for (index_t i = 0; i < x.size(); ++i) y.data()[i] = x.data()[i] < 0 ? 0 : x.data()[i];
+/// y = max(x, 0), element by element; NaN stays; and slope, 0 at 0, unless null. y or slope may be x.
+inline void relu_forward(ref, view<double const, 1> x, view<double, 1> y, double* slope) {
+    for (index_t i = 0; i < x.size(); ++i) {
+        double const value = x.data()[i];
+        y.data()[i] = value < 0 ? 0 : value;
+        if (slope) slope[i] = value > 0 ? 1 : 0;
+    }
 }
 
 /// y *= x.
@@ -43,6 +51,9 @@ inline void multiply_by(ref, view<double const, 1> x, view<double, 1> y) {
 }
 
 /// y += x.
+inline void zero(ref, view<double, 1> x) { as_xt(x).fill(0); }
+
+/// y += x
 inline void add(ref, view<double const, 1> x, view<double, 1> y) {
     auto Y = as_xt(y);
     xt::noalias(Y) += as_xt(x);

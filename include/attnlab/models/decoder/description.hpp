@@ -109,6 +109,8 @@ struct decoder_description {
     double score_scale() const { return scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(head_size)); }
     index_t window(index_t layer) const { return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)]; }
     bool rotates(index_t layer) const { return unrotated.empty() || !unrotated[static_cast<std::size_t>(layer)]; }
+    /// Where attention's parameters stand in a block: "self_attn" of "self_attn.o_proj".
+    std::string attention_module() const { return out.name.substr(0, out.name.rfind('.')); }
     bool gated() const { return fused_gate || !gate.name.empty(); }
     std::string prefix(index_t layer) const { return block + std::to_string(layer) + '.'; }
     /// Matrices of a block under the family's names, in order of use.

@@ -7,14 +7,14 @@
 
 namespace attnlab {
 
-/// y = act(x), element by element; y may be x.
+/// y = act(x), element by element, and slope = act'(x) unless null; y or slope may be x.
 template <class Device, class S>
-void activate(activation act, view<S const, 1> x, view<S, 1> y) {
+void activate(activation act, view<S const, 1> x, view<S, 1> y, S* slope = nullptr) {
     switch (act) {
-        case activation::gelu: return gelu_forward(Device{}, gelu_form::exact, x, y, static_cast<S*>(nullptr));
-        case activation::gelu_tanh: return gelu_forward(Device{}, gelu_form::tanh, x, y, static_cast<S*>(nullptr));
-        case activation::silu: return silu_forward(Device{}, x, y);
-        case activation::relu: return relu_forward(Device{}, x, y);
+        case activation::gelu: return gelu_forward(Device{}, gelu_form::exact, x, y, slope);
+        case activation::gelu_tanh: return gelu_forward(Device{}, gelu_form::tanh, x, y, slope);
+        case activation::silu: return silu_forward(Device{}, x, y, slope);
+        case activation::relu: return relu_forward(Device{}, x, y, slope);
     }
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 #include <algorithm>
 #include <array>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,35 +8,12 @@
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
-#include <attnlab/kernels/rotation_angles.hpp>
 #include <attnlab/layers/attention_sites.hpp>
 #include <attnlab/models/decoder/mixture.hpp>
 #include <attnlab/models/decoder/norm.hpp>
+#include <attnlab/models/decoder/pass.hpp>
 
 namespace attnlab {
-
-/// What is the same for all layers of a pass over T positions.
-template <class S>
-struct decoder_pass {
-    index_t T = 0;
-    rotation_angles<S> angles, window_angles;
-    /// What attention's parameters of these names are, (H) each.
-    std::map<std::string_view, std::vector<S>> numbers;
-
-    decoder_pass(decoder_description const& d, index_t length)
-        : T(length), angles(d.rotation.of_length(length), d.rotation.factor, length),
-          window_angles(d.window_rotation.of_length(length), d.window_rotation.factor, length) {
-        auto const all_heads = [&](double x) { return std::vector<S>(static_cast<std::size_t>(d.heads), static_cast<S>(x)); };
-        angles.neighbours = d.rotation.neighbours, window_angles.neighbours = d.window_rotation.neighbours;
-        numbers["cap"] = all_heads(d.score_cap);
-        numbers["split"] = all_heads(d.slopes_scale != 0 ? 65536 : 0);
-        numbers["weight"] = all_heads(d.slopes_scale != 0 ? d.slopes_scale : 1);
-        for (double m : d.slopes) {
-            numbers["slope"].push_back(static_cast<S>(m));
-            numbers["shift"].push_back(static_cast<S>(d.slopes_from_end ? -m * static_cast<double>(length - 1) : 0));
-        }
-    }
-};
 
 /// One layer of a decoder, its weights where they are mapped. The stream is changed in place.
 template <class Policy, class Device>
@@ -224,8 +200,8 @@ private:
         };
         normalise(q_norm_, q, p.H);
         normalise(k_norm_, k, p.H_kv);
-        auto const& angles = d_->window(number_) > 0 && pass.window_angles.pairs() > 0 ? pass.window_angles : pass.angles;
-        if (angles.pairs() > 0 && d_->rotates(number_)) {
+        auto const& angles = pass.angles_of(*d_, number_);
+        if (angles.pairs() > 0) {
             rotate_heads(Device{}, q, p.B, p.H, p.T, angles);
             rotate_heads(Device{}, k, p.B, p.H_kv, p.T, angles);
         }

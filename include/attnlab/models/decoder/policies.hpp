@@ -21,26 +21,29 @@ struct recent {
 /// then c - (c - x)), since transformers' Falcon makes its table in that type; where it is 0, nothing is rounded.
 struct given_slopes {
     struct parameters {
-        head_scalar<"slope"> slope{zeros};
-        head_scalar<"shift"> shift{zeros};
-        head_scalar<"split"> split{zeros};
-        head_scalar<"weight"> weight{ones};
+        head_scalar<"given.slope"> slope{zeros};
+        head_scalar<"given.shift"> shift{zeros};
+        head_scalar<"given.split"> split{zeros};
+        head_scalar<"given.weight"> weight{ones};
     };
     static constexpr auto score(auto s, auto const& at, auto const& p) {
         auto const rounded = [&](auto x) {
             auto const c = p.split * x + x;
             return c - (c - x);
         };
-        return s + (p.weight * rounded(p.slope * rounded(at.key_position)) + p.shift);
+        return s + stop_gradient(p.weight * rounded(p.slope * rounded(at.key_position)) + p.shift);
     }
 };
 
 /// s <- C tanh(s / C) (Gemma 2, 2408.00118).
 struct given_cap {
     struct parameters {
-        head_scalar<"cap"> cap{ones};
+        head_scalar<"given.cap"> cap{ones};
     };
-    static constexpr auto score(auto s, auto const&, auto const& p) { return p.cap * tanh(s / p.cap); }
+    static constexpr auto score(auto s, auto const&, auto const& p) {
+        auto const cap = stop_gradient(p.cap);
+        return cap * tanh(s / cap);
+    }
 };
 
 using decoder_softmax = attention<recent, softmax>;

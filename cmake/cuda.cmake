@@ -1,0 +1,82 @@
+# CUDA, where it is asked for: ATTNLAB_CUDA is OFF, ON, or AUTO (as ON where nvcc is found, else as OFF). Read by CMakeLists.txt and,
+# installed, by find_package(attnlab): in file scope, which enable_language wants. Sets ATTNLAB_CUDA_FOUND.
+set(ATTNLAB_CUDA_FOUND FALSE)
+if(ATTNLAB_CUDA)
+  # A toolkit is often not on the PATH. "80-real;90" unless told otherwise: CMake 3.25 would ask nvcc 13 for sm_52, which it no longer has.
+  find_program(ATTNLAB_NVCC nvcc HINTS ENV CUDACXX ENV CUDA_HOME ENV CUDA_PATH PATHS /usr/local/cuda /opt/cuda PATH_SUFFIXES bin)
+  mark_as_advanced(ATTNLAB_NVCC)
+  if(NOT CMAKE_CUDA_COMPILER AND ATTNLAB_NVCC)
+    set(CMAKE_CUDA_COMPILER "${ATTNLAB_NVCC}")
+  endif()
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "GPUs to compile for")
+  endif()
+  if(CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER "${CCACHE}")
+  endif()
+  if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has it
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+    endif()
+    set(ATTNLAB_CUDA_FOUND TRUE)
+    message(STATUS "CUDA: toolkit ${CMAKE_CUDA_COMPILER_VERSION}, ${CMAKE_CUDA_COMPILER}, for ${CMAKE_CUDA_ARCHITECTURES}")
+  elseif(ATTNLAB_CUDA STREQUAL "AUTO")
+    message(STATUS "CUDA: nvcc not found (not on the PATH, not in /usr/local/cuda/bin), left out")
+  else()
+    message(FATAL_ERROR "ATTNLAB_CUDA is ${ATTNLAB_CUDA}, and nvcc is not found: expected it on the PATH, in /usr/local/cuda/bin, or in -DCMAKE_CUDA_COMPILER")
+  endif()
+endif()
+set_property(GLOBAL PROPERTY ATTNLAB_CUDA_FOUND ${ATTNLAB_CUDA_FOUND})
+
+# attnlab_add_device_pass(TARGET FILE...): compiles files that TARGET compiles as C++ once more by nvcc, for the kernels of the policies in
+# them (cli/device_pass.hpp), and links these into TARGET. What else the files define is there twice: the copies made weak give way.
+function(attnlab_add_device_pass target)
+  if(NOT CMAKE_CUDA_COMPILER_LOADED)
+    message(FATAL_ERROR "${target}: attnlab is built with CUDA, so its project needs it too: project(... LANGUAGES CXX CUDA)")
+  endif()
+  set(sources "")
+  foreach(file IN LISTS ARGN)
+    cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+    cmake_path(GET file STEM stem)
+    set(pass "${CMAKE_CURRENT_BINARY_DIR}/${target}_device/${stem}.cu")
+    file(CONFIGURE OUTPUT "${pass}" @ONLY CONTENT
+      "// Written by CMake: the second pass over this file.\n#define ATTNLAB_DEVICE_PASS\n#define main attnlab_device_pass_of_main\n#include \"@file@\"\n")
+    list(APPEND sources "${pass}")
+  endforeach()
+  add_library(${target}_device STATIC ${sources})
+  attnlab_set_up_cuda(${target}_device)
+  # What TARGET's own files see, also what is said after this call.
+  target_include_directories(${target}_device PRIVATE $<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>)
+  target_compile_definitions(${target}_device PRIVATE $<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>)
+  add_custom_command(TARGET ${target}_device POST_BUILD COMMAND "${CMAKE_OBJCOPY}" --weaken "$<TARGET_FILE:${target}_device>" VERBATIM)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "STATIC_LIBRARY")
+    target_link_libraries(${target} PUBLIC ${target}_device)
+  else()
+    target_link_libraries(${target} PRIVATE ${target}_device)
+  endif()
+endfunction()
+
+# attnlab_add_kernels(): the target attnlab_kernels, which holds the CUDA kernels that no policy changes.
+function(attnlab_add_kernels)
+  if(TARGET attnlab_kernels)
+    return()
+  endif()
+  set(source "${PROJECT_BINARY_DIR}/attnlab/kernels.cu")
+  file(CONFIGURE OUTPUT "${source}" CONTENT "#include <attnlab/kernels/cuda/instances.hpp>\n" @ONLY)
+  add_library(attnlab_kernels STATIC "${source}")
+  attnlab_set_up_cuda(attnlab_kernels)
+endfunction()
+
+# How attnlab's CUDA sources are compiled.
+function(attnlab_set_up_cuda target)
+  set_target_properties(${target} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
+  # Functions of user and library run on the device unmarked, for they are constexpr. Off: 186, a loop over no
+  # elements of a pack; 554, a conversion that `requires` rules out.
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-diag-suppress=186,554;-Xcompiler=-fopenmp,-Wall,-Wextra>")
+  target_include_directories(${target} PRIVATE $<TARGET_PROPERTY:attnlab::attnlab,INTERFACE_INCLUDE_DIRECTORIES>)
+  target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublasLt)
+endfunction()

@@ -1,0 +1,87 @@
+#pragma once
+#include <cassert>
+
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/cuda/elements.hpp>
+#include <attnlab/kernels/cuda/scratch.hpp>
+#include <attnlab/kernels/gelu.hpp>
+
+namespace attnlab {
+
+namespace gpu {
+
+template <gelu_form Form>
+struct gelu_rule {
+    constexpr void operator()(element x, element& y, element& slope) const {
+        auto const d = gelu_detail::at<Form>(x);
+        y = x * d.cdf;
+        slope = gelu_detail::fused<element>::at(x, d.pdf, d.cdf);
+    }
+};
+struct silu_rule {
+    constexpr void operator()(element x, element& y, element& slope) const {
+        element const one(1.0f), whole = one + expr::lane_functions<element>::exp(-x), s = one / whole;
+        y = x / whole;
+        slope = gelu_detail::fused<element>::at(y, one - s, s);
+    }
+};
+struct relu_rule {
+    constexpr void operator()(element x, element& y, element& slope) const {
+        y = element(x.v[0] < 0 ? 0 : x.v[0]);
+        slope = element(x.v[0] > 0 ? 1 : 0);
+    }
+};
+struct multiply_rule {
+    constexpr void operator()(element x, element& y) const { y = y * x; }
+};
+struct add_rule {
+    constexpr void operator()(element x, element& y) const { y = y + x; }
+};
+
+}  // namespace gpu
+
+/// y = gelu(x), element by element, and slope = gelu'(x) unless null. y or slope may be x.
+template <cuda_device Device>
+void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<float, 1> y, float* slope) {
+    assert(x.size() == y.size());
+    gpu::reads const from{x.data()};
+    gpu::writes const to{y.data()}, to_slope{slope};
+    form == gelu_form::exact ? gpu::each_element(device, x.size(), gpu::gelu_rule<gelu_form::exact>{}, from, to, to_slope)
+                             : gpu::each_element(device, x.size(), gpu::gelu_rule<gelu_form::tanh>{}, from, to, to_slope);
+}
+
+/// y = x s, s = 1 / (1 + e^-x) (SiLU, 1702.03118), element by element, and slope = s + y (1 - s) unless null. y or slope may be x.
+template <cuda_device Device>
+void silu_forward(Device device, view<float const, 1> x, view<float, 1> y, float* slope) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), gpu::silu_rule{}, gpu::reads{x.data()}, gpu::writes{y.data()}, gpu::writes{slope});
+}
+
+/// y = max(x, 0), element by element; NaN stays; and slope, 0 at 0, unless null. y or slope may be x.
+template <cuda_device Device>
+void relu_forward(Device device, view<float const, 1> x, view<float, 1> y, float* slope) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), gpu::relu_rule{}, gpu::reads{x.data()}, gpu::writes{y.data()}, gpu::writes{slope});
+}
+
+/// x = 0
+template <cuda_device Device>
+void zero(Device device, view<float, 1> x) {
+    gpu::fill_zero(device, x.data(), x.size());
+}
+
+/// y *= x.
+template <cuda_device Device>
+void multiply_by(Device device, view<float const, 1> x, view<float, 1> y) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), gpu::multiply_rule{}, gpu::reads{x.data()}, gpu::changes{y.data()});
+}
+
+/// y += x.
+template <cuda_device Device>
+void add(Device device, view<float const, 1> x, view<float, 1> y) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), gpu::add_rule{}, gpu::reads{x.data()}, gpu::changes{y.data()});
+}
+
+}  // namespace attnlab

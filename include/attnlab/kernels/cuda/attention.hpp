@@ -1,0 +1,287 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include <attnlab/attention/problem.hpp>
+#include <attnlab/core/device.hpp>
+
+#include <attnlab/kernels/cuda/attention_backward.hpp>
+#include <attnlab/kernels/cuda/attention_forward.hpp>
+#include <attnlab/kernels/cuda/attention_statistics.hpp>
+#include <attnlab/kernels/cuda/pack.hpp>
+#include <attnlab/kernels/cuda/token_joints.hpp>
+
+/// \file
+/// Attention on a GPU, for any policy: token by token what joints do with rows (kernels/cuda/token_joints.hpp), and tiles on tensor cores
+/// (attention_forward.hpp, attention_backward.hpp), in float or, where the problem says so, in bfloat16 with sums in float.
+
+namespace attnlab {
+
+namespace gpu {
+
+struct for_q;
+struct for_k;
+struct for_v;
+struct for_dy;
+struct for_rows;
+struct for_copies;
+
+/// The head sizes that kernels are compiled for; others are padded to the next one.
+template <class Device>
+struct compiled_head_sizes {
+    using type = std::integer_sequence<int, 64, 128, 256>;
+};
+template <>
+struct compiled_head_sizes<emulated_cuda> {   // tests compile many policies: the sizes have a test of their own
+    using type = std::integer_sequence<int, 64>;
+};
+
+/// `body(Products{}, std::integral_constant<int, D>{})` for the products asked for and the head size. \throws error for larger heads
+template <class Device, class Body>
+void with_tiles(attention_problem<float> const& p, Body body) {
+    [&]<int... D>(std::integer_sequence<int, D...>) {
+        bool done = false;
+        auto const run = [&]<int Size>(std::integral_constant<int, Size> size) {
+            if (done || p.D > Size) return;
+            done = true;
+            p.products == precision::bfloat16 ? body(bfloat16_products{}, size) : body(float_products{}, size);
+        };
+        (run(std::integral_constant<int, D>{}), ...);
+        require(done, "attention on ", Device::name, ": heads of ", p.D, " channels: expected at most ", std::max({D...}));
+    }(typename compiled_head_sizes<Device>::type{});
+}
+
+template <class Policy>
+void run_projections_forward(cuda_device auto device, attention_problem<float> const& p, attention_saved<float>& saved) {
+    saved.projections.resize(Policy::parameter_count);
+    index_t const n = p.B * p.T, out = p.H * p.D;
+    attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
+        saved.projections[i].resize({p.B, p.T, out});
+        linear_forward(device, view<float const, 2>(p.input, {n, p.width}), view<float const, 2>(p.parameters[i], {out, p.width}), static_cast<float const*>(nullptr),
+                       view<float, 2>(saved.projections[i].data(), {n, out}));
+    });
+}
+
+template <class Policy, class Device>
+output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> weighted) {
+    output_rows<Policy> r{weighted, p.q, saved.reference.data(), saved.sum.data(), p.H, p.T, p.D};
+    if constexpr (Policy::has_projections)
+        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) { r.projections[i] = saved.projections[i].data(); });
+    return r;
+}
+
+/// q, k, v as the scores see them, token numbers, products of matrices: into `saved`. Returns the problem as the tiles see it.
+template <class Policy, class Device>
+attention_problem<float> before_tiles(Device device, attention_problem<float> const& given, attention_saved<float>& saved) {
+    saved.template resize<Policy>(given);
+    index_t const tokens = given.B * given.T;
+    auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, tensor<float, 3>& to) {
+        each_token<Policy>(device, given, count, tokens, prologue_forward<Policy, Which>{from, merged_heads(*to, given.D)});
+    };
+    if constexpr (Policy::has_query) prepare(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, saved.q);
+    if constexpr (Policy::has_key) prepare(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), saved.k);
+    if constexpr (Policy::has_value) prepare(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), saved.v);
+    auto const p = saved.template after_prologue<Policy>(given);
+    if constexpr (Policy::has_tokens) {
+        each_token<Policy>(device, p, p.H, tokens, numbers_forward<Policy>{saved.tokens.data(), p.H, p.T});
+        if (Policy::tokens.scan) launch_rows(device, p.B * p.H, scan_program{saved.tokens.data(), p.T, false});
+    }
+    if constexpr (Policy::has_projections) run_projections_forward<Policy>(device, p, saved);
+    return p;
+}
+
+}  // namespace gpu
+
+/// y (B, H, T, D) by the policy; keeps in `saved` what backward needs.
+template <class Policy, cuda_device Device>
+void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y) {
+    auto const p = gpu::before_tiles<Policy>(device, given, saved);
+    gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+        heads<float> to = y;
+        if constexpr (Policy::has_output) to = merged_heads(*saved.core, p.D);
+        gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p),
+                                                            gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                            gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
+                                                            gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
+                                                            to,
+                                                            Policy::one_pass ? heads<float>{} : merged_heads(*saved.by_sum, p.D),
+                                                            saved.reference.data(), saved.sum.data(), saved.tokens.data()};
+        gpu::launch(device, tiles, tiles.blocks());
+    });
+    if constexpr (Policy::has_output)
+        gpu::each_token<Policy>(device, p, p.H, p.B * p.T,
+                                gpu::output_forward<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), y});
+}
+
+namespace gpu {
+struct for_slot;
+struct for_share;
+struct for_keys;
+}  // namespace gpu
+
+/// The same, and statistics of the weights.
+template <class Policy, cuda_device Device>
+void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y, attention_statistics<float>& statistics) {
+    attention_forward<Policy>(device, given, saved, y);
+    statistics.resize(given.B, given.H, given.T);
+    auto const p = saved.template after_prologue<Policy>(given);
+    index_t const rows = p.B * p.H * p.T;
+    float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(device, rows);
+    if constexpr (Policy::has_slot) {
+        slot = gpu::scratch<gpu::for_slot, float>(device, rows);
+        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), slot});
+    }
+    gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
+    auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
+    gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+        auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
+            gpu::statistics_tiles<Policy, Products, D, ByKeys> const tiles{gpu::portable<Policy>(p),
+                                                                          gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                                          gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
+                                                                          saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+                                                                          statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
+                                                                          keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
+            gpu::launch(device, tiles, tiles.blocks());
+        };
+        run(std::false_type{});
+        run(std::true_type{});
+    });
+}
+
+namespace gpu {
+
+struct for_weighted;
+struct for_log_normalizer;
+struct for_row_numbers;
+struct for_projections;
+struct for_query_tokens;
+struct for_key_tokens;
+struct for_unread;
+
+/// Copies for parts of tokens, or of tiles, all zero.
+template <class Policy, class Device>
+gradient_copies<Policy> zero_copies(Device device, head_sizes n, index_t count) {
+    auto copies = gradient_copies<Policy>::of(n, count);
+    copies.all = scratch<for_copies, float>(device, copies.size(n.heads) + 1);
+    if (copies.numbers > 0) fill_zero(device, copies.all, copies.size(n.heads));
+    return copies;
+}
+/// Every token's heads on the way back, with gradients of parameters: `make(part_gradients)` gives the visitor.
+template <class Policy, class Device, class Make>
+void each_token_back(Device device, attention_problem<float> const& p, index_t count, attention_gradients<float> const& gradients, Make make) {
+    auto const copies = zero_copies<Policy>(device, p.sizes(), backward_parts(p));
+    each_token<Policy>(device, p, count, copies.copies, make(part_gradients<Policy>{copies, gradients.input}));
+    take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
+}
+
+/// Gradients of the weighted values and of log Z, from those of the result. Returns where they are.
+template <class Policy, class Device>
+heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> dy, float* d_log_normalizer,
+                                       attention_gradients<float> const& gradients) {
+    index_t const size = p.B * p.T * p.H * p.D;
+    auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(device, size), {p.B, p.T, p.H * p.D}), p.D);
+    std::array<float*, Policy::parameter_count + 1> d_projections{};
+    if constexpr (Policy::has_projections) {
+        float* room = scratch<for_projections, float>(device, size * static_cast<index_t>(Policy::parameter_count));
+        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
+            d_projections[i] = room + static_cast<index_t>(i) * size;
+            fill_zero(device, d_projections[i], size);
+        });
+    }
+    each_token_back<Policy>(device, p, p.H, gradients, [&](part_gradients<Policy> to) {
+        return output_backward<Policy>{rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), dy, d_weighted, gradients.q, d_log_normalizer,
+                                       d_projections, to};
+    });
+    if constexpr (Policy::has_projections)
+        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
+            index_t const n = p.B * p.T, out = p.H * p.D, in = p.width;
+            gemm(device, true, false, out, in, n, 1, d_projections[i], out, p.input, in, 1, gradients.parameters[i], in);
+            if (gradients.input) gemm(device, false, false, n, in, out, 1, d_projections[i], out, p.parameters[i], in, 1, gradients.input, in);
+        });
+    return d_weighted;
+}
+
+/// Gradients by what a prologue made become gradients by what it was given.
+template <class Policy, class Device>
+void back_through_prologue(Device device, attention_problem<float> const& given, attention_gradients<float> const& g) {
+    auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, heads<float> d) {
+        each_token_back<Policy>(device, given, count, g, [&](part_gradients<Policy> to) {
+            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts(given) * given.D), given.T, to};
+        });
+    };
+    if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);
+    if constexpr (Policy::has_key) pull(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), g.k);
+    if constexpr (Policy::has_value) pull(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), g.v);
+}
+
+/// to = queries + the keys' copies, first to last.
+struct add_token_gradients {
+    float* to;
+    float const* keys;
+    index_t n, copies;
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t row) const {
+        Warp::visit([&](int lane, int) {
+            index_t const i = row * warp_size + lane;
+            if (i < n)
+                for (index_t c = 0; c < copies; ++c) to[i] += keys[c * n + i];
+        });
+    }
+};
+
+}  // namespace gpu
+
+/// Gradients from dy; y is what forward returned.
+template <class Policy, cuda_device Device>
+void attention_backward(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, heads<float const> y, heads<float const> dy,
+                        attention_gradients<float> const& gradients) {
+    auto const p = saved.template after_prologue<Policy>(given);
+    index_t const rows = p.B * p.H * p.T;
+    float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
+    heads<float const> d_weighted = dy;
+    if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, dy, d_log_normalizer, gradients);
+
+    float *const factor = gpu::scratch<gpu::for_row_numbers, float>(device, 2 * rows), *const adjoint = factor + rows;
+    heads<float const> weighted = saved.template weighted_values<Policy>(p, y);
+    if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
+    gpu::launch_rows(device, rows,
+                     gpu::adjoint_rows<Policy>{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, factor, adjoint});
+
+    gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+        using queries = gpu::backward_queries<Policy, Products, D>;
+        using keys = gpu::backward_keys<Policy, Products, D>;
+        gpu::backward_inputs<Policy, Products> in{gpu::portable<Policy>(p),
+                                                  gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                  gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
+                                                  gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
+                                                  gpu::pack<gpu::for_dy, Products>(device, d_weighted, p.B, p.H, p.T, p.D, D),
+                                                  saved.reference.data(), saved.sum.data(), factor, adjoint, saved.tokens.data(), {}, nullptr};
+        float *d_tokens = nullptr, *d_key_tokens = nullptr;
+        if constexpr (Policy::has_score) {
+            in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * ((p.T + queries::own - 1) / queries::own) * queries::warps);
+            index_t const warps = std::max(p.B * p.H * ((p.T + queries::own - 1) / queries::own), p.B * p.kv_heads() * ((p.T + keys::own - 1) / keys::own) * keys::parts) * keys::warps;
+            in.unread = gpu::scratch<gpu::for_unread, float>(device, warps * in.unread_numbers());
+            if constexpr (Policy::has_tokens) {
+                d_tokens = gpu::scratch<gpu::for_query_tokens, float>(device, rows);
+                d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(device, rows * keys::warps);
+                gpu::fill_zero(device, d_tokens, rows);
+                gpu::fill_zero(device, d_key_tokens, rows * keys::warps);
+            }
+        }
+        queries const by_queries{in, gradients.q, Policy::has_output, d_tokens};
+        keys const by_keys{in, gradients.k, gradients.v, d_key_tokens};
+        gpu::launch(device, by_queries, by_queries.blocks());
+        gpu::launch(device, by_keys, by_keys.blocks());
+        if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, in.copies, p.sizes(), gradients.parameters);
+        if constexpr (Policy::has_tokens) {
+            gpu::launch_rows(device, (rows + 31) / 32, gpu::add_token_gradients{d_tokens, d_key_tokens, rows, keys::warps});
+            if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
+            gpu::each_token_back<Policy>(device, p, p.H, gradients, [&](gpu::part_gradients<Policy> to) { return gpu::numbers_backward<Policy>{d_tokens, p.H, p.T, to}; });
+        }
+    });
+    gpu::back_through_prologue<Policy>(device, given, gradients);
+}
+
+}  // namespace attnlab

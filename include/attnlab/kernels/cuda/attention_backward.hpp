@@ -1,0 +1,305 @@
+#pragma once
+#include <array>
+
+#include <attnlab/kernels/cuda/score_rows.hpp>
+#include <attnlab/kernels/cuda/tiles.hpp>
+#include <attnlab/kernels/cuda/token_rows.hpp>
+#include <attnlab/kernels/cuda/weigh.hpp>
+
+/// \file
+/// Attention backward, for any weighting: with R_i known (see weighting_facts::row_adjoint), ds_ij depends on s_ij and do_i . v_j alone. Two
+/// kernels make the scores anew: one owns queries and gives dq, what a score joint learns and token numbers at the query; the other owns
+/// keys and gives dk, dv and token numbers at the key. Nobody adds to what another block writes, so results are the same bits every time.
+
+namespace attnlab::gpu {
+
+/// What both kernels read.
+template <class Policy, class Products>
+struct backward_inputs {
+    tile_problem<Policy> p;
+    packed_rows<Products> q, k, v, dy;                        ///< dy: by the weighted values
+    float const *reference, *sum, *factor, *adjoint;          ///< (B, H, T)
+    float const* tokens;                                      ///< (B, H, T), of a score joint
+    gradient_copies<Policy> copies;                           ///< of what a score joint learns: (H, B tiles warps, numbers)
+    float* unread;                                            ///< where gradients go that the other kernel makes: `unread_numbers` a warp
+
+    /// Room for `keys` or queries of a tile beside the parameters' numbers.
+    constexpr index_t unread_numbers() const { return copies.numbers + 64; }
+    constexpr std::array<float*, Policy::parameter_count + 1> unread_parameters(index_t warp) const {
+        std::array<float*, Policy::parameter_count + 1> out{};
+        for (std::size_t k = 0; k < Policy::parameter_count; ++k) out[k] = unread + warp * unread_numbers() + copies.offset[k];
+        return out;
+    }
+    constexpr float* unread_tokens(index_t warp) const { return unread + warp * unread_numbers() + copies.numbers; }
+
+    /// The numbers of query i, of which a lane's may be beyond the end.
+    template <class Warp, class Query>
+    constexpr row_numbers<typename Warp::number> look(index_t b, index_t h, Query query) const {
+        using number = typename Warp::number;
+        auto const at = [&](float const* x, float other) {
+            return Warp::each_lane([&](int lane) {
+                index_t const i = query(lane);
+                return i < p.T ? x[(b * p.H + h) * p.T + i] : other;
+            });
+        };
+        row_numbers<number> r{at(reference, 0), at(sum, 1), number(1.0f), number(1.0f), number(1.0f), at(factor, 0), at(adjoint, 0)};
+        r.lift = weighting_facts<Policy>::lift(r.m);
+        if constexpr (Policy::weight_reads_lengths) {
+            auto const lengths = [&](int lane) { return query(lane) < p.T ? p.lengths(p.template visible<Policy>(b, query(lane)).count()) : expr::row_lengths{1, 1}; };
+            r.length = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).length); });
+            r.visible = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).visible); });
+        }
+        return r;
+    }
+};
+
+/// Scores and do . v of a tile become weights and gradients by the raw products. `Turned`: rows are keys, columns queries.
+template <class Policy, class Products, int D, int Columns, bool Turned, class Block>
+struct backward_tile {
+    using Warp = typename Block::warp;
+    using number = typename Warp::number;
+    using fragments = score_fragments<Warp, Columns>;
+    static constexpr int own = tile_sizes<Products, D>::own;
+    using joint_tile = score_tile<Block, Turned ? Columns : own, Turned ? own : Columns, Policy::has_score ? 3 : 0>;
+
+    /// Of a warp, until the tile is done.
+    struct state {
+        fragments scores, d_scores;
+    };
+    joint_tile joint;
+
+    explicit constexpr backward_tile(Block& block) : joint(block) {}
+
+    /// `a b` are the raw products, `c d` is do . v; `numbers(warp, n, i)` of the queries, `seen(warp, n, i)`, `gradients(warp, row)` of a score joint,
+    /// `use(warp, weights, d_raw)`.
+    template <class Scores, class Numbers, class Seen, class Gradients, class Use>
+    constexpr void run(Block& block, backward_inputs<Policy, Products> const& in, tile_place at, Scores products, Numbers numbers, Seen seen, Gradients gradients, Use use) {
+        auto const weigh = [&](Warp const& w, fragments& scores, fragments& d) {
+            each_score(scores, [&](int n, int i, number& e) {
+                number& d_w = d[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
+                auto const [weight, d_score] = weigher<Policy, number>::backward(e, d_w, numbers(w, n, i));
+                auto const in_tile = seen(w, n, i);
+                e = select(in_tile, weight, number(0.0f)), d_w = select(in_tile, d_score, number(0.0f));
+            });
+        };
+        if constexpr (Policy::has_score) {
+            typename Block::template per_warp<state> states(block);
+            block.each_warp([&](Warp const& w) {
+                state& s = states[w];
+                products(w, s.scores, s.d_scores);
+                joint.template put<Turned>(w, joint.raw, s.scores, 16 * w.index());
+            });
+            block.each_warp([&](Warp const& w) { joint.template forward<Policy>(w, block.warps(), in.p, in.tokens, at); });
+            block.each_warp([&](Warp const& w) {
+                state& s = states[w];
+                joint.template get<Turned>(w, joint.made, s.scores, 16 * w.index());
+                weigh(w, s.scores, s.d_scores);
+                joint.template put<Turned>(w, joint.made, s.d_scores, 16 * w.index());
+            });
+            block.each_warp([&](Warp const& w) {
+                joint.template backward<Policy>(w, block.warps(), in.p, in.tokens, at, [&](row_point<float>& row) { return gradients(w, row); });
+            });
+            block.each_warp([&](Warp const& w) {
+                state& s = states[w];
+                joint.template get<Turned>(w, joint.d_raw, s.d_scores, 16 * w.index());
+                use(w, s.scores, s.d_scores);
+            });
+        } else {
+            block.each_warp([&](Warp const& w) {
+                fragments scores, d;
+                products(w, scores, d);
+                number const scale(in.p.scale);
+                each_score(scores, [&](int, int, number& e) { e = e * scale; });
+                weigh(w, scores, d);
+                use(w, scores, d);
+            });
+        }
+    }
+};
+
+/// dq, and what belongs to queries: a block owns queries.
+template <class Policy, class Products, int D>
+struct backward_queries {
+    using sizes = tile_sizes<Products, D>;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages, stride = sizes::stride;
+    using element = typename Products::element;
+
+    backward_inputs<Policy, Products> in;
+    heads<float> dq;
+    bool add;                  ///< to what an output joint has left there
+    float* d_query_tokens;     ///< (B, H, T), added to
+
+    constexpr index_t shared_bytes() const {
+        index_t const scores = Policy::has_score ? 3 * shared_scores<own, columns>::bytes : 0;
+        return static_cast<index_t>(sizeof(element)) * stride * 2 * (own + stages * columns) + scores;
+    }
+    constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
+    constexpr index_t blocks() const { return in.p.B * in.p.H * tiles(); }
+
+    template <class Block>
+    constexpr void operator()(Block& block, index_t id) const {
+        using Warp = typename Block::warp;
+        using number = typename Warp::number;
+        auto const& p = in.p;
+        index_t const pair = id % (p.B * p.H), tile = tiles() - 1 - id / (p.B * p.H);   // the last queries, which see most, first
+        index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
+        auto const q = block.template shared<element>(own * stride), dy = block.template shared<element>(own * stride);
+        auto const k = block.template shared<element>(stages * columns * stride), v = block.template shared<element>(stages * columns * stride);
+        backward_tile<Policy, Products, D, columns, false, Block> work(block);
+        struct state {
+            std::array<row_numbers<number>, 2> row;
+            std::array<fragment_c<Warp>, D / 8> dq;
+        };
+        typename Block::template per_warp<state> states(block);
+
+        block.each_warp([&](Warp const& w) {
+            copy_rows<Products, D>(block, w, q, 0, in.q.row(b, h, i0), own);
+            copy_rows<Products, D>(block, w, dy, 0, in.dy.row(b, h, i0), own);
+            block.commit(w);
+            int const warp = w.index();
+            unrolled<2>([&](int half) {
+                states[w].row[static_cast<std::size_t>(half)] = in.template look<Warp>(b, h, [&](int lane) { return i0 + 16 * warp + lane / 4 + 8 * half; });
+            });
+            for (auto& f : states[w].dq) clear<Warp>(f);
+        });
+        walk_tiles<stages>(
+            block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, own, j * columns, columns); },
+            [&](Warp const& w, index_t j, int stage) {
+                copy_rows<Products, D>(block, w, k, stage * columns, in.k.row(b, kv, j * columns), columns);
+                copy_rows<Products, D>(block, w, v, stage * columns, in.v.row(b, kv, j * columns), columns);
+            },
+            [&](index_t j, int stage, tile_seen seen) {
+                tile_place const at{b, h, i0, j * columns};
+                auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
+                work.run(
+                    block, in, at,
+                    [&](Warp const& w, auto& scores, auto& d) {
+                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * w.index(), k, stage * columns, scores);
+                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * w.index(), v, stage * columns, d);
+                    },
+                    [&](Warp const& w, int, int i) { return states[w].row[static_cast<std::size_t>(i / 2)]; },
+                    [&](Warp const& w, int n, int i) {
+                        int const warp = w.index();
+                        return Warp::each_lane([&](int lane) { return sees(i0 + 16 * warp + row_of(lane, i), at.j0 + 8 * n + column_of(lane, i)); });
+                    },
+                    [&](Warp const& w, row_point<float>& row) {
+                        if constexpr (Policy::has_tokens) {
+                            row.d_query_tokens = d_query_tokens + pair * p.T;
+                            row.d_key_tokens = in.unread_tokens(id * warps + w.index()) - at.j0;
+                        }
+                        return in.copies.at(h, (b * tiles() + tile) * warps + w.index());
+                    },
+                    [&](Warp const& w, auto const&, auto const& d) { multiply_fragments<Products, D, columns>(w, d, k, stage * columns, 0, states[w].dq); });
+            });
+        block.each_warp([&](Warp const& w) {
+            int const warp = w.index();
+            float const scale = p.template score_scale<Policy>();
+            auto& acc = states[w].dq;
+            each_score(acc, [&](int n, int i, number& e) {
+                Warp::visit([&](int lane, int l) {
+                    index_t const t = i0 + 16 * warp + row_of(lane, i), c = 8 * n + column_of(lane, i);
+                    if (t >= p.T || c >= p.D) return;
+                    float& to = dq.row(b, h, t)[c];
+                    to = e.v[l] * scale + (add ? to : 0.0f);
+                });
+            });
+        });
+    }
+};
+
+/// dk and dv, and what belongs to keys: a block owns keys of one head of k and v, and walks the queries of all heads that read it.
+template <class Policy, class Products, int D>
+struct backward_keys {
+    using sizes = tile_sizes<Products, D>;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages, stride = sizes::stride;
+    static constexpr int part = sizes::columns_back, parts = D / part;   ///< of the channels, where accumulators of all would not fit
+    using element = typename Products::element;
+
+    backward_inputs<Policy, Products> in;
+    heads<float> dk, dv;
+    float* d_key_tokens;     ///< (warps, B, H, T), added to
+
+    constexpr index_t shared_bytes() const {
+        index_t const scores = Policy::has_score ? 3 * shared_scores<columns, own>::bytes : 0;
+        return static_cast<index_t>(sizeof(element)) * stride * 2 * (own + stages * columns) + scores;
+    }
+    constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
+    constexpr index_t blocks() const { return in.p.B * in.p.kv_heads() * tiles() * parts; }
+
+    template <class Block>
+    constexpr void operator()(Block& block, index_t id) const {
+        using Warp = typename Block::warp;
+        using number = typename Warp::number;
+        auto const& p = in.p;
+        index_t const pairs = p.B * p.kv_heads(), pair = id % pairs, channels = id / pairs % parts, tile = id / pairs / parts;   // the first keys, seen by most, first
+        index_t const b = pair / p.kv_heads(), kv = pair % p.kv_heads(), group = p.H / p.kv_heads(), j0 = tile * own;
+        auto const k = block.template shared<element>(own * stride), v = block.template shared<element>(own * stride);
+        auto const q = block.template shared<element>(stages * columns * stride), dy = block.template shared<element>(stages * columns * stride);
+        backward_tile<Policy, Products, D, columns, true, Block> work(block);
+        struct state {
+            std::array<fragment_c<Warp>, part / 8> dk, dv;
+        };
+        typename Block::template per_warp<state> states(block);
+
+        block.each_warp([&](Warp const& w) {
+            copy_rows<Products, D>(block, w, k, 0, in.k.row(b, kv, j0), own);
+            copy_rows<Products, D>(block, w, v, 0, in.v.row(b, kv, j0), own);
+            block.commit(w);
+            for (auto& f : states[w].dk) clear<Warp>(f);
+            for (auto& f : states[w].dv) clear<Warp>(f);
+        });
+        for (index_t h = kv * group; h < (kv + 1) * group; ++h)
+            walk_tiles<stages>(
+                block, (p.T + columns - 1) / columns, [&](index_t i) { return seen_tile<Policy>(block, p, b, i * columns, columns, j0, own); },
+                [&](Warp const& w, index_t i, int stage) {
+                    copy_rows<Products, D>(block, w, q, stage * columns, in.q.row(b, h, i * columns), columns);
+                    copy_rows<Products, D>(block, w, dy, stage * columns, in.dy.row(b, h, i * columns), columns);
+                },
+                [&](index_t i, int stage, tile_seen seen) {
+                    tile_place const at{b, h, i * columns, j0};
+                    auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
+                    work.run(
+                        block, in, at,
+                        [&](Warp const& w, auto& scores, auto& d) {
+                            multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * w.index(), q, stage * columns, scores);
+                            multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * w.index(), dy, stage * columns, d);
+                        },
+                        [&](Warp const&, int n, int e) {
+                            return in.template look<Warp>(b, h, [&](int lane) { return at.i0 + 8 * n + column_of(lane, e); });
+                        },
+                        [&](Warp const& w, int n, int e) {
+                            int const warp = w.index();
+                            return Warp::each_lane([&](int lane) { return sees(at.i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
+                        },
+                        [&](Warp const& w, row_point<float>& row) {
+                            index_t const warp = id * warps + w.index();
+                            if constexpr (Policy::has_tokens) {
+                                row.d_query_tokens = in.unread_tokens(warp) - at.i0;
+                                row.d_key_tokens = channels == 0 ? d_key_tokens + ((w.index() * p.B + b) * p.H + h) * p.T : in.unread_tokens(warp) - j0;
+                            }
+                            return in.unread_parameters(warp);
+                        },
+                        [&](Warp const& w, auto const& weights, auto const& d) {
+                            state& s = states[w];
+                            multiply_fragments<Products, D, columns>(w, weights, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
+                            multiply_fragments<Products, D, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
+                        });
+                });
+        block.each_warp([&](Warp const& w) {
+            int const warp = w.index();
+            float const scale = p.template score_scale<Policy>();
+            auto const put = [&](heads<float> const& to, auto& acc, float by) {
+                each_score(acc, [&](int n, int i, number& e) {
+                    Warp::visit([&](int lane, int l) {
+                        index_t const t = j0 + 16 * warp + row_of(lane, i), c = channels * part + 8 * n + column_of(lane, i);
+                        if (t < p.T && c < p.D) to.row(b, kv, t)[c] = e.v[l] * by;
+                    });
+                });
+            };
+            put(dk, states[w].dk, scale);
+            put(dv, states[w].dv, 1);
+        });
+    }
+};
+
+}  // namespace attnlab::gpu

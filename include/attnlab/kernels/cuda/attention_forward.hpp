@@ -1,0 +1,314 @@
+#pragma once
+#include <array>
+
+#include <attnlab/kernels/cuda/score_rows.hpp>
+#include <attnlab/kernels/cuda/tiles.hpp>
+#include <attnlab/kernels/cuda/weigh.hpp>
+#include <attnlab/kernels/threshold_search.hpp>
+
+/// \file
+/// Attention forward: a block owns 64 queries of a head, 16 a warp, and walks the tiles of keys that they see. Of a weight f(s) g(Z) in one
+/// pass with a running reference (FlashAttention-2, 2307.08691); of any other a pass for the row's number, then one for the values.
+
+namespace attnlab::gpu {
+
+template <class Policy, class Products, int D>
+struct forward_tiles {
+    using sizes = tile_sizes<Products, D>;
+    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages, stride = sizes::stride;
+    using element = typename Products::element;
+
+    tile_problem<Policy> p;
+    packed_rows<Products> q, k, v;
+    heads<float> to;                      ///< sum_j w_ij v_j
+    heads<float> by_sum;                  ///< sum_j dw_ij/dZ_i v_j, where a weight does not separate
+    float *reference, *sum;               ///< (B, H, T)
+    float const* tokens;                  ///< (B, H, T), of a score joint
+
+    constexpr index_t shared_bytes() const {
+        index_t const score_rows = Policy::has_score ? 2 * shared_scores<rows, columns>::bytes : 0;
+        return static_cast<index_t>(sizeof(element)) * stride * (rows + 2 * stages * columns) + score_rows;
+    }
+    constexpr index_t blocks() const { return p.B * p.H * row_tiles(); }
+
+    template <class Block>
+    constexpr void operator()(Block& block, index_t id) const {
+        // The last queries, which see most, first: what is left for the end is short.
+        index_t const pair = id % (p.B * p.H), tile = row_tiles() - 1 - id / (p.B * p.H);
+        run<Block> work(*this, block, pair / p.H, pair % p.H, tile * rows);
+        work.all();
+    }
+
+private:
+    constexpr index_t row_tiles() const { return (p.T + rows - 1) / rows; }
+
+    template <class Block>
+    struct run {
+        using Warp = typename Block::warp;
+        using number = typename Warp::number;
+        using flag = typename Warp::flag;
+        using weigh = weigher<Policy, number>;
+        using shared_elements = typename Block::template shared_array<element>;
+        static constexpr bool has_second = !Policy::one_pass;
+
+        /// What a warp knows of its rows: of each lane two, g and g + 8.
+        struct state {
+            std::array<row_numbers<number>, 2> row;
+            std::array<fragment_c<Warp>, D / 8> o;
+            std::array<fragment_c<Warp>, has_second ? D / 8 : 1> second;
+            std::array<number, 2> total, slope;   ///< of the weights, and of their derivatives by the row's number
+            std::array<typename Warp::template lanes<threshold_search>, Policy::has_threshold ? 2 : 1> search;
+        };
+
+        forward_tiles const& all_;
+        Block& block;
+        index_t b, h, i0;
+        shared_elements q_, k_, v_;
+        score_tile<Block, rows, columns, Policy::has_score ? 2 : 0> joint_;
+        typename Block::template per_warp<state> states;
+
+        constexpr run(forward_tiles const& a, Block& on, index_t sequence, index_t head, index_t first)
+            : all_(a), block(on), b(sequence), h(head), i0(first), q_(on.template shared<element>(rows * stride)),
+              k_(on.template shared<element>(stages * columns * stride)), v_(on.template shared<element>(stages * columns * stride)),
+              joint_(on), states(on) {}
+
+        constexpr void all() {
+            block.each_warp([&](Warp const& w) {
+                copy_rows<Products, D>(block, w, q_, 0, all_.q.row(b, h, i0), rows);
+                block.commit(w);
+                start(w, states[w]);
+            });
+            if constexpr (Policy::one_pass) {
+                sweep<true>([&](Warp const& w, state& s, auto& scores, auto seen, int stage) { one_pass(w, s, scores, seen, stage); });
+            } else {
+                sweep<false>([&](Warp const& w, state& s, auto& scores, auto seen, int) { gather(w, s, scores, seen); });
+                if constexpr (Policy::has_threshold) solve();
+                sweep<true>([&](Warp const& w, state& s, auto& scores, auto seen, int stage) { two_passes(w, s, scores, seen, stage); });
+            }
+            block.each_warp([&](Warp const& w) { finish(w, states[w]); });
+        }
+
+    private:
+        constexpr index_t row(int lane, int warp, int half) const { return i0 + 16 * warp + lane / 4 + 8 * half; }
+
+        constexpr void start(Warp const& w, state& s) const {
+            int const warp = w.index();
+            unrolled<2>([&](int half) {
+                number length(0.0f), visible(0.0f);
+                if constexpr (Policy::weight_reads_lengths) {
+                    auto const lengths = [&](int lane) {
+                        index_t const i = row(lane, warp, half);
+                        return i < all_.p.T ? all_.p.lengths(all_.p.template visible<Policy>(b, i).count()) : expr::row_lengths{1, 1};
+                    };
+                    length = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).length); });
+                    visible = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).visible); });
+                }
+                s.row[static_cast<std::size_t>(half)] = weigh::before_the_first(length, visible);
+                s.total[static_cast<std::size_t>(half)] = s.slope[static_cast<std::size_t>(half)] = number(0.0f);
+            });
+            for (auto& f : s.o) clear<Warp>(f);
+            for (auto& f : s.second) clear<Warp>(f);
+        }
+
+        /// Walks the tiles of keys: `body(warp, state, scores, seen(n, i), stage)`; with v or without.
+        template <bool WithValues, class Body>
+        constexpr void sweep(Body body) {
+            auto const& p = all_.p;
+            index_t const kv = p.kv_head(h);
+            walk_tiles<stages>(
+                block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, rows, j * columns, columns); },
+                [&](Warp const& w, index_t j, int stage) {
+                    copy_rows<Products, D>(block, w, k_, stage * columns, all_.k.row(b, kv, j * columns), columns);
+                    if constexpr (WithValues) copy_rows<Products, D>(block, w, v_, stage * columns, all_.v.row(b, kv, j * columns), columns);
+                },
+                [&](index_t j, int stage, tile_seen seen) {
+                    auto const sees = [this, j](int warp, int lane, int n, int i) {
+                        index_t const query = i0 + 16 * warp + row_of(lane, i);
+                        return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
+                    };
+                    bool const whole = seen == tile_seen::all;
+                    if constexpr (!Policy::one_pass)
+                        tile(j, stage, body, [=](int warp, int lane, int n, int i) { return whole || sees(warp, lane, n, i); });
+                    else if (whole)   // compiled twice: most tiles need ask nothing
+                        tile(j, stage, body, [](int, int, int, int) { return true; });
+                    else
+                        tile(j, stage, body, sees);
+                });
+        }
+        template <class Body, class Seen>
+        constexpr void tile(index_t j, int stage, Body body, Seen seen) {
+            auto const flags = [&](Warp const& w) {
+                return [&w, seen](int n, int i) {
+                    int const warp = w.index();
+                    return Warp::each_lane([&](int lane) { return seen(warp, lane, n, i); });
+                };
+            };
+            if constexpr (Policy::has_score) {
+                block.each_warp([&](Warp const& w) {
+                    score_fragments<Warp, columns> scores;
+                    multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
+                    joint_.template put<false>(w, joint_.raw, scores, 16 * w.index());
+                });
+                block.each_warp([&](Warp const& w) { joint_.template forward<Policy>(w, warps, all_.p, all_.tokens, {b, h, i0, j * columns}); });
+                block.each_warp([&](Warp const& w) {
+                    score_fragments<Warp, columns> scores;
+                    joint_.template get<false>(w, joint_.made, scores, 16 * w.index());
+                    body(w, states[w], scores, flags(w), stage);
+                });
+            } else {
+                block.each_warp([&](Warp const& w) {
+                    score_fragments<Warp, columns> scores;
+                    multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
+                    number const scale(all_.p.scale);
+                    each_score(scores, [&](int, int, number& e) { e = e * scale; });
+                    body(w, states[w], scores, flags(w), stage);
+                });
+            }
+        }
+
+        /// The rows' references rise to the largest score seen; what was weighted before shrinks.
+        template <class Scores, class Seen>
+        constexpr void raise([[maybe_unused]] state& s, [[maybe_unused]] Scores& scores, [[maybe_unused]] Seen seen) const {
+            if constexpr (weighting_facts<Policy>::has_reference) {
+                std::array<number, 2> top{number(-std::numeric_limits<float>::infinity()), number(-std::numeric_limits<float>::infinity())};
+                each_score(scores, [&](int n, int i, number& e) {
+                    number& t = top[static_cast<std::size_t>(i / 2)];
+                    t = max(select(seen(n, i), e, t), t);
+                });
+                std::array<number, 2> shrunk;
+                unrolled<2>([&](int half) {
+                    auto const r = static_cast<std::size_t>(half);
+                    shrunk[r] = weigh::raise(s.row[r], over_row<Warp>(top[r], [](float x, float y) { return x > y ? x : y; }));
+                });
+                if constexpr (Policy::one_pass) each_score(s.o, [&](int, int i, number& e) { e = e * shrunk[static_cast<std::size_t>(i / 2)]; });
+            }
+        }
+        /// Adds, over a row's columns, what each lane found of them.
+        static constexpr void add_row(number& to, number const& found) {
+            to += over_row<Warp>(found, [](float x, float y) { return x + y; });
+        }
+
+        template <class Scores, class Seen>
+        constexpr void one_pass(Warp const& w, state& s, Scores& scores, Seen seen, int stage) const {
+            raise(s, scores, seen);
+            std::array<number, 2> z{number(0.0f), number(0.0f)};
+            each_score(scores, [&](int n, int i, number& e) {
+                auto const half = static_cast<std::size_t>(i / 2);
+                auto const in = seen(n, i);
+                auto const [f, summand] = weigh::one_pass(e, s.row[half]);
+                e = select(in, f, number(0.0f));
+                if constexpr (Policy::has_sum) z[half] += select(in, summand, number(0.0f));
+            });
+            if constexpr (Policy::has_sum) unrolled<2>([&](int half) { add_row(s.row[static_cast<std::size_t>(half)].z, z[static_cast<std::size_t>(half)]); });
+            multiply_fragments<Products, D, columns>(w, scores, v_, stage * columns, 0, s.o);
+        }
+        template <class Scores, class Seen>
+        constexpr void gather(Warp const&, state& s, Scores& scores, Seen seen) const {
+            raise(s, scores, seen);
+            if constexpr (Policy::has_sum) {
+                std::array<number, 2> z{number(0.0f), number(0.0f)};
+                each_score(scores, [&](int n, int i, number& e) {
+                    auto const half = static_cast<std::size_t>(i / 2);
+                    z[half] += select(seen(n, i), weigh::summand(e, s.row[half]), number(0.0f));
+                });
+                unrolled<2>([&](int half) { add_row(s.row[static_cast<std::size_t>(half)].z, z[static_cast<std::size_t>(half)]); });
+            }
+        }
+        /// Weights and their slopes by the row's number; `sum` and `s.slope` gather them.
+        template <class Scores, class Seen>
+        constexpr void weights(state& s, Scores& scores, Scores& by_sum, std::array<number, 2>& sum, Seen seen) const {
+            std::array<number, 2> total{number(0.0f), number(0.0f)}, slope{number(0.0f), number(0.0f)};
+            each_score(scores, [&](int n, int i, number& e) {
+                auto const half = static_cast<std::size_t>(i / 2);
+                auto const in = seen(n, i);
+                auto const [weight, derivative] = weigh::two_passes(e, s.row[half]);
+                number& d = by_sum[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
+                e = select(in, weight, number(0.0f)), d = select(in, derivative, number(0.0f));
+                total[half] += e, slope[half] += d;
+            });
+            unrolled<2>([&](int half) { add_row(sum[static_cast<std::size_t>(half)], total[static_cast<std::size_t>(half)]), add_row(s.slope[static_cast<std::size_t>(half)], slope[static_cast<std::size_t>(half)]); });
+        }
+        template <class Scores, class Seen>
+        constexpr void two_passes(Warp const& w, state& s, Scores& scores, Seen seen, int stage) const {
+            Scores by_sum;
+            weights(s, scores, by_sum, s.total, seen);
+            multiply_fragments<Products, D, columns>(w, scores, v_, stage * columns, 0, s.o);
+            multiply_fragments<Products, D, columns>(w, by_sum, v_, stage * columns, 0, s.second);
+        }
+
+        /// The rows' thresholds, each step a sweep over the keys: the scores are made again rather than kept.
+        constexpr void solve() {
+            block.each_warp([&](Warp const& w) {
+                state& s = states[w];
+                each_half_lane(s, [](row_numbers<number>& r, threshold_search& search, int l) {
+                    float const m = r.m.v[l];
+                    search = {};
+                    search.done = !(m > -std::numeric_limits<float>::infinity() && m < std::numeric_limits<float>::infinity());
+                    if (search.done) search.t = m;   // no key, or a NaN that the weights will show
+                    r.z.v[l] = search.t;
+                });
+            });
+            for (bool open = true; open;) {
+                block.each_warp([&](Warp const& w) { states[w].total = states[w].slope = {number(0.0f), number(0.0f)}; });
+                sweep<false>([&](Warp const&, state& s, auto& scores, auto seen, int) {
+                    auto by_sum = scores;
+                    weights(s, scores, by_sum, s.total, seen);
+                });
+                open = block.any_warp([&](Warp const& w) {
+                    state& s = states[w];
+                    flag some(false);
+                    unrolled<2>([&](int half) {
+                        auto const r = static_cast<std::size_t>(half);
+                        Warp::visit([&](int, int l) {
+                            threshold_search& search = s.search[r].v[l];
+                            if (!search.done) search.step(s.total[r].v[l] - 1, s.slope[r].v[l]);
+                            s.row[r].z.v[l] = search.t;
+                            some.v[l] = some.v[l] || !search.done;
+                        });
+                    });
+                    return Warp::any(some);
+                });
+            }
+            block.each_warp([&](Warp const& w) { states[w].slope = {number(0.0f), number(0.0f)}; });
+        }
+        template <class Body>
+        static constexpr void each_half_lane(state& s, Body body) {
+            unrolled<2>([&](int half) {
+                auto const r = static_cast<std::size_t>(half);
+                Warp::visit([&](int, int l) { body(s.row[r], s.search[r].v[l], l); });
+            });
+        }
+
+        constexpr void finish(Warp const& w, state& s) const {
+            int const warp = w.index();
+            auto const& p = all_.p;
+            unrolled<2>([&](int half) {
+                auto const at = static_cast<std::size_t>(half);
+                auto& r = s.row[at];
+                number factor(1.0f), second(1.0f);
+                if constexpr (Policy::one_pass) factor = weighting_facts<Policy>::row_factor(r.m, r.z);
+                // dt/ds_j = (dw_j/ds_j) / sum_k -dw_k/dt: the threshold's share of every gradient.
+                if constexpr (Policy::has_threshold) second = each(s.slope[at], [](float x) { return x == 0 ? 0.0f : -1 / x; });
+                Warp::visit([&](int lane, int l) {
+                    index_t const i = row(lane, warp, half);
+                    if (i >= p.T) return;
+                    // A row that sees no key has no Z to divide by.
+                    bool const none = p.template visible<Policy>(b, i).none();
+                    if (lane % 4 == 0) all_.reference[(b * p.H + h) * p.T + i] = r.m.v[l], all_.sum[(b * p.H + h) * p.T + i] = r.z.v[l];
+                    float* const o = all_.to.row(b, h, i);
+                    unrolled<D / 8>([&](int n) {
+                        unrolled<2>([&](int e) {
+                            index_t const c = 8 * n + column_of(lane, e);
+                            if (c >= p.D) return;
+                            o[c] = none ? 0 : factor.v[l] * s.o[static_cast<std::size_t>(n)][static_cast<std::size_t>(2 * half + e)].v[l];
+                            if constexpr (has_second)
+                                all_.by_sum.row(b, h, i)[c] = second.v[l] * s.second[static_cast<std::size_t>(n)][static_cast<std::size_t>(2 * half + e)].v[l];
+                        });
+                    });
+                });
+            });
+        }
+    };
+};
+
+}  // namespace attnlab::gpu

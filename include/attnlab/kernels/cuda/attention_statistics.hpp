@@ -1,0 +1,192 @@
+#pragma once
+#include <array>
+#include <limits>
+
+#include <attnlab/kernels/attention_statistics.hpp>
+#include <attnlab/kernels/cuda/score_rows.hpp>
+#include <attnlab/kernels/cuda/tiles.hpp>
+#include <attnlab/kernels/cuda/weigh.hpp>
+
+/// \file
+/// Statistics of the weights, once forward is done and every row's numbers are known: tiles of scores are made again, by blocks that own
+/// queries (entropy, largest score, columns asked for) or keys (column sums). O(T) numbers a head, no T x T array.
+
+namespace attnlab::gpu {
+
+template <class Policy, class Products, int D, bool ByKeys>
+struct statistics_tiles {
+    using sizes = tile_sizes<Products, D>;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages, stride = sizes::stride;
+    using element = typename Products::element;
+
+    tile_problem<Policy> p;
+    packed_rows<Products> q, k;
+    float const *reference, *sum, *share;   ///< (B, H, T); w is f(s), or w(s, z), times share
+    float const* tokens;
+    float *column_sums, *entropy, *largest;  ///< (B, H, T)
+    index_t const* keys;                     ///< asked for
+    index_t key_count;
+    float* key_columns;                      ///< (B, H, keys, T)
+
+    constexpr index_t shared_bytes() const {
+        index_t const scores = Policy::has_score ? 2 * shared_scores<ByKeys ? columns : own, ByKeys ? own : columns>::bytes : 0;
+        return static_cast<index_t>(sizeof(element)) * stride * (own + stages * columns) + scores;
+    }
+    constexpr index_t tiles() const { return (p.T + own - 1) / own; }
+    constexpr index_t blocks() const { return p.B * p.H * tiles(); }
+
+    template <class Block>
+    constexpr void operator()(Block& block, index_t id) const {
+        using Warp = typename Block::warp;
+        using number = typename Warp::number;
+        index_t const pair = id % (p.B * p.H), b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = id / (p.B * p.H) * own;
+        auto const mine = block.template shared<element>(own * stride), others = block.template shared<element>(stages * columns * stride);
+        score_tile<Block, ByKeys ? columns : own, ByKeys ? own : columns, Policy::has_score ? 2 : 0> joint(block);
+        struct state {
+            std::array<number, 2> entropy, largest;
+            std::array<typename Warp::template lanes<double>, 2> sum;
+        };
+        typename Block::template per_warp<state> states(block);
+        auto const query_of = [&](Warp const& w, index_t other0, int lane, int n, int i) {
+            return ByKeys ? other0 + 8 * n + column_of(lane, i) : own0 + 16 * w.index() + row_of(lane, i);
+        };
+        auto const key_of = [&](Warp const& w, index_t other0, int lane, int n, int i) {
+            return ByKeys ? own0 + 16 * w.index() + row_of(lane, i) : other0 + 8 * n + column_of(lane, i);
+        };
+
+        block.each_warp([&](Warp const& w) {
+            copy_rows<Products, D>(block, w, mine, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
+            block.commit(w);
+            state& s = states[w];
+            s.entropy = {number(0.0f), number(0.0f)};
+            s.largest = {number(-std::numeric_limits<float>::infinity()), number(-std::numeric_limits<float>::infinity())};
+            s.sum[0] = s.sum[1] = typename Warp::template lanes<double>(0.0);
+            if constexpr (!ByKeys) clear_columns(w, b, h, own0);
+        });
+        walk_tiles<stages>(
+            block, (p.T + columns - 1) / columns,
+            [&](index_t j) {
+                return ByKeys ? seen_tile<Policy>(block, p, b, j * columns, columns, own0, own) : seen_tile<Policy>(block, p, b, own0, own, j * columns, columns);
+            },
+            [&](Warp const& w, index_t j, int stage) {
+                copy_rows<Products, D>(block, w, others, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
+            },
+            [&](index_t j, int stage, tile_seen seen) {
+                index_t const other0 = j * columns;
+                tile_place const at = ByKeys ? tile_place{b, h, other0, own0} : tile_place{b, h, own0, other0};
+                auto const products = [&](Warp const& w, score_fragments<Warp, columns>& scores) {
+                    multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores);
+                };
+                auto const look = [&](Warp const& w, score_fragments<Warp, columns>& scores) {
+                    each_score(scores, [&](int n, int i, number& e) {
+                        auto const in = Warp::each_lane([&](int lane) {
+                            index_t const query = query_of(w, other0, lane, n, i);
+                            return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key_of(w, other0, lane, n, i)));
+                        });
+                        number const weight = select(in, weight_of(w, b, h, e, [&](int lane) { return query_of(w, other0, lane, n, i); }), number(0.0f));
+                        state& s = states[w];
+                        auto const half = static_cast<std::size_t>(i / 2);
+                        if constexpr (ByKeys) {
+                            s.sum[half] += each(weight, [](float x) { return static_cast<double>(x); });
+                        } else {
+                            s.largest[half] = max(select(in, e, s.largest[half]), s.largest[half]);
+                            s.entropy[half] += each(weight, [](float x) { return x > 0 ? -x * elementary<Warp::held>::log(x) : 0.0f; });
+                            Warp::visit([&](int lane, int l) { keep(b, h, query_of(w, other0, lane, n, i), key_of(w, other0, lane, n, i), weight.v[l]); });
+                        }
+                    });
+                };
+                if constexpr (Policy::has_score) {
+                    block.each_warp([&](Warp const& w) {
+                        score_fragments<Warp, columns> scores;
+                        products(w, scores);
+                        joint.template put<ByKeys>(w, joint.raw, scores, 16 * w.index());
+                    });
+                    block.each_warp([&](Warp const& w) { joint.template forward<Policy>(w, warps, p, tokens, at); });
+                    block.each_warp([&](Warp const& w) {
+                        score_fragments<Warp, columns> scores;
+                        joint.template get<ByKeys>(w, joint.made, scores, 16 * w.index());
+                        look(w, scores);
+                    });
+                } else {
+                    block.each_warp([&](Warp const& w) {
+                        score_fragments<Warp, columns> scores;
+                        products(w, scores);
+                        number const scale(p.scale);
+                        each_score(scores, [&](int, int, number& e) { e = e * scale; });
+                        look(w, scores);
+                    });
+                }
+            });
+        block.each_warp([&](Warp const& w) {
+            state& s = states[w];
+            unrolled<2>([&](int half) {
+                auto const r = static_cast<std::size_t>(half);
+                auto const add = [](auto x, auto y) { return x + y; };
+                auto const total = over_row<Warp>(s.sum[r], add);
+                number const all_entropy = over_row<Warp>(s.entropy[r], add), top = over_row<Warp>(s.largest[r], [](float x, float y) { return x > y ? x : y; });
+                Warp::visit([&](int lane, int l) {
+                    index_t const t = own0 + 16 * w.index() + row_of(lane, 2 * half), to = (b * p.H + h) * p.T + t;
+                    if (lane % 4 != 0 || t >= p.T) return;
+                    if constexpr (ByKeys) column_sums[to] = static_cast<float>(total.v[l]);
+                    else entropy[to] = all_entropy.v[l], largest[to] = top.v[l];
+                });
+            });
+        });
+    }
+
+private:
+    template <class Warp, class Query>
+    constexpr typename Warp::number weight_of(Warp const&, index_t b, index_t h, typename Warp::number const& score, Query query) const {
+        using number = typename Warp::number;
+        auto const at = [&](float const* x) {
+            return Warp::each_lane([&](int lane) {
+                index_t const i = query(lane);
+                return i < p.T ? x[(b * p.H + h) * p.T + i] : 0.0f;
+            });
+        };
+        row_numbers<number> r{at(reference), at(sum), number(1.0f), number(1.0f), number(1.0f), at(share), number(0.0f)};
+        r.lift = weighting_facts<Policy>::lift(r.m);
+        if constexpr (Policy::weight_reads_lengths) {
+            auto const lengths = [&](int lane) { return query(lane) < p.T ? p.lengths(p.template visible<Policy>(b, query(lane)).count()) : expr::row_lengths{1, 1}; };
+            r.length = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).length); });
+            r.visible = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).visible); });
+        }
+        if constexpr (Policy::one_pass) return weigher<Policy, number>::weight(score, r);
+        else return weigher<Policy, number>::weight(score, r) * r.factor;
+    }
+    template <class Warp>
+    constexpr void clear_columns(Warp const& w, index_t b, index_t h, index_t i0) const {
+        for (index_t a = 0; a < key_count; ++a)
+            Warp::visit([&](int lane, int) {
+                index_t const i = i0 + 16 * w.index() + lane;
+                if (lane < 16 && i < p.T) key_columns[((b * p.H + h) * key_count + a) * p.T + i] = 0;
+            });
+        w.sync();
+    }
+    constexpr void keep(index_t b, index_t h, index_t i, index_t key, float weight) const {
+        for (index_t a = 0; a < key_count; ++a)
+            if (keys[a] == key && i < p.T) key_columns[((b * p.H + h) * key_count + a) * p.T + i] = weight;
+    }
+};
+
+/// What turns f(s) into the weight over the keys: g(Z), and what a slot leaves; 0 where no key is seen.
+template <class Policy>
+struct share_rows {
+    tile_problem<Policy> p;
+    float const *reference, *sum, *slot;   ///< (B, H, T); slot may be null
+    float* share;
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t row) const {
+        using N = typename Warp::number;
+        Warp::visit([&](int lane, int) {
+            index_t const i = row * warp_size + lane;
+            if (i >= p.B * p.H * p.T) return;
+            float x = 1;
+            if constexpr (Policy::one_pass) x = weighting_facts<Policy>::row_factor(N(reference[i]), N(sum[i])).v[0];
+            if (slot) x *= 1 - slot[i];
+            share[i] = p.template visible<Policy>(i / p.T / p.H, i % p.T).none() ? 0 : x;
+        });
+    }
+};
+
+}  // namespace attnlab::gpu

@@ -1,0 +1,95 @@
+#pragma once
+#include <attnlab/kernels/cuda/wide_rows.hpp>
+#include <attnlab/kernels/cuda/scratch.hpp>
+
+/// \file
+/// Sums down the columns of many rows without atomics: the rows are cut into parts by their number alone, each part has sums of its own, and
+/// these are added in order.
+
+namespace attnlab::gpu {
+
+struct partial_sums;   ///< the purpose of memory
+
+/// How n rows are cut.
+struct row_parts {
+    index_t rows, length, count;
+    explicit row_parts(index_t n) : rows(n), length(std::max<index_t>(16, (n + most - 1) / most)), count((n + length - 1) / length) {}
+    static constexpr index_t most = 512;   ///< some blocks for each multiprocessor of the largest GPUs
+};
+
+/// Adds the sums of all parts, (parts, columns), to the columns of `first`, and from column `split` on to those of `second`, unless null.
+struct add_parts {
+    static constexpr int warps = 16;
+    float const* sums;
+    index_t parts, columns, split;
+    float *first, *second;
+
+    constexpr index_t shared_bytes() const { return warps * warp_size * static_cast<index_t>(sizeof(float)); }
+    /// Block `id` has 32 columns; a warp adds adjacent parts.
+    template <class Block>
+    constexpr void operator()(Block& block, index_t id) const {
+        using warp = typename Block::warp;
+        index_t const begin = id * warp_size, width = columns - begin, each = (parts + warps - 1) / warps;
+        auto const total = block.template shared<float>(warps * warp_size);
+        block.each_warp([&](auto const& w) {
+            typename warp::number sum(0.0f);
+            index_t const from = w.index() * each, to = from + each < parts ? from + each : parts;
+            for (index_t p = from; p < to; ++p) sum += load<warp>(sums + p * columns + begin, width);
+            total.put(w, warp::each_lane([&](int lane) { return w.index() * warp_size + lane; }), sum);
+        });
+        block.each_warp([&](auto const& w) {
+            if (w.index() != 0) return;
+            typename warp::number sum(0.0f);
+            for (int p = 0; p < warps; ++p) sum += total.get(w, warp::each_lane([&](int lane) { return p * warp_size + lane; }));
+            warp::visit([&](int lane, int i) {
+                index_t const at = begin + lane;
+                float* const to = at < split ? first + at : second + (at - split);
+                if (at < columns && (at < split || second != nullptr)) *to += sum.v[i];
+            });
+        });
+    }
+};
+template <class Device>
+void launch_add_parts(Device device, float const* sums, index_t parts, index_t columns, index_t split, float* first, float* second) {
+    launch(device, add_parts{sums, parts, columns, split, first, second}, (columns + warp_size - 1) / warp_size);
+}
+
+/// Sums down the columns of x (n, c), by parts; with `rounded`, x rounded to bfloat16 on the way.
+template <int N>
+struct sum_part {
+    static constexpr int warps = 8;
+    row_parts cut;
+    float const* x;
+    index_t c;
+    float* sums;   ///< (parts, c)
+    bfloat16* rounded;
+
+    constexpr index_t shared_bytes() const { return 0; }
+    template <class Block>
+    constexpr void operator()(Block& block, index_t part) const {
+        using warp = typename Block::warp;
+        index_t const begin = part * cut.length, end = begin + cut.length < cut.rows ? begin + cut.length : cut.rows;
+        block.each_warp([&](auto const& w) {
+            for (index_t at = w.index() * N * warp_size; at < c; at += warps * N * warp_size) {
+                wide<warp, N> sum(0.0f);
+                for (index_t row = begin; row < end; ++row) {
+                    auto const v = load<warp, N>(x + row * c + at, c - at);
+                    sum += v;
+                    if (rounded) store<warp, N>(rounded + row * c + at, v, c - at);
+                }
+                store<warp, N>(sums + part * c + at, sum, c - at);
+            }
+        });
+    }
+};
+/// to (c) += the columns' sums of x (n, c); with `rounded` (n, c), x rounded to bfloat16 goes there.
+template <class Device>
+void add_column_sums(Device device, view<float const, 2> x, float* to, bfloat16* rounded = nullptr) {
+    index_t const c = x.shape(1);
+    row_parts const cut(x.shape(0));
+    auto* const sums = scratch<partial_sums, float>(device, cut.count * c);
+    with_width(c, {x.data(), rounded}, [&](auto n) { launch(device, sum_part<n>{cut, x.data(), c, sums, rounded}, cut.count); });
+    launch_add_parts(device, sums, cut.count, c, c, to, nullptr);
+}
+
+}  // namespace attnlab::gpu

@@ -1,0 +1,157 @@
+#pragma once
+#ifndef __CUDACC__
+#error "attnlab/kernels/cuda/cublaslt.hpp: for nvcc"
+#endif
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+
+#include <cublasLt.h>
+
+#include <attnlab/core/bfloat16.hpp>
+#include <attnlab/core/tfloat32.hpp>
+#include <attnlab/kernels/cuda/launch.hpp>
+#include <attnlab/kernels/cuda/product.hpp>
+#include <attnlab/kernels/cuda/rows.hpp>
+#include <attnlab/kernels/cuda/scratch.hpp>
+
+/// \file
+/// Products by cuBLASLt: what it advises for a shape is asked once and kept.
+
+namespace attnlab::gpu {
+
+namespace cublas {
+
+/// \throws error that says what was refused
+inline void check(cublasStatus_t status, char const* what) {
+    require(status == CUBLAS_STATUS_SUCCESS, "cublasLt: ", what, ": ", cublasLtGetStatusString(status));
+}
+
+template <auto Destroy>
+struct destroyed_by {
+    template <class T>
+    void operator()(T* x) const {
+        Destroy(x);
+    }
+};
+using operation = std::unique_ptr<cublasLtMatmulDescOpaque_t, destroyed_by<cublasLtMatmulDescDestroy>>;
+using matrix = std::unique_ptr<cublasLtMatrixLayoutOpaque_t, destroyed_by<cublasLtMatrixLayoutDestroy>>;
+using preference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t, destroyed_by<cublasLtMatmulPreferenceDestroy>>;
+
+inline cublasLtHandle_t handle() {
+    static cublasLtHandle_t const h = [] {
+        cublasLtHandle_t made = nullptr;
+        check(cublasLtCreate(&made), "a handle");
+        return made;
+    }();
+    return h;
+}
+
+inline matrix layout(cudaDataType_t type, index_t rows, index_t columns, index_t leading) {
+    cublasLtMatrixLayout_t made = nullptr;
+    check(cublasLtMatrixLayoutCreate(&made, type, static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(columns), leading), "a matrix");
+    return matrix(made);
+}
+template <class Value>
+void set(operation const& o, cublasLtMatmulDescAttributes_t which, Value value) {
+    check(cublasLtMatmulDescSetAttribute(o.get(), which, &value, sizeof value), "an attribute of a product");
+}
+template <class Value>
+void set(preference const& p, cublasLtMatmulPreferenceAttributes_t which, Value value) {
+    check(cublasLtMatmulPreferenceSetAttribute(p.get(), which, &value, sizeof value), "a preference");
+}
+
+struct workspace;   ///< the purpose of memory
+inline constexpr std::size_t workspace_bytes = std::size_t{32} << 20;   // what NVIDIA advises for Hopper
+
+/// The largest power of two, up to 256, that an address is a multiple of.
+inline std::uint32_t alignment(void const* p) {
+    auto const a = reinterpret_cast<std::uintptr_t>(p) | 256;
+    return static_cast<std::uint32_t>(a & (~a + 1));
+}
+
+/// A product as cuBLASLt does it.
+struct plan {
+    operation how;
+    matrix a, b, d;
+    cublasLtMatmulAlgo_t algorithm;
+};
+/// Factors of T, everything else in float. None where no algorithm fits.
+template <class T>
+std::optional<plan> plan_for(column_major_product const& p, bool bias, std::uint32_t a, std::uint32_t b, std::uint32_t d) {
+    constexpr auto type = std::is_same_v<T, bfloat16> ? CUDA_R_16BF : CUDA_R_32F;
+    constexpr auto sums = std::is_same_v<T, tfloat32> ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    auto const op = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
+    plan made;
+    cublasLtMatmulDesc_t how = nullptr;
+    check(cublasLtMatmulDescCreate(&how, sums, CUDA_R_32F), "a product");
+    made.how.reset(how);
+    set(made.how, CUBLASLT_MATMUL_DESC_TRANSA, op(p.transpose_a));
+    set(made.how, CUBLASLT_MATMUL_DESC_TRANSB, op(p.transpose_b));
+    if (bias) {
+        set(made.how, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+        set(made.how, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(CUDA_R_32F));
+    }
+    made.a = layout(type, p.rows_of_a(), p.columns_of_a(), p.lda);
+    made.b = layout(type, p.rows_of_b(), p.columns_of_b(), p.ldb);
+    made.d = layout(CUDA_R_32F, p.m, p.n, p.ldd);
+
+    cublasLtMatmulPreference_t wish = nullptr;
+    check(cublasLtMatmulPreferenceCreate(&wish), "a preference");
+    preference const wishes(wish);
+    set(wishes, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
+    set(wishes, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, a);
+    set(wishes, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, b);
+    set(wishes, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, d);
+    set(wishes, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, d);
+    cublasLtMatmulHeuristicResult_t best{};
+    int found = 0;
+    auto const status = cublasLtMatmulAlgoGetHeuristic(handle(), made.how.get(), made.a.get(), made.b.get(), made.d.get(), made.d.get(), wish, 1, &best, &found);
+    if (status != CUBLAS_STATUS_SUCCESS || found == 0) return {};
+    made.algorithm = best.algo;
+    return made;
+}
+
+}  // namespace cublas
+
+/// Adds a bias (m) to each column of d (m, n).
+struct add_to_columns {
+    float const* bias;
+    index_t m, leading;
+    float* d;
+
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t column) const {
+        float* const to = d + column * leading;
+        each_chunk(m, [&](index_t i) { store<Warp>(to + i, load<Warp>(to + i, m - i) + load<Warp>(bias + i, m - i), m - i); });
+    }
+};
+
+/// d = alpha op(a) op(b) + beta d + bias, by columns; a and b of float, tfloat32 or bfloat16, sums in float.
+/// \param bias  (m) or null \throws error where cuBLASLt knows no way
+template <class T>
+void multiply(cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, float* d, float const* bias) {
+    using namespace cublas;
+    using key = std::tuple<bool, bool, index_t, index_t, index_t, index_t, index_t, index_t, bool, std::uint32_t, std::uint32_t, std::uint32_t>;
+    static thread_local std::map<key, std::optional<plan>> plans;
+    auto const on_a = alignment(a), on_b = alignment(b), on_d = alignment(d);
+    key const k{p.transpose_a, p.transpose_b, p.m, p.n, p.k, p.lda, p.ldb, p.ldd, bias != nullptr, on_a, on_b, on_d};
+    auto known = plans.find(k);
+    if (known == plans.end()) known = plans.emplace(k, plan_for<T>(p, bias != nullptr, on_a, on_b, on_d)).first;
+    if (bias && !known->second) {   // not with this epilogue
+        multiply(cuda{}, p, alpha, a, b, beta, d, nullptr);
+        return launch_rows(cuda{}, p.n, add_to_columns{bias, p.m, p.ldd, d});
+    }
+    require(known->second.has_value(), "gemm: cuBLASLt knows no way for m ", p.m, ", n ", p.n, ", k ", p.k, ", lda ", p.lda, ", ldb ", p.ldb, ", ldd ", p.ldd);
+    plan const& with = *known->second;
+    if (bias) set(with.how, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    auto* const room = scratch<cublas::workspace, unsigned char>(cuda{}, static_cast<index_t>(workspace_bytes));
+    cublas::check(cublasLtMatmul(handle(), with.how.get(), &alpha, a, with.a.get(), b, with.b.get(), &beta, d, with.d.get(), d, with.d.get(),
+                                 &with.algorithm, room, workspace_bytes, stream()),
+                  "a product");
+}
+
+}  // namespace attnlab::gpu

@@ -1,0 +1,115 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <attnlab/attention/problem.hpp>
+#include <attnlab/core/bfloat16.hpp>
+#include <attnlab/core/device.hpp>
+#include <attnlab/core/tfloat32.hpp>
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/attention_statistics.hpp>
+#include <attnlab/kernels/gelu_form.hpp>
+#include <attnlab/kernels/rotation_angles.hpp>
+#include <attnlab/kernels/optimizer_rules.hpp>
+
+/// \file
+/// All that a model on a GPU calls, said and not defined: what C++ files see of it. nvcc compiles the bodies in files of its own
+/// (kernels/cuda/kernels.hpp), and the linker joins them. Signatures and meanings are those of kernels/cpu. A kernel is started and not waited
+/// for, unless it says so.
+
+namespace attnlab {
+
+// ---- Attention, compiled for each policy -------------------------------------------------------------------------------------
+template <class Policy, cuda_device Device>
+void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y);
+template <class Policy, cuda_device Device>
+void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, attention_statistics<float>& statistics);
+template <class Policy, cuda_device Device>
+void attention_backward(Device, attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> y, heads<float const> dy,
+                        attention_gradients<float> const& gradients);
+
+// ---- Layers, compiled once ---------------------------------------------------------------------------------------------------
+/// Tensor cores multiply bfloat16.
+template <cuda_device Device>
+constexpr bool has_bfloat16(Device) {
+    return true;
+}
+template <cuda_device Device>
+void round(Device, view<float const, 1> from, view<bfloat16, 1> to);
+template <cuda_device Device>
+void linear_forward(Device, view<float const, 2> x, view<float const, 2> w, float const* bias, view<float, 2> y);
+template <cuda_device Device>
+void linear_forward(Device, view<float const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y);
+template <cuda_device Device>
+void linear_forward(Device, view<float const, 2> x, view<tfloat32 const, 2> w, float const* bias, view<float, 2> y);
+template <cuda_device Device>
+void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<float const, 2> w, float* dx, view<float, 2> dw, float* dbias);
+template <cuda_device Device>
+void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
+template <cuda_device Device>
+void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<tfloat32 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
+template <cuda_device Device>
+void layer_norm_forward(Device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<float, 2> y, float* mean, float* rstd);
+template <cuda_device Device>
+void layer_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float const* mean, float const* rstd,
+                         view<float, 2> dx, float* dweight, float* dbias);
+template <cuda_device Device>
+void gelu_forward(Device, gelu_form form, view<float const, 1> x, view<float, 1> y, float* slope);
+template <cuda_device Device>
+void multiply_by(Device, view<float const, 1> x, view<float, 1> y);
+template <cuda_device Device>
+void add(Device, view<float const, 1> x, view<float, 1> y);
+/// \throws error for a token outside the vocabulary, or T > P
+template <cuda_device Device>
+void embedding_forward(Device, view<std::int32_t const, 2> tokens, view<float const, 2> wte, view<float const, 2> wpe, view<float, 3> y);
+template <cuda_device Device>
+void embedding_backward(Device, view<std::int32_t const, 2> tokens, view<float const, 3> dy, view<float, 2> dwte, view<float, 2> dwpe);
+template <cuda_device Device>
+void cross_entropy(Device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses);
+
+template <cuda_device Device>
+void silu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);
+template <cuda_device Device>
+void relu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);
+template <cuda_device Device>
+void rms_norm_forward(Device, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> y);
+template <cuda_device Device>
+void rms_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> dx,
+                       float* dweight);
+template <cuda_device Device>
+void rotate_heads(Device, heads<float> x, index_t B, index_t H, index_t T, rotation_angles<float> const& by);
+template <cuda_device Device, class T>
+void gemm(Device, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, T const* a, index_t lda, T const* b, index_t ldb,
+          float beta, float* c, index_t ldc);
+
+// ---- Whole arrays: the training loop -----------------------------------------------------------------------------------------
+/// x = 0
+template <cuda_device Device>
+void zero(Device, view<float, 1> x);
+/// sum_i x_i^2, added up in double, in the same order each time. Waits for its result.
+template <cuda_device Device>
+double sum_of_squares(Device, view<float const, 1> x);
+/// A rule over each of the parameters.
+template <cuda_device Device>
+void adamw_step(Device, std::span<parameter_update<adamw_rule<float>, float> const> updates);
+template <cuda_device Device>
+void momentum_step(Device, std::span<parameter_update<momentum_rule<float>, float> const> updates);
+
+// ---- The GPU -----------------------------------------------------------------------------------------------------------------
+/// What a program runs on.
+struct gpu_facts {
+    std::string name;                ///< "NVIDIA H100 80GB HBM3"
+    int architecture = 0;            ///< 90 of sm_90
+    int multiprocessors = 0;
+    std::size_t memory = 0;          ///< bytes
+    double peak = 0;                 ///< FLOP/s of dense bfloat16 products at the highest clock
+    std::string driver, toolkit;     ///< the CUDA each is of: "13.0"
+};
+
+/// Takes the first GPU that CUDA shows (CUDA_VISIBLE_DEVICES chooses), and has buffers made from now on in memory that it and the host see.
+/// \throws error, one line, where there is none
+gpu_facts const& use_gpu();
+void synchronize(cuda);
+
+}  // namespace attnlab

@@ -1,0 +1,163 @@
+#pragma once
+#ifndef __CUDACC__
+#error "attnlab/kernels/cuda/device_block.hpp: for nvcc; C++ files see kernels/cuda/emulated_block.hpp"
+#endif
+#include <cstdint>
+
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/cuda/lanes.hpp>
+
+/// \file
+/// A thread block on the device: the same members as kernels/cuda/emulated_block.hpp, whose text explains them. A thread is a lane.
+
+namespace attnlab::gpu {
+
+/// Functions of the special units: exp has an error of 2 + 1.2 |x| units in the last place (CUDA C++ programming guide, intrinsics),
+/// which for the weights of attention, e^x with x <= 0, is at most 4e-8 of the largest.
+template <>
+struct elementary<1> {
+    static __host__ __device__ float exp(float x) {
+#ifdef __CUDA_ARCH__
+        return __expf(x);
+#else
+        return std::exp(x);   // nvcc compiles the text of kernels for the host as well
+#endif
+    }
+    static __host__ __device__ float log(float x) { return ::logf(x); }
+    static __host__ __device__ float log1p(float x) { return ::log1pf(x); }
+    static __host__ __device__ float sqrt(float x) { return ::sqrtf(x); }
+    static __host__ __device__ float tanh(float x) { return ::tanhf(x); }
+    static __host__ __device__ float erf(float x) { return ::erff(x); }
+};
+
+class device_warp {
+public:
+    static constexpr int held = 1;
+    template <class T>
+    using lanes = lanes_of<T, 1>;
+    using number = lanes<float>;
+    using whole = lanes<int>;
+    using flag = lanes<bool>;
+
+    __device__ int index() const { return static_cast<int>(threadIdx.x) / warp_size; }
+    static __device__ int lane() { return static_cast<int>(threadIdx.x) % warp_size; }
+
+    template <class F>
+    static __device__ auto each_lane(F f) {
+        return lanes<decltype(f(0))>(f(lane()));
+    }
+    template <class F>
+    static __device__ void visit(F f) {
+        f(lane(), 0);
+    }
+    template <class F>
+    static __device__ void once(F f) {
+        if (lane() == 0) f();
+    }
+    static __device__ void sync() { __syncwarp(); }
+
+    template <int First, int Last, class T, class Op>
+    static __device__ lanes<T> butterfly(lanes<T> x, Op op) {
+#pragma unroll
+        for (int bit = First / 2; bit >= Last; bit /= 2) x.v[0] = op(x.v[0], __shfl_xor_sync(~0u, x.v[0], bit));
+        return x;
+    }
+    template <class T>
+    static __device__ lanes<T> shifted(lanes<T> const& x, int by) {
+        T const lower = __shfl_up_sync(~0u, x.v[0], static_cast<unsigned>(by));
+        return lanes<T>(lane() >= by ? lower : T(0));
+    }
+    static __device__ bool any(flag f) { return __any_sync(~0u, f.v[0]) != 0; }
+    static __device__ bool all(flag f) { return __all_sync(~0u, f.v[0]) != 0; }
+    template <class T>
+    static __device__ T of_lane(lanes<T> const& x, int lane) {
+        return __shfl_sync(~0u, x.v[0], lane);
+    }
+};
+
+template <class T>
+class device_shared {
+public:
+    using value_type = T;
+
+    device_shared() = default;
+    explicit constexpr device_shared(T* data) : data_(data) {}
+
+    __device__ device_warp::lanes<T> get(device_warp, device_warp::whole at) const { return device_warp::lanes<T>(data_[at.v[0]]); }
+    __device__ device_warp::lanes<T> get(device_warp, device_warp::whole at, device_warp::flag in) const {
+        return device_warp::lanes<T>(in.v[0] ? data_[at.v[0]] : T{});
+    }
+    __device__ void put(device_warp, device_warp::whole at, device_warp::lanes<T> x) const { data_[at.v[0]] = x.v[0]; }
+    __device__ void put(device_warp, device_warp::whole at, device_warp::lanes<T> x, device_warp::flag in) const {
+        if (in.v[0]) data_[at.v[0]] = x.v[0];
+    }
+    __device__ T one(device_warp, index_t at) const { return data_[at]; }
+    __device__ T const* reads(device_warp, index_t first, index_t) const { return data_ + first; }
+    __device__ T* writes(device_warp, index_t first, index_t) const { return data_ + first; }
+    __device__ void copy_async(device_warp, device_warp::whole at, T const* from, device_warp::lanes<index_t> offset, device_warp::flag in) const {
+        if (in.v[0])
+            asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(at.v[0])), "l"(from + offset.v[0]) : "memory");
+    }
+    /// As PTX wants it.
+    __device__ std::uint32_t address(int at) const { return static_cast<std::uint32_t>(__cvta_generic_to_shared(data_ + at)); }
+
+private:
+    T* data_;
+};
+
+class device_block {
+public:
+    using warp = device_warp;
+    template <class T>
+    using shared_array = device_shared<T>;
+    template <class State>
+    struct per_warp {
+        explicit constexpr per_warp(device_block const&) {}
+        __device__ State& operator[](warp) { return own; }
+        State own;
+    };
+
+    explicit __device__ device_block(unsigned char* shared) : next_(shared) {}
+    device_block(device_block const&) = delete;
+    device_block& operator=(device_block const&) = delete;
+
+    template <class T>
+    __device__ device_shared<T> shared(index_t n) {
+        auto* const mine = reinterpret_cast<T*>(next_);
+        next_ += (n * static_cast<index_t>(sizeof(T)) + 15) / 16 * 16;
+        return device_shared<T>(mine);
+    }
+    static __device__ int warps() { return static_cast<int>(blockDim.x) / warp_size; }
+    template <class Body>
+    __device__ void each_warp(Body body) {
+        body(warp{});
+        __syncthreads();
+    }
+    template <class F>
+    __device__ bool any_warp(F f) {
+        return __syncthreads_or(f(warp{})) != 0;
+    }
+    template <class F>
+    __device__ bool any(index_t n, F f) const {
+        bool found = false;
+        for (index_t i = warp::lane(); i < n; i += warp_size) found = f(i) || found;
+        return __any_sync(~0u, found) != 0;
+    }
+    template <class F>
+    __device__ bool all(index_t n, F f) const {
+        return !any(n, [&](index_t i) { return !f(i); });
+    }
+    static __device__ void commit(warp) { asm volatile("cp.async.commit_group;" ::: "memory"); }
+    /// `left` is known when the kernel is compiled, or 0.
+    static __device__ void wait(warp, int left) {
+        if (left == 1)
+            asm volatile("cp.async.wait_group 1;" ::: "memory");
+        else
+            asm volatile("cp.async.wait_group 0;" ::: "memory");
+    }
+
+private:
+    unsigned char* next_;
+};
+
+}  // namespace attnlab::gpu

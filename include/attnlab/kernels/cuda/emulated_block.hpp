@@ -1,0 +1,296 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include <attnlab/core/error.hpp>
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/cuda/lanes.hpp>
+
+/// \file
+/// A thread block on the host, as kernels see it: warps one after another, in another order each phase, and shared memory that knows who
+/// touched it since the last barrier. What a GPU would leave to chance is an error here: \throws error that says what is missing.
+
+namespace attnlab::gpu {
+
+class emulated_block;
+
+/// A warp: lanes 0 .. 31 in one object. What its lanes do, they do at once.
+class emulated_warp {
+public:
+    static constexpr int held = warp_size;
+    template <class T>
+    using lanes = lanes_of<T, held>;
+    using number = lanes<float>;
+    using whole = lanes<int>;
+    using flag = lanes<bool>;
+
+    emulated_warp(emulated_block& block, int index) : block_(&block), index_(index) {}
+    int index() const { return index_; }
+    emulated_block& block() const { return *block_; }
+
+    /// f(lane), lane by lane.
+    template <class F>
+    static auto each_lane(F f) {
+        lanes<decltype(f(0))> r;
+        for (int l = 0; l < held; ++l) r.v[l] = f(l);
+        return r;
+    }
+    /// f(lane, i) for each lane: element i of an object's lanes is this one's.
+    template <class F>
+    static void visit(F f) {
+        for (int l = 0; l < held; ++l) f(l, l);
+    }
+    /// By one lane only.
+    template <class F>
+    static void once(F f) {
+        f();
+    }
+    /// What lanes wrote before it, all lanes read after it.
+    inline void sync() const;
+
+    /// `op` over lanes whose numbers differ in the bits of `First` / 2, ..., `Last` alone: all of them get the result.
+    template <int First, int Last, class T, class Op>
+    static lanes<T> butterfly(lanes<T> x, Op op) {
+        for (int bit = First / 2; bit >= Last; bit /= 2) {
+            lanes<T> const old = x;
+            for (int l = 0; l < held; ++l) x.v[l] = op(old.v[l], old.v[l ^ bit]);
+        }
+        return x;
+    }
+    /// From the lane `by` below; 0 in the first ones.
+    template <class T>
+    static lanes<T> shifted(lanes<T> const& x, int by) {
+        lanes<T> r(T(0));
+        for (int l = by; l < held; ++l) r.v[l] = x.v[l - by];
+        return r;
+    }
+    static bool any(flag f) { return std::any_of(f.v, f.v + held, [](bool x) { return x; }); }
+    static bool all(flag f) { return std::all_of(f.v, f.v + held, [](bool x) { return x; }); }
+    /// The value of one lane.
+    template <class T>
+    static T of_lane(lanes<T> const& x, int lane) {
+        return x.v[lane];
+    }
+
+private:
+    emulated_block* block_;
+    int index_;
+};
+
+/// An array in shared memory.
+template <class T>
+class emulated_shared {
+    /// Who touched an element last, and when. A lane of -1 means all of them.
+    struct mark {
+        int written_in = -1, read_in = -1, step = 0;
+        std::int16_t writer = -1, reader = -1, lane = -1;
+        bool in_flight = false;
+    };
+
+public:
+    emulated_shared() = default;
+    emulated_shared(emulated_block& block, index_t n) : block_(&block), all_(std::make_shared<state>(n)) {}
+
+    using value_type = T;
+    index_t size() const { return static_cast<index_t>(all_->values.size()); }
+
+    /// The elements at `at`, one for each lane, where `in`.
+    emulated_warp::lanes<T> get(emulated_warp const& w, emulated_warp::whole at, emulated_warp::flag in = emulated_warp::flag(true)) const {
+        emulated_warp::lanes<T> r(T{});
+        for (int l = 0; l < warp_size; ++l)
+            if (in.v[l]) r.v[l] = read(w, at.v[l], l);
+        return r;
+    }
+    void put(emulated_warp const& w, emulated_warp::whole at, emulated_warp::lanes<T> x, emulated_warp::flag in = emulated_warp::flag(true)) const {
+        for (int l = 0; l < warp_size; ++l)
+            if (in.v[l]) write(w, at.v[l], l) = x.v[l];
+    }
+    /// One element that all lanes read.
+    T one(emulated_warp const& w, index_t at) const { return read(w, at, -1); }
+    /// Elements first, first + 1, ... as plain memory: what is done with them is done by all lanes.
+    T const* reads(emulated_warp const& w, index_t first, index_t n) const {
+        for (index_t i = first; i < first + n; ++i) read(w, i, -1);
+        return all_->values.data() + first;
+    }
+    T* writes(emulated_warp const& w, index_t first, index_t n) const {
+        for (index_t i = first; i < first + n; ++i) write(w, i, -1);
+        return all_->values.data() + first;
+    }
+    /// Sixteen bytes a lane from global memory, which are there after `wait` and a barrier.
+    inline void copy_async(emulated_warp const& w, emulated_warp::whole at, T const* from, emulated_warp::lanes<index_t> offset,
+                           emulated_warp::flag in) const;
+
+private:
+    struct state {
+        explicit state(index_t n) : values(static_cast<std::size_t>(n)), marks(static_cast<std::size_t>(n)) {}
+        std::vector<T> values;
+        std::vector<mark> marks;
+    };
+    inline T& read(emulated_warp const& w, index_t at, int lane) const;
+    inline T& write(emulated_warp const& w, index_t at, int lane) const;
+    mark& mark_of(index_t at) const {
+        require(0 <= at && at < size(), "shared memory: element ", at, " of ", size());
+        return all_->marks[static_cast<std::size_t>(at)];
+    }
+
+    emulated_block* block_ = nullptr;
+    std::shared_ptr<state> all_;
+};
+
+class emulated_block {
+public:
+    using warp = emulated_warp;
+    template <class T>
+    using shared_array = emulated_shared<T>;
+    /// State of each warp that outlives a phase: registers.
+    template <class State>
+    struct per_warp {
+        explicit per_warp(emulated_block const& b) : all(static_cast<std::size_t>(b.warps_)) {}
+        State& operator[](warp const& w) { return all[static_cast<std::size_t>(w.index())]; }
+        std::vector<State> all;
+    };
+
+    emulated_block(int warps, index_t shared_bytes, std::uint32_t seed) : warps_(warps), room_(shared_bytes), order_(seed | 1) {}
+    emulated_block(emulated_block const&) = delete;
+    emulated_block& operator=(emulated_block const&) = delete;
+
+    int warps() const { return warps_; }
+    /// An array of n elements, on 16 bytes.
+    template <class T>
+    emulated_shared<T> shared(index_t n) {
+        used_ += (n * static_cast<index_t>(sizeof(T)) + 15) / 16 * 16;
+        require(used_ <= room_, "shared memory: the kernel asked for ", room_, " bytes and uses ", used_);
+        return {*this, n};
+    }
+    /// A phase: `body(warp)` by every warp, then a barrier.
+    template <class Body>
+    void each_warp(Body body) {
+        std::vector<int> order(static_cast<std::size_t>(warps_));
+        for (int i = 0; i < warps_; ++i) order[static_cast<std::size_t>(i)] = i;
+        for (int i = warps_ - 1; i > 0; --i) {   // another order each phase
+            order_ = order_ * 1664525u + 1013904223u;
+            std::swap(order[static_cast<std::size_t>(i)], order[(order_ >> 8) % static_cast<std::uint32_t>(i + 1)]);
+        }
+        for (int i : order) {
+            step_ = 0;
+            body(warp(*this, i));
+        }
+        ++phase_;
+    }
+    /// A phase in which every warp asks f(warp): whether any of them says yes, known to all.
+    template <class F>
+    bool any_warp(F f) {
+        bool found = false;
+        each_warp([&](warp const& w) { found = f(w) || found; });
+        return found;
+    }
+    /// Whether f(i) holds for some, or for all, i in 0 .. n; the same for all warps.
+    template <class F>
+    bool any(index_t n, F f) const {
+        bool found = false;
+        for (index_t i = 0; i < n; ++i) found = f(i) || found;
+        return found;
+    }
+    template <class F>
+    bool all(index_t n, F f) const {
+        return !any(n, [&](index_t i) { return !f(i); });
+    }
+
+    /// Asynchronous copies, in groups of each warp: the next group begins; wait until at most `left` groups are under way.
+    void commit(warp const& w) { of(w).emplace_back(); }
+    void wait(warp const& w, int left) {
+        auto& groups = of(w);
+        while (static_cast<int>(groups.size()) > left + 1) {
+            for (auto const& land : groups.front()) land->land(phase_);
+            groups.pop_front();
+        }
+    }
+
+    int phase() const { return phase_; }
+    int step() const { return step_; }
+    void next_step() { ++step_; }
+    struct copy {
+        virtual ~copy() = default;
+        virtual void land(int phase) = 0;
+    };
+    void under_way(warp const& w, std::unique_ptr<copy> c) { of(w).back().push_back(std::move(c)); }
+
+private:
+    std::deque<std::vector<std::unique_ptr<copy>>>& of(warp const& w) {
+        copies_.resize(static_cast<std::size_t>(warps_));
+        auto& groups = copies_[static_cast<std::size_t>(w.index())];
+        if (groups.empty()) groups.emplace_back();
+        return groups;
+    }
+
+    int warps_;
+    index_t room_, used_ = 0;
+    std::uint32_t order_;
+    int phase_ = 0, step_ = 0;
+    std::vector<std::deque<std::vector<std::unique_ptr<copy>>>> copies_;
+};
+
+inline void emulated_warp::sync() const { block_->next_step(); }
+
+template <class T>
+T& emulated_shared<T>::read(emulated_warp const& w, index_t at, int lane) const {
+    mark& m = mark_of(at);
+    require(!m.in_flight, "shared memory: element ", at, " is read while an asynchronous copy is under way");
+    require(m.written_in >= 0, "shared memory: element ", at, " is read and nobody wrote it");
+    if (m.written_in == block_->phase()) {
+        require(m.writer == w.index(), "shared memory: element ", at, ": warp ", w.index(), " reads what warp ", m.writer, " wrote: a barrier is missing");
+        require(m.step != block_->step() || (lane >= 0 && lane == m.lane), "shared memory: element ", at, ": a lane reads what another one wrote: the warp must sync");
+    }
+    m.reader = static_cast<std::int16_t>(m.read_in == block_->phase() && m.reader != w.index() ? -2 : w.index());
+    m.read_in = block_->phase();
+    return all_->values[static_cast<std::size_t>(at)];
+}
+template <class T>
+T& emulated_shared<T>::write(emulated_warp const& w, index_t at, int lane) const {
+    mark& m = mark_of(at);
+    require(!m.in_flight, "shared memory: element ", at, " is written while an asynchronous copy is under way");
+    if (m.written_in == block_->phase()) {
+        require(m.writer == w.index(), "shared memory: element ", at, ": warps ", w.index(), " and ", m.writer, " both write it");
+        require(m.step != block_->step() || m.lane == lane, "shared memory: element ", at, ": two lanes of a warp write it");
+    }
+    require(m.read_in != block_->phase() || m.reader == w.index(), "shared memory: element ", at, ": warp ", w.index(), " overwrites what another warp reads: a barrier is missing");
+    m.written_in = block_->phase(), m.step = block_->step();
+    m.writer = static_cast<std::int16_t>(w.index()), m.lane = static_cast<std::int16_t>(lane);
+    return all_->values[static_cast<std::size_t>(at)];
+}
+template <class T>
+void emulated_shared<T>::copy_async(emulated_warp const& w, emulated_warp::whole at, T const* from, emulated_warp::lanes<index_t> offset,
+                                    emulated_warp::flag in) const {
+    constexpr int n = 16 / sizeof(T);
+    struct landing final : emulated_block::copy {
+        std::shared_ptr<state> to;
+        T const* from;
+        index_t first;
+        void land(int phase) override {   // whoever waited knows it now, the other warps from the next phase on
+            for (index_t i = first; i < first + n; ++i) {
+                to->values[static_cast<std::size_t>(i)] = from[i - first];
+                mark& m = to->marks[static_cast<std::size_t>(i)];
+                m.in_flight = false, m.written_in = phase, m.step = -1;
+            }
+        }
+    };
+    for (int l = 0; l < warp_size; ++l) {
+        if (!in.v[l]) continue;
+        require(at.v[l] % n == 0, "shared memory: an asynchronous copy to element ", at.v[l], ", which does not begin 16 bytes");
+        for (int i = 0; i < n; ++i) {
+            write(w, at.v[l] + i, l);
+            mark_of(at.v[l] + i).in_flight = true;
+        }
+        auto c = std::make_unique<landing>();
+        c->to = all_, c->from = from + offset.v[l], c->first = at.v[l];
+        block_->under_way(w, std::move(c));
+    }
+}
+
+}  // namespace attnlab::gpu

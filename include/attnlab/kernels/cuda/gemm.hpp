@@ -1,0 +1,60 @@
+#pragma once
+#include <algorithm>
+#include <type_traits>
+#include <vector>
+
+#include <attnlab/core/bfloat16.hpp>
+#include <attnlab/core/device.hpp>
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/cuda/declared.hpp>
+#include <attnlab/kernels/cuda/product.hpp>
+#ifdef __CUDACC__
+#include <attnlab/kernels/cuda/cublaslt.hpp>
+#endif
+
+/// \file
+/// Matrix products: cuBLASLt's on a device. The emulation has the same description of a product multiplied by plain loops: it proves that
+/// descriptions are right, and nothing about the library.
+
+namespace attnlab {
+
+namespace gpu {
+
+/// d = alpha op(a) op(b) + beta d + bias, by columns, sums in float. With beta = 0, d is only written. \param bias  (m) or null
+template <class T>
+void multiply(emulated_cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, float* d, float const* bias) {
+#pragma omp parallel for schedule(static) if (p.m * p.n * p.k > 1 << 16)
+    for (index_t j = 0; j < p.n; ++j) {
+        std::vector<float> sum(static_cast<std::size_t>(p.m), 0.0f);
+        for (index_t l = 0; l < p.k; ++l) {
+            auto const x = static_cast<float>(p.transpose_b ? b[j + l * p.ldb] : b[l + j * p.ldb]);
+            T const* const column = p.transpose_a ? a + l : a + l * p.lda;
+            index_t const stride = p.transpose_a ? p.lda : 1;
+            for (index_t i = 0; i < p.m; ++i) sum[static_cast<std::size_t>(i)] += static_cast<float>(column[i * stride]) * x;
+        }
+        for (index_t i = 0; i < p.m; ++i) {
+            float& to = d[i + j * p.ldd];
+            to = alpha * sum[static_cast<std::size_t>(i)] + (beta == 0 ? 0 : beta * to) + (bias ? bias[i] : 0);
+        }
+    }
+}
+
+/// The row-major c = alpha op(a) op(b) + beta c + bias, bias (n) added to each row, or null.
+template <class Device, class T>
+void multiply_rows(Device device, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, T const* a, index_t lda,
+                   T const* b, index_t ldb, float beta, float* c, index_t ldc, float const* bias) {
+    if (m == 0 || n == 0) return;
+    multiply(device, by_columns(transpose_a, transpose_b, m, n, k, lda, ldb, ldc), alpha, b, a, beta, c, bias);
+}
+
+}  // namespace gpu
+
+/// c = alpha op(a) op(b) + beta c, row-major: op(a) is (m,k), op(b) (k,n), c (m,n); lda, ldb, ldc are lengths of the stored rows. a and b of
+/// float, tfloat32 or bfloat16, sums in float. With beta = 0, c is only written. \throws error when the library refuses
+template <cuda_device Device, class T>
+void gemm(Device device, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, T const* a, index_t lda, T const* b,
+          index_t ldb, float beta, float* c, index_t ldc) {
+    gpu::multiply_rows(device, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nullptr);
+}
+
+}  // namespace attnlab

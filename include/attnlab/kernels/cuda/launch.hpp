@@ -1,0 +1,79 @@
+#pragma once
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+
+#include <attnlab/kernels/cuda/device_block.hpp>
+#endif
+#include <cstdint>
+#include <exception>
+
+#include <attnlab/core/device.hpp>
+#include <attnlab/core/error.hpp>
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/cuda/emulated_block.hpp>
+
+/// \file
+/// Starting a kernel. A kernel is an object that holds its arguments and whose `operator()(block, id)` is the program of one thread block,
+/// in phases between barriers: `static constexpr int warps`, `index_t shared_bytes() const`, and
+/// `template <class Block> constexpr void operator()(Block&, index_t id) const`.
+
+namespace attnlab::gpu {
+
+/// Shared memory that every GPU from sm_80 on gives a block.
+inline constexpr index_t most_shared_bytes = 163 * 1024;
+
+/// Runs blocks 0 .. `blocks` on the host, in an order that no kernel may count on.
+template <class Kernel>
+void launch(emulated_cuda, Kernel const& kernel, index_t blocks) {
+    require(kernel.shared_bytes() <= most_shared_bytes, "a kernel asks for ", kernel.shared_bytes(), " bytes of shared memory: expected at most ", most_shared_bytes);
+    std::exception_ptr problem;
+#pragma omp parallel for schedule(dynamic) if (blocks > 1)
+    for (index_t i = 0; i < blocks; ++i) {
+        index_t const id = i % 2 == 0 ? i / 2 : blocks - 1 - i / 2;   // from both ends
+        try {
+            emulated_block block(Kernel::warps, kernel.shared_bytes(), static_cast<std::uint32_t>(id));
+            kernel(block, id);
+        } catch (...) {
+#pragma omp critical
+            problem = std::current_exception();
+        }
+    }
+    if (problem) std::rethrow_exception(problem);
+}
+/// Waits until all that was started is done: the host may then read what kernels wrote.
+inline void synchronize(emulated_cuda) {}
+
+#ifdef __CUDACC__
+/// \throws error with the driver's words
+inline void check(cudaError_t status, char const* what) {
+    require(status == cudaSuccess, "cuda: ", what, ": ", cudaGetErrorString(status));
+}
+/// All kernels of a program are started in one stream, in which they run in order.
+inline cudaStream_t stream() {
+    static cudaStream_t const s = [] {
+        cudaStream_t made = nullptr;
+        check(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking), "a stream");
+        return made;
+    }();
+    return s;
+}
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::warps* warp_size) run_kernel(Kernel const kernel) {
+    extern __shared__ __align__(128) unsigned char shared[];
+    device_block block(shared);
+    kernel(block, static_cast<index_t>(blockIdx.x));
+}
+template <class Kernel>
+void launch(cuda, Kernel const& kernel, index_t blocks) {
+    if (blocks == 0) return;
+    index_t const bytes = kernel.shared_bytes();
+    if (bytes > 48 * 1024)
+        check(cudaFuncSetAttribute(run_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "shared memory for a kernel");
+    run_kernel<Kernel><<<static_cast<unsigned>(blocks), Kernel::warps * warp_size, static_cast<std::size_t>(bytes), stream()>>>(kernel);
+    check(cudaGetLastError(), "starting a kernel");
+}
+inline void synchronize(cuda) { check(cudaStreamSynchronize(stream()), "a kernel"); }
+#endif
+
+}  // namespace attnlab::gpu

@@ -1,0 +1,111 @@
+#pragma once
+#include <cassert>
+#include <type_traits>
+
+#include <attnlab/core/bfloat16.hpp>
+#include <attnlab/core/tfloat32.hpp>
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/cuda/column_sums.hpp>
+#include <attnlab/kernels/cuda/elements.hpp>
+#include <attnlab/kernels/cuda/gemm.hpp>
+#include <attnlab/kernels/cuda/scratch.hpp>
+
+/// \file
+/// Products with a layer's weights. Where these come rounded to bfloat16, what they meet is rounded as well, and sums stay in float; where they
+/// come as tfloat32, tensor cores round both.
+
+namespace attnlab {
+
+namespace gpu {
+struct copy_rule {
+    constexpr void operator()(element x, element& y) const { y = x; }
+};
+}  // namespace gpu
+
+/// to = from, rounded to nearest (ties to even).
+template <cuda_device Device>
+void round(Device device, view<float const, 1> from, view<bfloat16, 1> to) {
+    assert(from.size() == to.size());
+    gpu::each_element(device, from.size(), gpu::copy_rule{}, gpu::reads{from.data()}, gpu::writes{to.data()});
+}
+
+namespace gpu {
+
+struct rounded_input;   // purposes of memory
+struct rounded_upstream;
+
+/// x as a factor: itself, or rounded to bfloat16, in memory to work in.
+template <class Purpose, class T, class Device>
+view<T const, 2> factor(Device device, view<float const, 2> x) {
+    if constexpr (std::is_same_v<T, float>) {
+        return x;
+    } else if constexpr (std::is_same_v<T, tfloat32>) {
+        return {reinterpret_cast<T const*>(x.data()), x.shape()};
+    } else {
+        T* const rounded = scratch<Purpose, T>(device, x.size());
+        round(device, x.reshaped(std::array{x.size()}), view<T, 1>(rounded, {x.size()}));
+        return {rounded, x.shape()};
+    }
+}
+
+template <class T, class Device>
+void linear_forward(Device device, view<float const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y) {
+    index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
+    assert(w.shape(1) == in && y.shape(0) == n && y.shape(1) == out);
+    multiply_rows(device, false, true, n, out, in, 1, factor<rounded_input, T>(device, x).data(), in, w.data(), in, 0, y.data(), out, bias);
+}
+
+template <class T, class Device>
+void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias) {
+    index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
+    assert(w.shape(1) == in && dy.shape(0) == n && dy.shape(1) == out && dw.shape() == w.shape());
+    view<T const, 2> upstream;
+    if constexpr (std::is_same_v<T, bfloat16>)
+        if (dbias) {   // dy is read once for its rounding and its sums
+            T* const rounded = scratch<rounded_upstream, T>(device, dy.size());
+            add_column_sums(device, dy, dbias, rounded);
+            upstream = {rounded, dy.shape()};
+        }
+    if (upstream.empty()) {
+        upstream = factor<rounded_upstream, T>(device, dy);
+        if (dbias) add_column_sums(device, dy, dbias);
+    }
+    auto const input = factor<rounded_input, T>(device, x);
+    if (dx) gemm(device, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, 0, dx, in);
+    gemm(device, true, false, out, in, n, 1, upstream.data(), out, input.data(), in, 1, dw.data(), in);
+}
+
+}  // namespace gpu
+
+/// y = x w^T + bias: x (N,I), w (O,I), bias (O) or null, y (N,O).
+template <cuda_device Device>
+void linear_forward(Device device, view<float const, 2> x, view<float const, 2> w, float const* bias, view<float, 2> y) {
+    gpu::linear_forward(device, x, w, bias, y);
+}
+template <cuda_device Device>
+void linear_forward(Device device, view<float const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y) {
+    gpu::linear_forward(device, x, w, bias, y);
+}
+template <cuda_device Device>
+void linear_forward(Device device, view<float const, 2> x, view<tfloat32 const, 2> w, float const* bias, view<float, 2> y) {
+    gpu::linear_forward(device, x, w, bias, y);
+}
+
+/// dx (N,I) = dy w, unless null; dw (O,I) += dy^T x; dbias (O) += the sum of dy's rows, unless null.
+template <cuda_device Device>
+void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<float const, 2> w, float* dx, view<float, 2> dw,
+                     float* dbias) {
+    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
+}
+template <cuda_device Device>
+void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw,
+                     float* dbias) {
+    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
+}
+template <cuda_device Device>
+void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<tfloat32 const, 2> w, float* dx, view<float, 2> dw,
+                     float* dbias) {
+    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
+}
+
+}  // namespace attnlab

@@ -1,0 +1,117 @@
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
+#include <attnlab/kernels/cuda/scratch.hpp>
+#include <attnlab/kernels/ids.hpp>
+
+namespace attnlab {
+
+namespace gpu {
+
+struct uploaded_targets;   ///< the purpose of memory
+
+/// A block has a row, which may be long.
+template <int N>
+struct cross_entropy_row {
+    static constexpr int warps = 8;
+    float* logits;
+    std::int32_t const* targets;
+    index_t vocabulary;
+    float scale;
+    bool backward;
+    double* losses;
+
+    constexpr index_t shared_bytes() const { return 2 * warps * static_cast<index_t>(sizeof(float)) + 16; }
+    template <class Block>
+    constexpr void operator()(Block& block, index_t id) const {
+        using warp = typename Block::warp;
+        using numbers = wide<warp, N>;
+        constexpr index_t stride = warps * N * warp_size;
+        float* const row = logits + id * vocabulary;
+        std::int32_t const target = targets[id];
+        auto const largest = block.template shared<float>(warps), sums = block.template shared<float>(warps), of_target = block.template shared<float>(1);
+
+        block.each_warp([&](auto const& w) {
+            if (target < 0) return;
+            // Each lane has numbers of its own, and then they are put together.
+            typename warp::number high(std::numeric_limits<float>::lowest()), sum(0.0f);
+            for (index_t at = w.index() * N * warp_size; at < vocabulary; at += stride) {
+                numbers const x = load<warp, N>(row + at, vocabulary - at, -std::numeric_limits<float>::infinity());
+                auto const before = high;
+                high = max(fold_in_lane<warp, N>(x, [](float a, float b) { return b > a ? b : a; }), high);
+                for (int i = 0; i < warp::held; ++i) {
+                    sum.v[i] *= exp_of<warp>(before.v[i] - high.v[i]);
+                    for (int k = 0; k < N; ++k) sum.v[i] += exp_of<warp>(x.v[N * i + k] - high.v[i]);
+                }
+            }
+            float const top = gpu::largest<warp>(high);
+            for (int i = 0; i < warp::held; ++i) sum.v[i] *= exp_of<warp>(high.v[i] - top);
+            float const total = gpu::sum<warp>(sum);
+            warp::once([&] {
+                *largest.writes(w, w.index(), 1) = top;
+                *sums.writes(w, w.index(), 1) = total;
+                if (w.index() == 0) *of_target.writes(w, 0, 1) = row[target];
+            });
+        });
+        block.each_warp([&](auto const& w) {
+            float top = 0;
+            double total = 1;
+            if (target >= 0) {
+                top = largest.one(w, 0);
+                for (int i = 1; i < warps; ++i) {
+                    float const other = largest.one(w, i);
+                    top = other > top ? other : top;
+                }
+                total = 0;
+                for (int i = 0; i < warps; ++i) total += sums.one(w, i) * exp_of<warp>(largest.one(w, i) - top);
+            }
+            if (w.index() == 0) {
+                double const loss = target < 0 ? 0 : ::log(total) + top - of_target.one(w, 0);
+                warp::once([&] { losses[id] = loss; });
+            }
+            if (!backward) return;
+            float const factor = target < 0 ? 0 : static_cast<float>(scale / total);
+            for (index_t at = w.index() * N * warp_size; at < vocabulary; at += stride) {
+                numbers x(0.0f);
+                if (target >= 0) {
+                    x = load<warp, N>(row + at, vocabulary - at);
+                    for (float& e : x.v) e = factor * exp_of<warp>(e - top);
+                    warp::visit([&](int lane, int i) {
+                        for (int k = 0; k < N; ++k)
+                            if (at + N * lane + k == target) x.v[N * i + k] -= scale;
+                    });
+                }
+                store<warp, N>(row + at, x, vocabulary - at);
+            }
+        });
+    }
+
+private:
+    template <class Warp>
+    static constexpr float exp_of(float x) {
+        return elementary<Warp::held>::exp(x);
+    }
+};
+
+}  // namespace gpu
+
+/// losses (N), in nats: log of the sum of e^logits of a row, less the target's logit; 0 where the target is -1. Who reads them on the host
+/// calls `synchronize` before.
+/// With `backward`, the logits (N,V) are replaced by their gradient, scale (softmax - onehot), 0 where the target is -1; without,
+/// they stay. Give scale = 1 / (number of targets) for the gradient of a mean. \throws error for a target outside -1..V-1
+/// \param targets  on the host, and free again when this returns
+template <cuda_device Device>
+void cross_entropy(Device device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses) {
+    index_t const n = logits.shape(0), vocabulary = logits.shape(1);
+    require_ids("cross_entropy: target", targets, n, -1, vocabulary);
+    auto const* const there = gpu::upload<gpu::uploaded_targets>(device, targets, n);
+    gpu::with_width(vocabulary, {logits.data()}, [&](auto width) {
+        gpu::launch(device, gpu::cross_entropy_row<width>{logits.data(), there, vocabulary, scale, backward, losses}, n);
+    });
+}
+
+}  // namespace attnlab

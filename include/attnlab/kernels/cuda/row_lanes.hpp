@@ -1,0 +1,123 @@
+#pragma once
+#include <algorithm>
+
+#include <attnlab/attention/row_program.hpp>
+#include <attnlab/kernels/cuda/rows.hpp>
+
+/// \file
+/// The programs of rows (attention/row_program.hpp) on warps: 32 channels, or keys, at once. Numbers of a row are the same in all lanes;
+/// what belongs to the whole row in memory is written by one of them.
+
+namespace attnlab {
+
+namespace gpu {
+template <class Warp>
+struct row_lanes {
+    using scalar = float;
+    using pack = typename Warp::number;
+    using warp = Warp;
+    static constexpr index_t width = warp_size;
+    static constexpr bool recomputes = true;   ///< what is costly is computed again on the way back: registers are dear
+
+    static constexpr pack load(float const* p) { return gpu::load<Warp>(p); }
+    static constexpr void store(float* p, pack const& x) { gpu::store<Warp>(p, x); }
+    static constexpr float sum(pack const& x) { return gpu::sum<Warp>(x); }
+    static constexpr pack counting() {
+        return Warp::each_lane([](int lane) { return static_cast<float>(lane); });
+    }
+    static constexpr pack from(index_t first, pack const& x) {
+        auto const kept = Warp::each_lane([&](int lane) { return lane >= first; });
+        return select(kept, x, pack(0.0f));
+    }
+    template <class F>
+    static constexpr void once(F f) {
+        Warp::once(f);
+    }
+    static constexpr void sync() {   // on the host a warp's lanes are in step anyway
+        if constexpr (Warp::held == 1) Warp::sync();
+    }
+};
+}  // namespace gpu
+
+namespace expr {
+
+/// A row turned by its position, in the row's scratch memory; angles are computed in double where they are used.
+template <class Warp, class Policy, class A, class Rotation>
+struct evaluator<gpu::row_lanes<Warp>, Policy, rotated<A, Rotation>> {
+    using Lanes = gpu::row_lanes<Warp>;
+    evaluator<Lanes, Policy, A> a;
+    explicit constexpr evaluator(rotated<A, Rotation> const& e) : a(e.a) {}
+    constexpr void forward(row_point<float> const& r) {
+        a.forward(r);
+        each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) {
+            store<Lanes, V>(r.scratch + i, a.template at<V>(r, i));
+            store<Lanes, V>(r.scratch + r.head_size + i, V(0.0f));
+        });
+        turn(r, r.scratch, 1);
+    }
+    template <class V, bool = false>
+    constexpr V at(row_point<float> const& r, index_t i) const {
+        return load<Lanes, V>(r.scratch + i);
+    }
+    template <class V>
+    constexpr void back(row_point<float>& r, index_t i, V adjoint) {
+        add_to<Lanes>(r.scratch + r.head_size + i, adjoint);
+    }
+    constexpr void finish(row_point<float>& r) {
+        turn(r, r.scratch + r.head_size, -1);
+        each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { a.template back<V>(r, i, load<Lanes, V>(r.scratch + r.head_size + i)); });
+        a.finish(r);
+    }
+
+private:
+    static constexpr void turn(row_point<float> const& r, float* row, double way) {
+        Lanes::sync();
+        rotary_pairs const pairs = Rotation::pairs(r.head_size);
+        index_t const half = pairs.rotated / 2;
+        for (index_t first = 0; first < half; first += gpu::warp_size)
+            Warp::visit([&](int lane, int) {
+                index_t const p = first + lane;
+                if (p >= half) return;
+                double const angle = way * static_cast<double>(r.position) * Rotation::frequency(p, pairs);
+                float const c = static_cast<float>(std::cos(angle)), s = static_cast<float>(std::sin(angle));
+                float &x = row[pairs.interleaved ? 2 * p : p], &y = row[pairs.interleaved ? 2 * p + 1 : p + half];
+                float const x0 = x;
+                x = x0 * c - y * s;
+                y = y * c + x0 * s;
+            });
+        Lanes::sync();
+    }
+};
+
+/// An entry of a table for each key: each lane reads its own; gradients are added lane after lane, since several may meet in one entry.
+template <class Warp, class Policy, class Table, class Bucket>
+struct evaluator<gpu::row_lanes<Warp>, Policy, looked_up<Table, Bucket>> {
+    using number = typename Warp::number;
+    static constexpr std::size_t position = Policy::position_of(Table::name);
+    explicit constexpr evaluator(looked_up<Table, Bucket>) {}
+    constexpr void forward(row_point<float> const&) const {}
+    template <class V, bool = false>
+    constexpr V at(row_point<float> const& r, index_t i) const {
+        if constexpr (std::is_same_v<V, float>)
+            return r.values[position][bucket(r, i)];
+        else
+            return Warp::each_lane([&](int lane) { return r.values[position][bucket(r, i + lane)]; });
+    }
+    template <class V>
+    constexpr void back(row_point<float>& r, index_t i, V adjoint) const {
+        if constexpr (std::is_same_v<V, float>)
+            Warp::once([&] { r.gradients[position][bucket(r, i)] += adjoint; });
+        else
+            for (int lane = 0; lane < gpu::warp_size; ++lane) {
+                float const x = Warp::of_lane(adjoint, lane);
+                Warp::once([&] { r.gradients[position][bucket(r, i + lane)] += x; });
+            }
+    }
+    constexpr void finish(row_point<float>&) const {}
+
+private:
+    static constexpr index_t bucket(row_point<float> const& r, index_t i) { return looked_up<Table, Bucket>::bucket(r.position - r.first_key - i); }
+};
+
+}  // namespace expr
+}  // namespace attnlab

@@ -1,0 +1,155 @@
+#pragma once
+#include <array>
+#include <limits>
+#include <type_traits>
+
+#include <attnlab/attention/policy.hpp>
+#include <attnlab/attention/problem.hpp>
+#include <attnlab/kernels/cuda/emulated_products.hpp>
+#ifdef __CUDACC__
+#include <attnlab/kernels/cuda/device_products.hpp>
+#endif
+
+/// \file
+/// What the kernels of attention share: sizes of tiles, packed rows, scores of a tile in fragments, which of them are seen.
+
+namespace attnlab::gpu {
+
+/// A problem whose parameters travel with the kernel.
+template <class Policy>
+using tile_problem = attention_problem<float, std::array<float const*, Policy::parameter_count + 1>>;
+
+/// Rows of q, k, v or do as kernels read them: (B, heads, padded T, padded D) of the products' elements, zeros in the padding, so that tiles
+/// are whole and copies are of 16 bytes.
+template <class Products>
+struct packed_rows {
+    using element = typename Products::element;
+    element const* data = nullptr;
+    index_t heads = 0, T = 0, D = 0;   ///< padded
+    constexpr element const* row(index_t b, index_t h, index_t t) const { return data + ((b * heads + h) * T + t) * D; }
+};
+
+/// Sizes of tiles for heads of up to D channels. A block owns `own` tokens (queries, or keys), 16 a warp, and walks the others in tiles.
+template <class Products, int D>
+struct tile_sizes {
+    static constexpr int row_bytes = D * static_cast<int>(sizeof(typename Products::element));
+    static constexpr int warps = row_bytes > 512 ? 2 : 4, own = 16 * warps;
+    static constexpr int stages = row_bytes > 512 ? 1 : 2;                    ///< tiles in shared memory: one is used, the next one comes
+    static constexpr int other = row_bytes > 256 ? 32 : 64;
+    static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
+    static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
+    /// A row in shared memory: 16 bytes apart modulo 128 from the next, so that eight rows lie in eight groups of banks.
+    static constexpr int stride = D + 16 / static_cast<int>(sizeof(typename Products::element));
+};
+
+/// Whether a tile's pairs of query and key are seen.
+enum class tile_seen { none, some, all };
+
+/// Of queries i0 .. i0 + rows and keys j0 .. j0 + columns of sequence b; the same for all warps.
+template <class Policy, class Block, class Problem>
+constexpr tile_seen seen_tile(Block& block, Problem const& p, index_t b, index_t i0, index_t rows, index_t j0, index_t columns) {
+    auto const bits = [&](index_t r) { return i0 + r < p.T ? p.template visible<Policy>(b, i0 + r).bits(j0, columns) : 0; };
+    if (!block.any(rows, [&](index_t r) { return bits(r) != 0; })) return tile_seen::none;
+    std::uint64_t const every = ~std::uint64_t{0} >> (64 - columns);
+    return block.all(rows, [&](index_t r) { return bits(r) == every; }) ? tile_seen::all : tile_seen::some;
+}
+
+/// Walks those tiles j < `tiles` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
+/// ahead where there are two stages; `visit(j, stage, seen)` finds them there, and ends with a barrier.
+template <int Stages, class Block, class SeenOf, class Fetch, class Visit>
+constexpr void walk_tiles(Block& block, index_t tiles, SeenOf seen_of, Fetch fetch, Visit visit) {
+    using Warp = typename Block::warp;
+    tile_seen seen{}, seen_after{};
+    auto const next = [&](index_t j, tile_seen& found) {
+        for (; j < tiles; ++j)
+            if ((found = seen_of(j)) != tile_seen::none) break;
+        return j;
+    };
+    int stage = 0;
+    index_t j = next(0, seen);
+    if (Stages == 2 && j < tiles)
+        block.each_warp([&](Warp const& w) {
+            fetch(w, j, 0);
+            block.commit(w);
+        });
+    while (j < tiles) {
+        index_t const after = next(j + 1, seen_after);
+        block.each_warp([&](Warp const& w) {
+            if constexpr (Stages == 2) {
+                if (after < tiles) fetch(w, after, 1 - stage);
+                block.commit(w);
+                block.wait(w, 1);
+            } else {
+                fetch(w, j, 0);
+                block.commit(w);
+                block.wait(w, 0);
+            }
+        });
+        visit(j, stage, seen);
+        j = after, seen = seen_after;
+        if (Stages == 2) stage = 1 - stage;
+    }
+}
+
+/// Copies `count` packed rows into shared memory, to row `first` and on, 16 bytes a lane; all warps of the block together.
+template <class Products, int D, class Block, class Shared>
+constexpr void copy_rows(Block& block, typename Block::warp const& w, Shared const& to, int first_row, typename Products::element const* from, int count) {
+    using Warp = typename Block::warp;
+    constexpr int in_one = 16 / static_cast<int>(sizeof(typename Products::element)), of_row = D / in_one;
+    constexpr int stride = tile_sizes<Products, D>::stride;
+    for (int first = w.index() * warp_size; first < count * of_row; first += block.warps() * warp_size) {
+        auto const in = Warp::each_lane([&](int lane) { return first + lane < count * of_row; });
+        auto const at = Warp::each_lane([&](int lane) { return (first_row + (first + lane) / of_row) * stride + (first + lane) % of_row * in_one; });
+        auto const offset = Warp::each_lane([&](int lane) { return static_cast<index_t>((first + lane) / of_row * D + (first + lane) % of_row * in_one); });
+        to.copy_async(w, at, from, offset, in);
+    }
+}
+
+/// Scores of a warp's 16 tokens with `Columns` others: fragment n holds columns 8 n to 8 n + 7.
+template <class Warp, int Columns>
+using score_fragments = std::array<fragment_c<Warp>, Columns / 8>;
+
+/// c = rows a0 .. a0 + 16 of `a` times rows b0, b0 + 1, ... of `b`, in shared memory; `channels` of D are not padding.
+template <class Products, int D, int Columns, class Warp, class Shared>
+constexpr void multiply_rows(Warp const& w, [[maybe_unused]] int channels, Shared const& a, int a0, Shared const& b, int b0, score_fragments<Warp, Columns>& c) {
+    constexpr int stride = tile_sizes<Products, D>::stride;
+    for (auto& f : c) clear<Warp>(f);
+    auto const add = [&](int k) {
+        auto const left = load_a(w, Products{}, a, stride, a0, k);
+        unrolled<Columns / 16>([&](int n) {
+            auto const right = load_b(w, Products{}, b, stride, b0 + 16 * n, k);
+            multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n)], left, right[0]);
+            multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n + 1)], left, right[1]);
+        });
+    };
+    if constexpr (Products::written_out)
+        unrolled<D / 16>([&](int k) { add(16 * k); });
+    else
+        for (int k = 0; k < channels; k += 16) add(k);
+}
+/// c += x b: x in fragments (16 x Columns), rows b0, b0 + 1, ... of b in shared memory, of whose channels those from c0 on are meant.
+template <class Products, int D, int Columns, std::size_t Out, class Warp, class Shared>
+constexpr void multiply_fragments(Warp const& w, score_fragments<Warp, Columns> const& x, Shared const& b, int b0, int c0, std::array<fragment_c<Warp>, Out>& c) {
+    constexpr int stride = tile_sizes<Products, D>::stride;
+    unrolled<Columns / 16>([&](int k) {
+        auto const left = as_a<Products>(w, x[static_cast<std::size_t>(2 * k)], x[static_cast<std::size_t>(2 * k + 1)]);
+        unrolled<static_cast<int>(Out) / 2>([&](int n) {
+            auto const right = load_b_rows(w, Products{}, b, stride, b0 + 16 * k, c0 + 16 * n);
+            multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n)], left, right[0]);
+            multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n + 1)], left, right[1]);
+        });
+    });
+}
+/// `body(n, i, x)` for each number x of fragments: element i of fragment n.
+template <std::size_t N, class Fragment, class Body>
+constexpr void each_score(std::array<Fragment, N>& all, Body body) {
+    unrolled<static_cast<int>(N)>([&](int n) { unrolled<4>([&](int i) { body(n, i, all[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)]); }); });
+}
+
+/// `op` over the columns that the four lanes of a row hold: each of them gets the result.
+template <class Warp, class T, class Op>
+constexpr auto over_row(lanes_of<T, Warp::held> const& x, Op op) {
+    return Warp::template butterfly<4, 1>(x, op);
+}
+
+}  // namespace attnlab::gpu

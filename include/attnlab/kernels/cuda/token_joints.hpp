@@ -1,0 +1,228 @@
+#pragma once
+#include <attnlab/kernels/cuda/token_rows.hpp>
+
+/// \file
+/// Prologues, token numbers and output joints: what each does with a row, on the way forward and back (see kernels/cuda/token_rows.hpp).
+
+namespace attnlab::gpu {
+
+/// The program of a formula of `Policy` on a warp.
+template <class Policy, class Warp, class Formula>
+constexpr auto program_on(Warp const&, Formula const& formula) {
+    return row_program<row_lanes<Warp>, Policy, std::remove_const_t<Formula>>(formula);
+}
+/// y = x, y = 0 on a row of n.
+template <class Warp>
+constexpr void copy_row(Warp const&, float* y, float const* x, index_t n) {
+    each_chunk(n, [&](index_t i) { store<Warp>(y + i, load<Warp>(x + i, n - i), n - i); });
+}
+template <class Warp>
+constexpr void clear_row(Warp const&, float* y, index_t n) {
+    each_chunk(n, [&](index_t i) { store<Warp>(y + i, typename Warp::number(0.0f), n - i); });
+}
+
+enum class prologue { query, key, value };
+template <class Policy, prologue Which>
+constexpr auto prologue_formula() {
+    if constexpr (Which == prologue::query) return Policy::query;
+    else if constexpr (Which == prologue::key) return Policy::key;
+    else return Policy::value;
+}
+
+template <class Policy, prologue Which>
+struct prologue_forward {
+    heads<float const> from;
+    heads<float> to;
+    template <class Warp>
+    constexpr void operator()(Warp const& w, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+        constexpr auto formula = prologue_formula<Policy, Which>();
+        r.source = from.row(b, h, t);
+        program_on<Policy>(w, formula).forward(r, to.row(b, h, t));
+    }
+};
+/// Where gradients of a part's rows go.
+template <class Policy>
+struct part_gradients {
+    gradient_copies<Policy> copies;
+    float* input;   ///< (B, T, C), or null
+};
+
+template <class Policy, prologue Which>
+struct prologue_backward {
+    heads<float const> from;
+    heads<float> d;          ///< by what the prologue made, becomes by what it was given
+    float* room;             ///< (parts, D)
+    index_t T;
+    part_gradients<Policy> to;
+    template <class Warp>
+    constexpr void operator()(Warp const& w, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
+        constexpr auto formula = prologue_formula<Policy, Which>();
+        index_t const D = r.head_size;
+        float *const row = d.row(b, h, t), *const dy = room + part * D;
+        copy_row(w, dy, row, D);
+        clear_row(w, row, D);
+        w.sync();
+        auto const gradients = to.copies.at(h, part);
+        r.source = from.row(b, h, t), r.d_source = row;
+        r.gradients = gradients.data();
+        r.d_input = to.input ? to.input + (b * T + t) * r.width : nullptr;
+        program_on<Policy>(w, formula).backward(r, dy);
+    }
+};
+
+template <class Policy>
+struct numbers_forward {
+    float* tokens;   ///< (B, H, T)
+    index_t H, T;
+    template <class Warp>
+    constexpr void operator()(Warp const&, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+        constexpr auto formula = Policy::tokens.a;
+        float const x = expr::evaluator<row_lanes<Warp>, Policy, std::remove_const_t<decltype(formula)>>(formula).forward(r);
+        Warp::once([&] { tokens[(b * H + h) * T + t] = x; });
+    }
+};
+template <class Policy>
+struct numbers_backward {
+    float const* d_tokens;   ///< (B, H, T)
+    index_t H, T;
+    part_gradients<Policy> to;
+    template <class Warp>
+    constexpr void operator()(Warp const&, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
+        constexpr auto formula = Policy::tokens.a;
+        auto const gradients = to.copies.at(h, part);
+        r.gradients = gradients.data();
+        r.d_input = to.input ? to.input + (b * T + t) * r.width : nullptr;
+        expr::evaluator<row_lanes<Warp>, Policy, std::remove_const_t<decltype(formula)>> number(formula);
+        number.forward(r);
+        number.backward(r, d_tokens[(b * H + h) * T + t]);
+    }
+};
+/// Each row of T numbers summed along the sequence, or from its end, in double: a warp a row.
+struct scan_program {
+    float* x;
+    index_t T;
+    bool from_end;
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t row) const {
+        float* const numbers = x + row * T;
+        double before = 0;
+        for (index_t first = 0; first < T; first += warp_size) {
+            auto const place = [&](int lane) { return from_end ? T - 1 - first - lane : first + lane; };
+            auto sums = Warp::each_lane([&](int lane) { return first + lane < T ? static_cast<double>(numbers[place(lane)]) : 0.0; });
+            for (int step = 1; step < warp_size; step *= 2) {
+                auto const lower = Warp::shifted(sums, step);
+                sums = sums + lower;
+            }
+            Warp::visit([&](int lane, int i) {
+                if (first + lane < T) numbers[place(lane)] = static_cast<float>(before + sums.v[i]);
+            });
+            before += Warp::of_lane(sums, warp_size - 1);
+        }
+    }
+};
+
+/// An output joint's view of a row.
+template <class Policy>
+struct output_rows {
+    heads<float const> weighted, query;
+    float const *reference, *sum;   ///< (B, H, T)
+    index_t H, T, D;
+    std::array<float const*, Policy::parameter_count + 1> projections{};   ///< (B, T, H D), of matrices
+
+    /// \param own  room for a pointer each parameter, as long as the row is used
+    constexpr void look(row_point<float>& r, std::array<float const*, Policy::parameter_count + 1>& own, index_t b, index_t h, index_t t) const {
+        r.source = weighted.row(b, h, t);
+        r.query = query.row(b, h, t);
+        if constexpr (Policy::reads_log_normalizer) {
+            index_t const i = (b * H + h) * T + t;
+            r.log_normalizer = attnlab::detail::log_normalizer<Policy>(reference[i], sum[i]);
+        }
+        for (std::size_t k = 0; k < own.size(); ++k) own[k] = projections[k] ? projections[k] + ((b * T + t) * H + h) * D : nullptr;
+        r.projections = own.data();
+    }
+};
+template <class Policy>
+struct output_forward {
+    output_rows<Policy> rows;
+    heads<float> y;
+    template <class Warp>
+    constexpr void operator()(Warp const& w, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+        constexpr auto formula = Policy::output;
+        std::array<float const*, Policy::parameter_count + 1> projections{};
+        rows.look(r, projections, b, h, t);
+        program_on<Policy>(w, formula).forward(r, y.row(b, h, t));
+    }
+};
+template <class Policy>
+struct output_backward {
+    output_rows<Policy> rows;
+    heads<float const> dy;
+    heads<float> d_weighted, d_query;   ///< assigned
+    float* d_log_normalizer;            ///< (B, H, T)
+    std::array<float*, Policy::parameter_count + 1> d_projections{};   ///< (B, T, H D), zeros
+    part_gradients<Policy> to;
+    template <class Warp>
+    constexpr void operator()(Warp const& w, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
+        constexpr auto formula = Policy::output;
+        std::array<float const*, Policy::parameter_count + 1> projections{};
+        std::array<float*, Policy::parameter_count + 1> d_projected{};
+        rows.look(r, projections, b, h, t);
+        for (std::size_t k = 0; k < d_projected.size(); ++k)
+            d_projected[k] = d_projections[k] ? d_projections[k] + ((b * rows.T + t) * rows.H + h) * rows.D : nullptr;
+        auto const gradients = to.copies.at(h, part);
+        r.gradients = gradients.data(), r.d_projections = d_projected.data();
+        r.d_input = to.input ? to.input + (b * rows.T + t) * r.width : nullptr;
+        r.d_source = d_weighted.row(b, h, t), r.d_query = d_query.row(b, h, t);
+        clear_row(w, r.d_source, rows.D);
+        clear_row(w, r.d_query, rows.D);
+        w.sync();
+        program_on<Policy>(w, formula).backward(r, dy.row(b, h, t));
+        Warp::once([&] { d_log_normalizer[(b * rows.H + h) * rows.T + t] = r.d_log_normalizer; });
+    }
+};
+
+/// A slot's share of each row, (B, H, T).
+template <class Policy>
+struct slot_rows {
+    output_rows<Policy> rows;
+    float* share;
+    template <class Warp>
+    constexpr void operator()(Warp const&, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+        std::array<float const*, Policy::parameter_count + 1> projections{};
+        rows.look(r, projections, b, h, t);
+        float const x = slot_share<row_lanes<Warp>, Policy>(r);
+        Warp::once([&] { share[(b * rows.H + h) * rows.T + t] = x; });
+    }
+};
+
+/// g(Z) of each row, and R: what its Z, or threshold, passes on to each score (see weighting_facts::row_adjoint).
+template <class Policy>
+struct adjoint_rows {
+    tile_problem<Policy> p;
+    heads<float const> d_weighted, weighted;   ///< `weighted` is by_sum where the weight does not separate
+    float const *reference, *sum, *d_log_normalizer;
+    float *factor, *adjoint;                   ///< (B, H, T), assigned
+
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t i) const {
+        using facts = weighting_facts<Policy>;
+        using N = typename Warp::number;
+        index_t const t = i % p.T, h = i / p.T % p.H, b = i / p.T / p.H;
+        float f = 1, r = 0;
+        if constexpr (Policy::one_pass) f = facts::row_factor(N(reference[i]), N(sum[i])).v[0];
+        if constexpr (Policy::has_sum || Policy::has_threshold) {
+            typename Warp::number product(0.0f);
+            float const *const x = d_weighted.row(b, h, t), *const y = weighted.row(b, h, t);
+            each_chunk(p.D, [&](index_t c) { product += load<Warp>(x + c, p.D - c) * load<Warp>(y + c, p.D - c); });
+            float const dot = gpu::sum<Warp>(product), d_l = Policy::has_output && Policy::reads_log_normalizer ? d_log_normalizer[i] : 0.0f;
+            if constexpr (Policy::one_pass)
+                r = facts::row_adjoint(N(reference[i]), N(sum[i]), N(dot), N(d_l)).v[0];
+            else
+                r = dot + (d_l == 0 ? 0 : d_l / sum[i]);
+            if (p.template visible<Policy>(b, t).none()) r = 0;
+        }
+        Warp::once([&] { factor[i] = f, adjoint[i] = r; });
+    }
+};
+
+}  // namespace attnlab::gpu

@@ -1,0 +1,118 @@
+#pragma once
+#include <array>
+#include <limits>
+#include <utility>
+
+#include <attnlab/kernels/cuda/lanes.hpp>
+#include <attnlab/kernels/weighting_facts.hpp>
+
+/// \file
+/// A policy's weighting on scores that lie in lanes: each lane has the numbers of its own row beside its score.
+
+namespace attnlab::gpu {
+
+/// What a row knows of itself, lane by lane.
+template <class L>
+struct row_numbers {
+    L m, z;              ///< the reference; Z e^-m, or the threshold less m
+    L lift;              ///< e^-m, where the formula mixes degrees
+    L length, visible;   ///< what formulas may read
+    L factor, adjoint;   ///< on the way back: g(Z) of a weight f(s) g(Z); R, what Z, or the threshold, passes on to each score
+};
+
+template <class Policy, class L>
+struct weigher {
+    using facts = weighting_facts<Policy>;
+    static constexpr bool has_sum = Policy::has_sum, same = facts::same;
+
+    /// f(s) of a weight f(s) g(Z), and the summand.
+    static constexpr std::pair<L, L> one_pass(L const& score, row_numbers<L> const& r) {
+        constexpr auto of_score = Policy::factors.of_score;
+        auto const at = point(score, r);
+        L const f = expr::evaluate<void>(of_score, at).value;
+        if constexpr (same) {
+            return {f, f};
+        } else if constexpr (has_sum) {
+            constexpr auto summand = Policy::summand;
+            return {f, expr::evaluate<void>(summand, at).value};
+        } else {
+            return {f, L(0.0f)};
+        }
+    }
+    static constexpr L summand([[maybe_unused]] L const& score, [[maybe_unused]] row_numbers<L> const& r) {
+        if constexpr (has_sum) {
+            constexpr auto formula = Policy::summand;
+            return expr::evaluate<void>(formula, point(score, r)).value;
+        } else {
+            return L(0.0f);
+        }
+    }
+    /// w, and dw/dz (z or the threshold), of a weight that does not separate.
+    static constexpr std::pair<L, L> two_passes(L const& score, row_numbers<L> const& r) {
+        constexpr auto weight = Policy::weight;
+        auto const w = expr::evaluate<expr::sum_tag>(weight, point(score, r));
+        return {w.value, w.derivative};
+    }
+    /// w once m and z are known.
+    static constexpr L weight(L const& score, row_numbers<L> const& r) {
+        if constexpr (Policy::one_pass) return one_pass(score, r).first * r.factor;
+        else return two_passes(score, r).first;
+    }
+    /// w, and the gradient by the score, of do . v.
+    static constexpr std::pair<L, L> backward(L const& score, L const& d_w, row_numbers<L> const& r) {
+        auto const at = point(score, r);
+        L w, ds(0.0f);
+        if constexpr (Policy::one_pass) {
+            constexpr auto of_score = Policy::factors.of_score;
+            auto const f = expr::evaluate<expr::score_tag>(of_score, at);
+            w = f.value * r.factor;
+            if constexpr (f.varies) ds = d_w * f.derivative * r.factor;
+            if constexpr (same && f.varies)
+                ds = f.derivative * r.adjoint + ds;
+            else if constexpr (has_sum) {
+                constexpr auto summand = Policy::summand;
+                ds = expr::evaluate<expr::score_tag>(summand, at).derivative * r.adjoint + ds;
+            }
+        } else {
+            constexpr auto weight = Policy::weight;
+            auto const f = expr::evaluate<expr::score_tag>(weight, at);
+            w = f.value;
+            if constexpr (Policy::has_threshold) {   // the threshold moves with each score as the weights do
+                ds = f.derivative * (d_w + r.adjoint);
+            } else {
+                constexpr auto summand = Policy::summand;
+                ds = expr::evaluate<expr::score_tag>(summand, at).derivative * r.adjoint + d_w * f.derivative;
+            }
+        }
+        return {w, ds};
+    }
+
+    /// m rises to the larger of itself and `top`, z with it. Returns by what weighted values must be multiplied.
+    static constexpr L raise(row_numbers<L>& r, L const& top) {
+        L const now = max(top, r.m);
+        L const drop = select(r.m < now, expr::lane_functions<L>::exp(r.m - now), L(1.0f));
+        r.m = now;
+        r.z = r.z * drop;
+        r.lift = facts::lift(now);
+        return power<facts::degree>(drop);
+    }
+    static constexpr row_numbers<L> before_the_first(L const& length, L const& visible) {
+        return {L(facts::first_reference), L(0.0f), L(1.0f), length, visible, L(1.0f), L(0.0f)};
+    }
+
+private:
+    static constexpr expr::scalar_point<L> point(L const& score, row_numbers<L> const& r) {
+        if constexpr (Policy::has_threshold)
+            return {score - r.m, r.z, r.m, r.lift, r.length, r.visible};
+        else
+            return {score, r.z, r.m, r.lift, r.length, r.visible};
+    }
+    template <int N>
+    static constexpr L power([[maybe_unused]] L const& x) {
+        if constexpr (N == 0) return L(1.0f);
+        else if constexpr (N == 1) return x;
+        else return x * power<N - 1>(x);
+    }
+};
+
+}  // namespace attnlab::gpu

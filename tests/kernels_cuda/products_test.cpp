@@ -1,0 +1,133 @@
+// Products and Linears. On the emulation what is tested is how a product is described by columns, not cuBLASLt.
+#include <limits>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <attnlab/core/bfloat16.hpp>
+#include <attnlab/core/tfloat32.hpp>
+#include <attnlab/kernels/cuda/product.hpp>
+#include <attnlab/kernels/ref/gemm.hpp>
+#include <attnlab/kernels/ref/linear.hpp>
+
+#include "kernels/support.hpp"
+#include "kernels_cuda/device.hpp"
+
+namespace {
+
+using namespace attnlab::testing;
+using attnlab::bfloat16, attnlab::index_t, attnlab::ref, attnlab::tensor, attnlab::view;
+
+void wait() { synchronize(device{}); }
+
+BOOST_AUTO_TEST_SUITE(products)
+
+BOOST_AUTO_TEST_CASE(a_description_by_columns_is_the_product_by_rows) {
+    // Read word for word: element (i, j) of a column-major matrix is at i + j ld, and a matrix has rows x columns of it.
+    index_t const m = 3, n = 4, k = 5;
+    for (bool ta : {false, true})
+        for (bool tb : {false, true}) {
+            index_t const lda = (ta ? m : k) + 1, ldb = (tb ? k : n) + 2, ldc = n + 3;
+            auto const a = random<2>({ta ? k : m, lda}, 1), b = random<2>({tb ? n : k, ldb}, 2);
+            tensor<double, 2> expected({m, ldc}, 0.0), found({m, ldc}, 0.0);
+            attnlab::gemm(ref{}, ta, tb, m, n, k, 1, a.data(), lda, b.data(), ldb, 0, expected.data(), ldc);
+            auto const p = attnlab::gpu::by_columns(ta, tb, m, n, k, lda, ldb, ldc);
+            BOOST_TEST((p.rows_of_a() <= p.lda && p.rows_of_b() <= p.ldb && p.m <= p.ldd));   // what cuBLASLt insists on
+            double const *first = b.data(), *second = a.data();
+            for (index_t i = 0; i < p.m; ++i)
+                for (index_t j = 0; j < p.n; ++j)
+                    for (index_t l = 0; l < p.k; ++l)
+                        found.data()[i + j * p.ldd] += (p.transpose_a ? first[l + i * p.lda] : first[i + l * p.lda]) *
+                                                       (p.transpose_b ? second[j + l * p.ldb] : second[l + j * p.ldb]);
+            check_close(found, expected, 1e-14);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(gemm) {
+    struct {
+        index_t m, n, k;
+    } const sizes[]{{1, 1, 1}, {1, 17, 5}, {33, 1, 8}, {7, 9, 1}, {65, 40, 130}, {129, 60, 257}};
+    for (auto [m, n, k] : sizes)
+        for (bool ta : {false, true})
+            for (bool tb : {false, true})
+                for (double beta : {0.0, 1.0, -0.5}) {
+                    auto const a = random<2>({ta ? k : m, ta ? m : k}, 1), b = random<2>({tb ? n : k, tb ? k : n}, 2);
+                    auto c = random<2>({m, n}, 3);
+                    auto const af = narrow(a), bf = narrow(b);
+                    auto cf = narrow(c);
+                    if (beta == 0) cf.data()[0] = std::numeric_limits<float>::quiet_NaN();   // only written
+                    attnlab::gemm(ref{}, ta, tb, m, n, k, 0.5, a.data(), a.shape(1), b.data(), b.shape(1), beta, c.data(), n);
+                    attnlab::gemm(device{}, ta, tb, m, n, k, 0.5f, af.data(), af.shape(1), bf.data(), bf.shape(1), static_cast<float>(beta), cf.data(), n);
+                    wait();
+                    check_close(cf, c);
+                }
+}
+
+struct size {
+    index_t n, in, out;
+};
+size const sizes[]{{1, 1, 1}, {1, 5, 3}, {9, 1, 4}, {9, 4, 1}, {37, 19, 23}, {200, 64, 33}, {40, 64, 128}};
+
+/// What `T` holds of x: itself, or rounded to bfloat16.
+template <class T, std::size_t N>
+struct held {
+    tensor<T, N> bits;
+    tensor<double, N> value;
+    explicit held(tensor<double, N> const& x) : bits(x.shape()), value(x.shape()) {
+        for (index_t i = 0; i < x.size(); ++i) {
+            bits.data()[i] = T(static_cast<float>(x.data()[i]));
+            value.data()[i] = static_cast<float>(bits.data()[i]);
+        }
+    }
+};
+
+template <class T>
+void check_linear(double tolerance = 1e-5) {
+    for (auto [n, in, out] : sizes)
+        for (bool optional : {true, false}) {
+            auto const x = random<2>({n, in}, 1), dy = random<2>({n, out}, 2);
+            auto const bias = random<1>({out}, 3);
+            held<T, 2> const w(random<2>({out, in}, 4)), rounded_x(x), rounded_dy(dy);
+            tensor<double, 2> y({n, out}), dx({n, in}, 9.0);
+            auto dw = random<2>({out, in}, 5);
+            auto dbias = random<1>({out}, 6);
+            auto const xf = narrow(x), dyf = narrow(dy);
+            auto const bias_f = narrow(bias);
+            auto dwf = narrow(dw), dxf = narrow(dx);
+            auto dbias_f = narrow(dbias);
+            tensor<float, 2> yf({n, out}, std::numeric_limits<float>::quiet_NaN());
+            linear_forward(ref{}, rounded_x.value, w.value, optional ? bias.data() : nullptr, y);
+            linear_forward(device{}, xf, w.bits, optional ? bias_f.data() : nullptr, yf);
+            linear_backward(ref{}, rounded_dy.value, rounded_x.value, w.value, optional ? dx.data() : nullptr, dw, nullptr);
+            tensor<double, 2> unused({out, in}, 0.0);
+            linear_backward(ref{}, dy, x, w.value, nullptr, unused, optional ? dbias.data() : nullptr);   // sums of what was not rounded
+            linear_backward(device{}, dyf, xf, w.bits, optional ? dxf.data() : nullptr, dwf, optional ? dbias_f.data() : nullptr);
+            wait();
+            check_close(yf, y, tolerance);
+            check_close(dxf, dx, tolerance);
+            check_close(dwf, dw, tolerance);
+            check_close(dbias_f, dbias);
+        }
+}
+BOOST_AUTO_TEST_CASE(linear) { check_linear<float>(); }
+BOOST_AUTO_TEST_CASE(linear_of_bfloat16) {
+    BOOST_TEST(has_bfloat16(device{}));
+    check_linear<bfloat16>();
+}
+
+// What tensor cores do with a float's lower bits is theirs.
+BOOST_AUTO_TEST_CASE(linear_of_tfloat32) { check_linear<attnlab::tfloat32>(2e-3); }
+
+BOOST_AUTO_TEST_CASE(rounds_as_the_type_does) {
+    for (index_t n : {1, 4, 103}) {
+        auto const x = narrow(random<1>({n}, 1));
+        tensor<bfloat16, 1> y({n});
+        round(device{}, x, y);
+        wait();
+        for (index_t i = 0; i < n; ++i) BOOST_TEST(y(i).bits == bfloat16(x(i)).bits);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
