@@ -132,10 +132,10 @@ BOOST_AUTO_TEST_CASE(a_run_goes_on_with_another_number_of_ranks) {
         part.max_iters = until;
         on_ranks(n, [&](ranks& all) {
             masked model(99);
-            if (until == 5 && all.rank() == 0) model.parameters().initialize(1);
+            if (part.max_iters == 5 && all.rank() == 0) model.parameters().initialize(1);
             attnlab::trainer t(model, part);
             t.train_among(all);
-            if (until > 5) all.first_alone([&] { t.resume(part.checkpoint); });
+            if (part.max_iters > 5) all.first_alone([&] { t.resume(part.checkpoint); });
             t.run(uneven_batches{});
             if (all.rank() == 0) found = values(model.parameters());
         });
