@@ -76,8 +76,10 @@ public:
         return loss(ids, targets, nobody);
     }
 
-    /// The same; adds scale * its gradient to the parameters' gradients.
-    double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale = 1) {
+    /// The same; adds scale * its gradient to the parameters' gradients. Tells `done`, where it is one, after each block: the way
+    /// back fills the parameters from the last to the first.
+    double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale = 1,
+                             gradients_done const& done = {}) {
         check_targets(ids, targets);
         no_observer nobody;
         auto const h = run(ids, nobody, true);
@@ -103,6 +105,7 @@ public:
                 blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, pass_, context(l),
                                                              workspace_, nobody);
             blocks_[static_cast<std::size_t>(l)].backward(x, kept, pass_, context(l), gradient_, workspace_);
+            if (done) done(first_of_block_[static_cast<std::size_t>(l)]);
         }
         embedding_.backward(ids, gradient_);
         return value;
@@ -123,7 +126,10 @@ private:
     /// Declares what follows the embedding, in the order of a pass; the table that the head multiplies with.
     parameter<S>* declare_rest() {
         index_t const E = embedding_.table()->shape[1];
-        for (index_t l = 0; l < d_.layers; ++l) blocks_.emplace_back(parameters_, d_, l, policy_, run_.init_std, run_.products);
+        for (index_t l = 0; l < d_.layers; ++l) {
+            first_of_block_.push_back(parameters_.items().size());
+            blocks_.emplace_back(parameters_, d_, l, policy_, run_.init_std, run_.products);
+        }
         final_norm_ = trained_norm<Device>(parameters_, "", d_.final_norm, d_.norm, d_.width);
         if (!d_.project_out.empty())
             project_out_ = std::make_unique<linear<Device>>(parameters_, d_.project_out, d_.width, E, false, 0.0, run_.products);
@@ -206,6 +212,7 @@ private:
     parameter_list<S> parameters_;
     trained_embedding<Device> embedding_;
     // What `declare_rest` fills in.
+    std::vector<std::size_t> first_of_block_;  // the number of its first parameter
     std::deque<block> blocks_;
     trained_norm<Device> final_norm_;
     std::unique_ptr<linear<Device>> project_out_;
