@@ -3,27 +3,23 @@
 #   sh benchmarks/gpu.sh             # tests and benchmarks, to build/gpu/results (or the folder in $OUT)
 #   sh benchmarks/gpu.sh pack        # on a machine with the toolkit and no GPU: builds, and gathers programs and libraries in build/gpu/carried,
 #                                    # which runs where there is neither compiler nor package, only a driver and cuBLASLt
-# PRESET cuda is built here first unless build/gpu/carried is there.
+# Without build/gpu/carried the preset cuda is built first.
 set -eu
 cd "$(dirname "$0")/.."
 carried=build/gpu/carried
-programs="bin/custom_policy bin/test_gpu"
-
-build() {
-  # Programs carried to another machine run on another processor.
-  cmake --preset cuda -DATTNLAB_NATIVE="$1" >/dev/null
-  cmake --build --preset cuda --target custom_policy test_gpu
-}
+programs="custom_policy test_gpu"
 
 if [ "${1-}" = pack ]; then
-  build OFF
+  # For a Hopper GPU and any recent x86 processor.
+  cmake --preset cuda -B build/gpu/build -DCMAKE_CUDA_ARCHITECTURES=90-real -DATTNLAB_NATIVE=OFF -DCMAKE_CXX_FLAGS=-march=x86-64-v3
+  cmake --build build/gpu/build --parallel 2 --target $programs
   rm -rf "$carried"
   mkdir -p "$carried/lib"
   for p in $programs; do
-    strip -o "$carried/$(basename "$p")" "build/cuda/$p"
+    strip -o "$carried/$p" "build/gpu/build/bin/$p"
     # All but the C library, which is the machine's own, and cuBLASLt, which is half a gigabyte.
-    ldd "build/cuda/$p" | awk '$3 ~ /^\// { print $3 }' | grep -Ev '/(libc|libm|libdl|librt|libpthread|libcublasLt|libcublas)[.]so' |
-      xargs -I{} cp -nL {} "$carried/lib/"
+    ldd "build/gpu/build/bin/$p" | awk '$3 ~ /^\// { print $3 }' | grep -Ev '/(libc|libm|libdl|librt|libpthread|libcublasLt|libcublas)[.]so' |
+      xargs -I{} cp -L {} "$carried/lib/"
   done
   du -sh "$carried"
   exit 0
@@ -36,29 +32,30 @@ if [ -d "$carried" ]; then
   cublas=$(find / -name 'libcublasLt.so.13' -not -path '/proc/*' 2>/dev/null | head -1)
   export LD_LIBRARY_PATH="$PWD/$carried/lib:$(dirname "${cublas:-.}")${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 else
-  build ON
+  cmake --preset cuda
+  cmake --build --preset cuda --target $programs
   folder=build/cuda/bin
 fi
 attnlab="$folder/custom_policy"   # the six policies of the paper and one of a user
 
 {
-  nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem --format=csv || echo "gpu.sh: nvidia-smi is not there"
+  nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv || echo "gpu.sh: nvidia-smi is not there"
   echo "== tests"
-  timeout 180 "$folder/test_gpu" --color_output=no || echo "gpu.sh: test_gpu: exit $?"
+  timeout 150 "$folder/test_gpu" --color_output=no --report_level=short || echo "gpu.sh: test_gpu: exit $?"
 
-  echo "== a training of a minute on the GPU beside the CPU: the same losses to rounding"
+  echo "== a short training on the GPU beside the CPU: the same losses to rounding"
   for device in cpu cuda; do
     rm -rf "$out/run-$device"
-    timeout 60 "$attnlab" train --preset smoke --max_iters 100 --observe_interval 0 --quiet true --device "$device" --out_dir "$out/run-$device" ||
+    timeout 30 "$attnlab" train --preset smoke --max_iters 100 --observe_interval 0 --quiet true --device "$device" --out_dir "$out/run-$device" ||
       echo "gpu.sh: train --device $device: exit $?"
-    timeout 60 "$attnlab" evaluate "$out/run-$device" --device "$device" || echo "gpu.sh: evaluate: exit $?"
+    timeout 20 "$attnlab" evaluate "$out/run-$device" --device "$device" || echo "gpu.sh: evaluate: exit $?"
   done
 
   echo "== attention"
   for dtype in bfloat16 float32; do
-    timeout 100 "$attnlab" benchmark attention --device cuda --dtype $dtype --seconds 0.2 --B 4 --T 1024,2048,4096,8192 || echo "gpu.sh: exit $?"
+    timeout 70 "$attnlab" benchmark attention --device cuda --dtype $dtype --seconds 0.2 --B 4 --T 1024,2048,4096,8192 || echo "gpu.sh: exit $?"
   done
   echo "== a training step"
-  timeout 100 "$attnlab" benchmark step --device cuda --dtype bfloat16 --seconds 2 --sizes small,gpt2-124m --policies softmax || echo "gpu.sh: exit $?"
+  timeout 80 "$attnlab" benchmark step --device cuda --dtype bfloat16 --seconds 2 --sizes small,gpt2-124m --policies softmax || echo "gpu.sh: exit $?"
 } 2>&1 | tee "$out/gpu.txt"
 rm -rf "$out/run-cpu" "$out/run-cuda"

@@ -15,7 +15,7 @@
 namespace attnlab {
 
 namespace detail {
-inline void const volatile* kept;
+inline void const* volatile kept;
 /// Compiles a function, though nobody calls it here.
 template <class F>
 void keep(F* f) {

@@ -16,7 +16,7 @@
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/kernels/check_policy.hpp>
 #include <attnlab/train/interrupt.hpp>
-#include <attnlab/train/launch.hpp>
+#include <attnlab/train/mpirun.hpp>
 
 /// \file
 /// The program around policies: names to commands, errors to one line and an exit status. Include it in exactly one source file of a
@@ -46,18 +46,21 @@ inline int run_benchmark(policy_catalogue const& policies, command_words const& 
 
 inline int run_check(policy_catalogue const& policies, command_words const& arguments) {
     std::vector<std::string> names;
+    std::string device = "cpu";
     option_table table("attnlab check", "Checks this program's own policies: kernel against reference, gradients against differences, causality.");
     table.add("policies", names, "which attentions; nothing: all of the program's own");
+    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     if (names.empty())
         for (auto const& e : policies.all())
             if (e.checked) names.push_back(e.card.name);
     if (names.empty()) fail("no policies of its own in this program; the library's are checked by its tests");
+    use_device(device);
     bool passed = true;
     for (auto const& name : names) {
         auto const& e = policies.find(name);
         if (!e.checked) fail<usage_error>("--policies: '", name, "': is not one of this program's own");
-        passed = check_policy(*e.checked, std::cout, e.card.name) && passed;
+        passed = check_policy(device == "cuda" ? *e.checked_on_cuda : *e.checked, std::cout, e.card.name) && passed;
     }
     return passed ? 0 : 1;
 }
@@ -89,16 +92,16 @@ inline std::vector<command> all_commands() {
 
 /// All commands but train are for one process: of those that mpirun started, the first goes on alone.
 inline void be_first_alone(std::string const& name) {
-    auto const [rank, size] = launched();
+    auto const [rank, size] = told_by_mpirun();
     if (size == 1) return;
     if (rank > 0) throw not_needed{};
     std::cerr << name << ": of " << size << " ranks the first runs it alone" << std::endl;
-    forget_launch();
+    forget_mpirun();
 }
 
 /// Says why the program ends. What is wrong for all ranks the first one says; the others wait, and speak where it did not end them.
 inline int end(int status, std::string const& line) {
-    auto const [rank, size] = launched();
+    auto const [rank, size] = told_by_mpirun();
     if (rank > 0) std::this_thread::sleep_for(std::chrono::seconds(3));
     std::cerr << (rank > 0 ? text("rank ", rank, ": ") : "") << line << std::endl;
     if (rank == 0 && size > 1) std::this_thread::sleep_for(std::chrono::milliseconds(300));   // so that nobody takes it for lost

@@ -1,0 +1,98 @@
+// A model on a device beside the same model on the cpu: losses, gradients, training, and what observers on the host see and change.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <attnlab/kernels/cpu/kernels.hpp>
+#include <attnlab/models/gpt.hpp>
+#include <attnlab/train/optimizer.hpp>
+
+#include "kernels_cuda/device.hpp"
+#include "kernels_cuda/policies.hpp"
+
+namespace {
+
+using namespace attnlab;
+using attnlab::testing::device, attnlab::testing::with_slot;
+using model_on_device = gpt<with_slot, device>;
+using model_on_cpu = gpt<with_slot, cpu>;
+
+gpt_config small() { return {.n_layer = 2, .n_head = 2, .n_embd = 24, .block_size = 19, .vocab_size = 37, .bias = true, .init_std = 0.2}; }
+
+struct batch {
+    // Heap memory, which a GPU does not see.
+    std::vector<std::int32_t> x = std::vector<std::int32_t>(2 * 19), y = x;
+    batch() {
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<std::int32_t>(i * i * 7 % 37), y[i] = static_cast<std::int32_t>(i * 11 % 37);
+        y[5] = -1;
+    }
+    view<std::int32_t const, 2> ids() const { return {x.data(), {2, 19}}; }
+    view<std::int32_t const, 2> targets() const { return {y.data(), {2, 19}}; }
+};
+
+void check_close(std::span<float const> found, std::span<float const> expected, float tolerance, std::string const& what) {
+    BOOST_REQUIRE(found.size() == expected.size());
+    float largest = 0, worst = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        largest = std::max(largest, std::abs(expected[i]));
+        worst = std::max(worst, std::isfinite(found[i]) ? std::abs(found[i] - expected[i]) : 1e30f);
+    }
+    BOOST_TEST(worst <= tolerance * largest, what << ": differs by " << worst << " of " << largest);
+}
+
+struct keeps {
+    using sites = site_list<site::resid_post, site::q, site::pattern, site::logits>;
+    using alters = site_list<site::v, site::mlp_post>;
+    std::vector<float> seen;
+    void keep(auto x) { seen.insert(seen.end(), x.begin(), x.end()); }
+    void operator()(site::resid_post, index_t, view<float const, 3> x) { keep(x); }
+    void operator()(site::q, index_t, view<float const, 4> x) { keep(x); }
+    void operator()(site::pattern, index_t, view<float const, 4> x) { keep(x); }
+    void operator()(site::logits, index_t, view<float const, 3> x) { keep(x); }
+    void operator()(site::v, index_t layer, view<float, 4> x) {
+        if (layer == 0) x(0, 1, 0, 3) = 2;
+    }
+    void operator()(site::mlp_post, index_t, view<float, 3> x) { x(1, 2, 5) = -1; }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(model)
+
+BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
+    batch const b;
+    model_on_device m(small());
+    model_on_cpu expected(small());
+    m.parameters().initialize(3), expected.parameters().initialize(3);
+    auto const& on = operations_of(m);
+    optimizer<float> step(m.parameters(), {}, on), expected_step(expected.parameters(), {});
+    for (int i = 0; i < 3; ++i) {
+        on.zero(m.parameters().gradients());
+        expected.parameters().zero_gradients();
+        BOOST_TEST(m.loss_and_gradient(b.ids(), b.targets(), 0.5) == expected.loss_and_gradient(b.ids(), b.targets(), 0.5), boost::test_tools::tolerance(1e-5));
+        for (auto const& p : m.parameters()) check_close(p->gradient, expected.parameters().at(p->name).gradient, 2e-4f, "gradient of " + p->name);
+        BOOST_TEST(on.gradient_norm(m.parameters()) == gradient_norm(expected.parameters()), boost::test_tools::tolerance(1e-4));
+        step.step(1e-2), expected_step.step(1e-2);
+    }
+    BOOST_TEST(m.loss(b.ids(), b.targets()) == expected.loss(b.ids(), b.targets()), boost::test_tools::tolerance(1e-4));
+}
+
+BOOST_AUTO_TEST_CASE(observers_see_and_change_what_kernels_made) {
+    batch const b;
+    model_on_device m(small());
+    model_on_cpu expected(small());
+    m.parameters().initialize(3), expected.parameters().initialize(3);
+    keeps o, on_cpu_seen;
+    auto const logits = m.logits(b.ids(), o);
+    auto const from_cpu = expected.logits(b.ids(), on_cpu_seen);
+    BOOST_TEST(o.seen.size() > 1000);
+    check_close(o.seen, on_cpu_seen.seen, 1e-4f, "what was seen");
+    check_close(logits, from_cpu, 1e-4f, "logits");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
