@@ -22,6 +22,17 @@ template <class T, int N>
 struct alignas(N * sizeof(T)) adjacent {
     T v[N];
 };
+/// One access to memory. Of a struct, and of its float4 as well, nvcc at times makes four.
+template <class T, int N>
+constexpr void write(T* p, adjacent<T, N> const& a) {
+#ifdef __CUDA_ARCH__
+    if constexpr (std::is_same_v<T, float> && N == 4) {
+        asm volatile("st.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(p), "f"(a.v[0]), "f"(a.v[1]), "f"(a.v[2]), "f"(a.v[3]) : "memory");
+        return;
+    }
+#endif
+    *reinterpret_cast<adjacent<T, N>*>(p) = a;
+}
 }  // namespace detail
 
 /// The first n of 32 N numbers, n a multiple of N or more than 32 N; the others are `fill`.
@@ -41,7 +52,7 @@ constexpr void store(float* p, wide<Warp, N> const& x, index_t n) {
     Warp::visit([&](int lane, int i) {
         detail::adjacent<float, N> a;
         for (int k = 0; k < N; ++k) a.v[k] = x.v[N * i + k];
-        if (N * lane < n) *reinterpret_cast<detail::adjacent<float, N>*>(p + N * lane) = a;
+        if (N * lane < n) detail::write(p + N * lane, a);
     });
 }
 /// Rounded to nearest (ties to even).
@@ -50,7 +61,7 @@ constexpr void store(bfloat16* p, wide<Warp, N> const& x, index_t n) {
     Warp::visit([&](int lane, int i) {
         detail::adjacent<bfloat16, N> a;
         for (int k = 0; k < N; ++k) a.v[k] = bfloat16(x.v[N * i + k]);
-        if (N * lane < n) *reinterpret_cast<detail::adjacent<bfloat16, N>*>(p + N * lane) = a;
+        if (N * lane < n) detail::write(p + N * lane, a);
     });
 }
 /// The lanes' own numbers folded by `op`, as one number a lane.
