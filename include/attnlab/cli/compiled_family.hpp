@@ -39,7 +39,13 @@ public:
     attnlab::scale_obstacle scale_obstacle() const override { return attnlab::scale_obstacle::family; }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, any_observer& o) override { return model_.loss(x, y, o); }
-    double loss_and_gradient(ids x, ids y, double scale) override { return model_.loss_and_gradient(x, y, scale); }
+    using any_model::loss_and_gradient;
+    double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) override {
+        double const value = model_.loss_and_gradient(x, y, scale);
+        if (done) done(0);   // all of them, at the end: sums over ranks wait for the whole backward
+        return value;
+    }
+    array_operations<float> const& operations() const override { return host_operations<float>; }
 
 private:
     trained_decoder<cpu> model_;
