@@ -27,7 +27,8 @@ inline std::vector<any_mask::kind> const every_mask{any_mask::causal, any_mask::
 /// multiple of 1 / grid^2, never 0: a score is on the same side of a kink on both devices.
 template <class Policy>
 attention_inputs random_inputs(call_sizes n, std::uint64_t seed, double grid, double deviation = 1) {
-    attention_inputs in{n, {}, {}, {}, {}, {}, {}};
+    attention_inputs in;
+    in.n = n;
     std::array<index_t, 4> const rows{n.B, n.H, n.T, n.D};
     in.q = random(rows, seed + 1, deviation), in.k = random(rows, seed + 2, deviation);
     in.v = random(rows, seed + 3), in.dy = random(rows, seed + 4);
@@ -77,12 +78,12 @@ void check_near(std::string const& what, Found const& found, Expected const& exp
     BOOST_TEST(true);
 }
 
-/// Every result of `cpu` near that of `ref`.
-template <class Policy>
+/// Every result of `Device` near that of `ref`.
+template <class Policy, class Device = cpu>
 void check_against_ref(attention_inputs const& in, double tolerance, double unit,
                        attention_layout layout = attention_layout::packed) {
     auto const e = run_attention<Policy, ref>(in);
-    auto const f = run_attention<Policy, cpu>(in, layout);
+    auto const f = run_attention<Policy, Device>(in, layout);
     check_near("y", *f.y, *e.y, tolerance, 0.1);
     check_near("dq", *f.dq, *e.dq, tolerance, unit), check_near("dk", *f.dk, *e.dk, tolerance, unit);
     check_near("dv", *f.dv, *e.dv, tolerance, 0.1), check_near("dx", *f.d_input, *e.d_input, tolerance, unit);

@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(activations) {
             auto const x = random<1>({n}, 1, 3);
             tensor<double, 1> y({n}), slope({n});
             auto const xf = narrow(x);
-            tensor<float, 1> yf({n}), slope_f({n}), alone({n}), in_place = xf, rectified({n}), smooth({n});
+            tensor<float, 1> yf({n}), slope_f({n}), alone({n}), in_place = xf;
             gelu_forward(ref{}, form, x, y, slope.data());
             gelu_forward(device{}, form, xf, yf, slope_f.data());
             gelu_forward(device{}, form, xf, alone, nullptr);
@@ -45,14 +45,22 @@ BOOST_AUTO_TEST_CASE(activations) {
             check_close(yf, y, 1e-6);
             check_close(slope_f, slope, 1e-6);
             BOOST_TEST((same_bits(alone, yf) && same_bits(in_place, slope_f)));
-            silu_forward(ref{}, x, y);
-            silu_forward(device{}, xf, smooth);
-            relu_forward(device{}, xf, rectified);
-            wait();
-            check_close(smooth, y, 1e-6);
-            relu_forward(ref{}, x, y);
-            check_close(rectified, y, 0);
         }
+    for (index_t n : {1, 4, 127}) {
+        auto const x = random<1>({n}, 1, 3);
+        auto const xf = narrow(x);
+        tensor<double, 1> y({n}), slope({n}), rectified({n}), step({n});
+        silu_forward(ref{}, x, y, slope.data());
+        relu_forward(ref{}, x, rectified, step.data());
+        tensor<float, 1> yf({n}), slope_f({n}), rectified_f({n}), step_f({n});
+        silu_forward(device{}, xf, yf, slope_f.data());
+        relu_forward(device{}, xf, rectified_f, step_f.data());
+        wait();
+        check_close(yf, y, 1e-6);
+        check_close(slope_f, slope, 1e-6);
+        check_close(rectified_f, rectified, 0);
+        check_close(step_f, step, 0);
+    }
     tensor<float, 1> odd({7}, nan_value), y({7}), slope({7});
     odd(0) = -1e4f, odd(1) = 1e4f;
     for (auto form : {gelu_form::exact, gelu_form::tanh}) {
@@ -60,7 +68,7 @@ BOOST_AUTO_TEST_CASE(activations) {
         wait();
         BOOST_TEST((y(0) == 0 && y(1) == 1e4f && std::isnan(y(5)) && slope(0) == 0 && slope(1) == 1 && std::isnan(slope(6))));
     }
-    relu_forward(device{}, odd, y);
+    relu_forward(device{}, odd, y, nullptr);
     wait();
     BOOST_TEST((y(0) == 0 && std::isnan(y(6))));
 }
@@ -174,6 +182,25 @@ BOOST_AUTO_TEST_CASE(rms_norm) {
             check_close(yf, y);
             rms_norm_forward(ref{}, x, nullptr, 0.0, 1e-6, y);
             check_close(plain, y);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(rms_norm_backwards) {
+    for (index_t c : row_widths)
+        for (index_t n : {1, 70}) {
+            auto const x = random<2>({n, c}, 1), dy = random<2>({n, c}, 2);
+            auto const weight = random<1>({c}, 3);
+            auto dx = random<2>({n, c}, 4);
+            auto dweight = random<1>({c}, 5);
+            auto const xf = narrow(x), dyf = narrow(dy);
+            auto const weight_f = narrow(weight);
+            auto dxf = narrow(dx);
+            auto dweight_f = narrow(dweight);
+            rms_norm_backward(ref{}, dy, x, weight.data(), 1.0, 0.1, dx, dweight.data());
+            rms_norm_backward(device{}, dyf, xf, weight_f.data(), 1.0f, 0.1f, dxf, dweight_f.data());
+            wait();
+            check_close(dxf, dx);
+            check_close(dweight_f, dweight);
         }
 }
 

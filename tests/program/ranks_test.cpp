@@ -107,6 +107,9 @@ BOOST_AUTO_TEST_CASE(what_ranks_cannot_do_is_said_once) {
     BOOST_TEST(!std::filesystem::exists(run));
     BOOST_TEST(attnlab_run(small + "--max_iters 10 --out_dir " + run).status == 0);
     said(ranks_run(2, small + "--max_iters 20 --out_dir " + run), 1, "holds a run already");
+    auto const beside = shell(mpirun(1) + ATTNLAB_PROGRAM + " " + small + "--out_dir " + run + "-a : -n 1 " + ATTNLAB_PROGRAM + " " + small + "--seed 2 --out_dir " + run + "-b");
+    BOOST_TEST(beside.status != 0);
+    BOOST_TEST(beside.text.find("rank 1: error: train: the options are not those of rank 0") != std::string::npos, beside.text);
     auto const evaluated = ranks_run(2, "evaluate " + run);
     BOOST_TEST(evaluated.status == 0);
     BOOST_TEST(evaluated.text.find("evaluate: of 2 ranks the first runs it alone\n") != std::string::npos, evaluated.text);
@@ -150,6 +153,7 @@ BOOST_AUTO_TEST_CASE(a_signal_to_mpirun_ends_all_ranks_in_order) {
         temporary_folder folder;
         auto const run = folder.path / "run";
         auto command = mpirun(2);
+        command.insert(0, "OMPI_MCA_odls_base_sigkill_timeout=2 ");
         command.insert(command.find("mpirun"), "--foreground sh -c 'echo $$ > " + (folder.path / "pid").string() + "; exec \"$@\"' sh ");
         command.replace(command.find("timeout 120 --foreground"), 24, "timeout --foreground 120");
         auto const r = shell("( i=0; while [ ! -e " + (run / "ckpt.safetensors").string() + " ] && [ $i -lt 500 ]; do sleep 0.1; i=$((i + 1)); done; kill -" + signal + " $(cat " +

@@ -35,7 +35,9 @@ public:
     }
     view<float const, 3> logits(ids x) override { return model_.logits(x); }
     view<float const, 3> logits(ids x, any_observer& o) override { return model_.logits(x, o); }
-    view<float const, 3> logits(ids, attention_changer<float>&) override { fail("this model's attention is not to be changed: ", words(scale_obstacle())); }
+    view<float const, 3> logits(ids, attention_changer<float>&) override {
+        fail("this model's attention is not to be changed: ", words(scale_obstacle()));
+    }
     attnlab::scale_obstacle scale_obstacle() const override { return attnlab::scale_obstacle::family; }
     double loss(ids x, ids y) override { return model_.loss(x, y); }
     double loss(ids x, ids y, any_observer& o) override { return model_.loss(x, y, o); }
@@ -54,19 +56,22 @@ private:
 }  // namespace detail
 
 decoder_description read_family(std::string const& config, std::filesystem::path const& weights, bool as_in_folders) {
-    std::string const where = std::filesystem::is_directory(weights) ? (weights / "config.json").string() : weights.string() + ": family";
+    std::string const where =
+        std::filesystem::is_directory(weights) ? (weights / "config.json").string() : weights.string() + ": family";
     auto d = describe_decoder(config_file(parse_json_text(config, where), where), model_folder(weights));
     if (!as_in_folders && !std::filesystem::is_directory(weights))
         for (auto* m : {&d.q, &d.k, &d.v, &d.qkv, &d.out, &d.gate, &d.up, &d.down}) m->transposed = false;
     return d;
 }
 
-std::unique_ptr<any_model> make_family_model(experiment const& e, std::string const& config, std::filesystem::path const& weights, gpt_config const& run) {
+std::unique_ptr<any_model> make_family_model(experiment const& e, std::string const& config, std::filesystem::path const& weights,
+                                             gpt_config const& run) {
     auto d = read_family(config, weights);
     auto const form = form_of(d);
     auto const at = std::find_if(e.in_families.begin(), e.in_families.end(), [&](auto const& p) { return p.form == form; });
     if (at == e.in_families.end())
-        fail<usage_error>("policy '", e.card.name, "': not compiled for ", d.family, ": expected one that `policies` says is for families, or a program of your own "
+        fail<usage_error>("policy '", e.card.name, "': not compiled for ", d.family,
+                          ": expected one that `policies` says is for families, or a program of your own "
                           "with experiment_main<for_families<attention<...>>>");
     return std::make_unique<detail::family_model>(std::move(d), *at, run, model_folder(weights));
 }
@@ -76,7 +81,7 @@ std::vector<std::string> read_family_weights(any_model& model, std::filesystem::
     model_folder const files(folder);
     family_weights(files, *model.family()).read(model.parameters(), model.learned_by_policy());
     auto unknown = files.unread();
-    std::erase(unknown, "lm_head.weight");   // tied: the embedding again
+    std::erase(unknown, "lm_head.weight");  // tied: the embedding again
     return unknown;
 }
 

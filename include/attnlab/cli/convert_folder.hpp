@@ -16,14 +16,18 @@
 #include <attnlab/models/trained/load.hpp>
 
 /// \file
-/// `attnlab convert` of a run that trained a Hugging Face family under its own attention: such a folder again, for every other tool.
+/// `attnlab convert` of a run that trained a Hugging Face family under its own attention: such a folder again, for every other
+/// tool.
 
 namespace attnlab {
 
 /// \param run  of a family \param out  a new folder: config.json, model.safetensors in float32, the files of the tokeniser
 /// \throws error where the policy is not the family's, or naming what cannot be read or written
-inline void convert_to_folder(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, std::filesystem::path const& out) {
-    if (e.card.name != "softmax") fail(path.string(), ": its policy is ", e.card.name, ": expected softmax, the attention that other tools compute for this family");
+inline void convert_to_folder(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path,
+                              std::filesystem::path const& out) {
+    if (e.card.name != "softmax")
+        fail(path.string(), ": its policy is ", e.card.name,
+             ": expected softmax, the attention that other tools compute for this family");
     json config = parse_json_text(run.settings.family, path.string() + ": family");
     for (auto const* name : {"torch_dtype", "dtype"})
         if (config.contains(name)) config[name] = "float32";
@@ -49,11 +53,14 @@ inline void convert_to_folder(experiment const& e, checkpoint_run const& run, st
         write_atomically(folder / "config.json", [&](std::ostream& to) { to << config.dump(2) << '\n'; });
         weights.write(folder / "model.safetensors");
         auto const& words = run.settings.tokenizer;
-        for (auto const* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt"})
-            if (std::filesystem::is_directory(words) && std::filesystem::exists(words / name)) std::filesystem::copy_file(words / name, folder / name);
+        for (auto const* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+                                 "added_tokens.json", "vocab.json", "merges.txt"})
+            if (std::filesystem::is_directory(words) && std::filesystem::exists(words / name))
+                std::filesystem::copy_file(words / name, folder / name);
     });
-    auto const model = open_folder(out);   // as every command will
-    std::cout << out.string() << ": " << model->facts().family << ", " << model->facts().parameters << " parameters in float32, step " << run.state.iteration << '\n';
+    auto const model = open_folder(out);  // as every command will
+    std::cout << out.string() << ": " << model->facts().family << ", " << model->facts().parameters
+              << " parameters in float32, step " << run.state.iteration << '\n';
 }
 
 }  // namespace attnlab

@@ -11,8 +11,8 @@
 #include <attnlab/models/hf_gpt2.hpp>
 
 /// \file
-/// `attnlab train --init_from MODEL`: weights that somebody trained, under the same attention or another. What the policy adds starts as it
-/// would in a new model.
+/// `attnlab train --init_from MODEL`: weights that somebody trained, under the same attention or another. What the policy adds
+/// starts as it would in a new model.
 
 namespace attnlab {
 
@@ -21,23 +21,28 @@ namespace detail {
 /// Sets an option that follows from the model; one that was given must agree.
 template <class T>
 void follow(option_table const& given, char const* name, T& value, T const& from, std::filesystem::path const& model) {
-    if (given.given(name) && value != from) fail<usage_error>("--", name, ": ", value, ": expected ", from, ", as in ", model.string());
+    if (given.given(name) && value != from)
+        fail<usage_error>("--", name, ": ", value, ": expected ", from, ", as in ", model.string());
     value = from;
 }
 
 /// `longest` 0: nothing limits it.
-inline void follow_positions(option_table const& given, index_t& block_size, index_t longest, index_t otherwise, std::filesystem::path const& at) {
+inline void follow_positions(option_table const& given, index_t& block_size, index_t longest, index_t otherwise,
+                             std::filesystem::path const& at) {
     if (given.given("block_size") && longest > 0 && block_size > longest)
         fail<usage_error>("--block_size: ", block_size, ": expected at most ", longest, ", the positions of ", at.string());
     if (!given.given("block_size")) block_size = longest > 0 ? std::min(longest, otherwise) : otherwise;
 }
 
 /// The sizes of a decoder that is not attnlab's own GPT. \param weights  the folder or checkpoint that has its tensors
-inline void take_family_sizes(run_settings& s, option_table const& given, std::filesystem::path const& at, std::filesystem::path const& weights) {
+inline void take_family_sizes(run_settings& s, option_table const& given, std::filesystem::path const& at,
+                              std::filesystem::path const& weights) {
     auto const d = read_family(s.family, weights);
     auto& m = s.model;
     for (char const* name : {"bias", "tied", "layer_norm_eps", "gelu"})
-        if (given.given(name)) fail<usage_error>("--", name, ": is a GPT's to choose: expected none beside ", at.string(), ", a model of ", d.family);
+        if (given.given(name))
+            fail<usage_error>("--", name, ": is a GPT's to choose: expected none beside ", at.string(), ", a model of ",
+                              d.family);
     follow(given, "n_layer", m.n_layer, d.layers, at);
     follow(given, "n_head", m.n_head, d.heads, at);
     follow(given, "n_kv_head", m.n_kv_head, d.kv_heads, at);
@@ -96,7 +101,8 @@ inline void take_sizes(run_settings& s, option_table const& given) {
     detail::follow_positions(given, m.block_size, from.model.block_size, from.model.block_size, at);
 }
 
-/// Where a run of a family's decoder goes on, what it began with that was not given anew, wherever the folder is now. Of other runs: false.
+/// Where a run of a family's decoder goes on, what it began with that was not given anew, wherever the folder is now. Of other
+/// runs: false.
 inline bool take_sizes_of_resumed(run_settings& s, option_table const& given) {
     auto const checkpoint = checkpoint_path(s.out_dir);
     if (!s.resume || !std::filesystem::exists(checkpoint)) return false;
@@ -120,18 +126,21 @@ inline std::filesystem::path weights_of(run_settings const& s) {
     return is_model_folder(s.init_from) ? s.init_from : checkpoint_path(s.init_from);
 }
 
-/// Fills the parameters that the model at `s.init_from` has; names and shapes must agree. Says on standard error what starts anew and what was
-/// left behind: the parameters of either attention.
+/// Fills the parameters that the model at `s.init_from` has; names and shapes must agree. Says on standard error what starts anew
+/// and what was left behind: the parameters of either attention.
 inline void take_weights(run_settings const& s, any_model& model) {
     auto& parameters = model.parameters();
     auto const learned = model.learned_by_policy();
     weights_taken taken;
     if (!is_model_folder(s.init_from)) {
         auto const of_family = [&](std::string const& name) {
-            return std::any_of(parameters.begin(), parameters.end(), [&](auto const& p) { return p->name == name && std::find(learned.begin(), learned.end(), p.get()) == learned.end(); });
+            return std::any_of(parameters.begin(), parameters.end(), [&](auto const& p) {
+                return p->name == name && std::find(learned.begin(), learned.end(), p.get()) == learned.end();
+            });
         };
-        taken = load_shared_weights(safetensors_reader(checkpoint_path(s.init_from)), parameters,
-                                    [&](std::string const& name) { return model.family() ? of_family(name) : is_of_any_gpt(name); });
+        taken = load_shared_weights(safetensors_reader(checkpoint_path(s.init_from)), parameters, [&](std::string const& name) {
+            return model.family() ? of_family(name) : is_of_any_gpt(name);
+        });
     } else if (model.family()) {
         taken.left = read_family_weights(model, s.init_from);
         for (auto const* p : learned) taken.fresh.push_back(p->name);

@@ -1,9 +1,13 @@
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
+#include <string>
 
 #include <attnlab/core/error.hpp>
-#include <attnlab/train/launch.hpp>
 #include <attnlab/train/mpi_ranks.hpp>
+#include <attnlab/train/mpirun.hpp>
 #include <attnlab/train/ranks.hpp>
 
 /// \file
@@ -13,13 +17,24 @@ namespace attnlab {
 
 /// \throws usage_error under an mpirun that this build does not understand
 inline std::unique_ptr<ranks> join_ranks() {
-    if (launched().size == 1) return std::make_unique<one_rank>();
+    if (told_by_mpirun().size == 1) return std::make_unique<one_rank>();
 #ifdef ATTNLAB_USE_MPI
     return std::make_unique<mpi_ranks>();
 #else
-    fail<usage_error>("train: ", launched().size, " processes were started together, but this attnlab was built without MPI: expected one process, or a build "
+    fail<usage_error>("train: ", told_by_mpirun().size, " processes were started together, but this attnlab was built without MPI: expected one process, or a build "
                       "where CMake finds MPI (Debian: libopenmpi-dev)");
 #endif
+}
+
+/// Ranks that were told different things are runs beside each other, which mpirun does not make one. \throws usage_error on those that differ from
+/// rank 0
+inline void expect_alike(ranks& all, std::string const& options) {
+    std::uint64_t const own = std::hash<std::string>{}(options);
+    std::uint64_t first = own;
+    broadcast(all, std::span(&first, 1));
+    if (first != own)
+        fail<usage_error>("train: the options are not those of rank 0: expected the same for all ranks of mpirun; runs beside each other are started without it, or by "
+                          "env -u OMPI_COMM_WORLD_RANK");
 }
 
 }  // namespace attnlab

@@ -9,8 +9,8 @@
 #include <attnlab/cli/experiment_main.hpp>
 
 /// \file
-/// The six attentions in the families of Hugging Face: as long to compile as all else about them, hence beside it. Include it in exactly one
-/// source file of a program; attnlab_add_experiment in CMake does that.
+/// The six attentions in the families of Hugging Face: as long to compile as all else about them, hence beside it. Include it in
+/// exactly one source file of a program; attnlab_add_experiment in CMake does that.
 
 namespace attnlab {
 

@@ -16,7 +16,7 @@
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/kernels/check_policy.hpp>
 #include <attnlab/train/interrupt.hpp>
-#include <attnlab/train/launch.hpp>
+#include <attnlab/train/mpirun.hpp>
 
 /// \file
 /// The program around policies: names to commands, errors to one line and an exit status. Include it in exactly one source file of a
@@ -89,16 +89,16 @@ inline std::vector<command> all_commands() {
 
 /// All commands but train are for one process: of those that mpirun started, the first goes on alone.
 inline void be_first_alone(std::string const& name) {
-    auto const [rank, size] = launched();
+    auto const [rank, size] = told_by_mpirun();
     if (size == 1) return;
     if (rank > 0) throw not_needed{};
     std::cerr << name << ": of " << size << " ranks the first runs it alone" << std::endl;
-    forget_launch();
+    forget_mpirun();
 }
 
 /// Says why the program ends. What is wrong for all ranks the first one says; the others wait, and speak where it did not end them.
 inline int end(int status, std::string const& line) {
-    auto const [rank, size] = launched();
+    auto const [rank, size] = told_by_mpirun();
     if (rank > 0) std::this_thread::sleep_for(std::chrono::seconds(3));
     std::cerr << (rank > 0 ? text("rank ", rank, ": ") : "") << line << std::endl;
     if (rank == 0 && size > 1) std::this_thread::sleep_for(std::chrono::milliseconds(300));   // so that nobody takes it for lost

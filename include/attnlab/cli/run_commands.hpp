@@ -60,7 +60,9 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     use_device(s.device);
     auto const all = join_ranks();
     try {
-        train_command(e, s, effective_values(table), *all);
+        auto const options = effective_values(table);
+        expect_alike(*all, options.dump());
+        train_command(e, s, options, *all);
     } catch (interrupted const& stopped) {   // on all ranks alike; said before MPI ends, for which an mpirun that was interrupted does not wait
         if (all->rank() > 0) return 0;
         std::cerr << stopped.what() << std::endl;

@@ -152,7 +152,8 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("embedding_std", m.embedding_std, "deviation of first embeddings; 0: as init_std", at_least{0});
     o.add("layer_norm_eps", m.layer_norm_eps, "added to the variance in LayerNorms");
     o.add("gelu", s.gelu, "form of GELU", one_of{{"exact", "tanh"}});
-    o.add("dtype", s.dtype, "what Linears and the head multiply; sums and what is learned stay float32", one_of{{"float32", "bfloat16"}});
+    o.add("dtype", s.dtype, "what Linears and the head multiply (tfloat32: on a GPU); sums and what is learned stay float32",
+          one_of{{"float32", "tfloat32", "bfloat16"}});
     declare_device(o, s.device);
     o.add("recompute", m.recompute, "keep one block's activations, compute the others again");
     o.add("length", s.length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
@@ -188,7 +189,7 @@ inline void declare(option_table& o, run_settings& s) {
 /// Draws the consequences: fields that depend on others. \throws usage_error
 inline void settle(run_settings& s) {
     s.model.gelu = s.gelu == "tanh" ? gelu_form::tanh : gelu_form::exact;
-    s.model.products = s.dtype == "bfloat16" ? precision::bfloat16 : precision::float32;
+    s.model.products = s.dtype == "bfloat16" ? precision::bfloat16 : s.dtype == "tfloat32" ? precision::tfloat32 : precision::float32;
     s.model.length = s.length == "trained" ? length_rule::trained : s.length == "visible" ? length_rule::visible : length_rule::sequence;
     s.train.block_size = s.model.block_size;
     s.train.checkpoint = s.out_dir / "ckpt.safetensors";

@@ -7,6 +7,7 @@
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/core/buffer.hpp>
+#include <attnlab/core/device.hpp>
 #include <attnlab/kernels/pattern.hpp>
 
 /// \file
@@ -34,13 +35,14 @@ struct attention_inputs {
     tensor<double, 3> input;                      ///< (B, T, C)
     std::vector<std::vector<double>> parameters;  ///< in the policy's order, each for all heads
     std::vector<index_t> documents = {};          ///< (B, T): where each token's document begins; empty: one document
+    precision products = precision::float32;      ///< where the device has a choice
 };
 
 template <class S>
 struct attention_results {
     tensor<S, 4> y, dq, dk, dv;  ///< (B, H, T, D)
     tensor<S, 3> d_input;        ///< (B, T, C)
-    std::vector<std::vector<S>> d_parameters;
+    std::vector<buffer<S>> d_parameters;
     tensor<S, 4> pattern;     ///< (B, H, T, T)
     tensor<S, 3> slot, gate;  ///< (B, H, T)
 };
@@ -100,7 +102,8 @@ template <class S>
 struct attention_call {
     head_storage<S> qkv, y, dy, d_qkv;
     buffer<S> input;
-    std::vector<std::vector<S>> parameters;
+    buffer<index_t> documents;
+    std::vector<buffer<S>> parameters;
     attention_problem<S> problem;
     attention_gradients<S> gradients;
     attention_results<S> results;
@@ -115,9 +118,10 @@ struct attention_call {
             for (double x : values) parameters.back().push_back(static_cast<S>(x));
         }
         problem.B = n.B, problem.H = n.H, problem.H_kv = n.kv_heads(), problem.T = n.T, problem.D = n.D, problem.width = n.width;
-        problem.documents = in.documents.empty() ? nullptr : in.documents.data();
+        documents.assign(in.documents.begin(), in.documents.end());
+        problem.documents = documents.empty() ? nullptr : documents.data();
         problem.scale = static_cast<S>(n.scale);
-        problem.rule = n.rule;
+        problem.rule = n.rule, problem.products = in.products;
         problem.trained_length = n.trained_length;
         problem.q = qkv.part(0), problem.k = qkv.part(1), problem.v = qkv.part(2);
         problem.input = input.empty() ? nullptr : input.data();
@@ -145,8 +149,10 @@ attention_results<typename Device::scalar> run_attention(attention_inputs const&
     auto& out = c.results;
     attention_saved<S> saved;
     attention_forward<Policy>(Device{}, c.problem, saved, c.y.part(0));
+    synchronize(Device{});
     out.y = c.y.take(0);
     attention_backward<Policy>(Device{}, c.problem, saved, c.y.part(0), c.dy.part(0), c.gradients);
+    synchronize(Device{});
     out.dq = c.d_qkv.take(0), out.dk = c.d_qkv.take(1), out.dv = c.d_qkv.take(2);
     if constexpr (Observed) {
         auto const& n = in.n;

@@ -4,8 +4,10 @@
 
 #include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/buffer.hpp>
+#include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/core/precision.hpp>
+#include <attnlab/core/tfloat32.hpp>
 
 namespace attnlab {
 
@@ -15,12 +17,12 @@ class weight {
     using S = typename Device::scalar;
 
 public:
-    weight(parameter<S>* p, precision products) : parameter_(p), rounds_(products == precision::bfloat16) {}
+    weight(parameter<S>* p, precision products) : parameter_(p), products_(products) {}
 
     /// To be called before the products of a step: rounds what was learned since.
     void update() {
         if constexpr (std::is_same_v<S, float>)
-            if (rounds_) {
+            if (products_ == precision::bfloat16) {
                 rounded_.resize({parameter_->shape[0], parameter_->shape[1]});
                 round(Device{}, view<S const, 1>(parameter_->value.data(), {rounded_.size()}), view<bfloat16, 1>(rounded_.data(), {rounded_.size()}));
             }
@@ -30,7 +32,10 @@ public:
     template <class Product>
     void multiply(Product product) const {
         if constexpr (std::is_same_v<S, float>)
-            if (rounds_) return product(view<bfloat16 const, 2>(rounded_));
+            if (products_ == precision::bfloat16) return product(view<bfloat16 const, 2>(rounded_));
+        if constexpr (is_cuda<Device>)
+            if (products_ == precision::tfloat32)
+                return product(view<tfloat32 const, 2>(reinterpret_cast<tfloat32 const*>(parameter_->value.data()), shape()));
         product(view<S const, 2>(parameter_->value.data(), shape()));
     }
 
@@ -40,7 +45,7 @@ private:
     std::array<index_t, 2> shape() const { return {parameter_->shape[0], parameter_->shape[1]}; }
 
     parameter<S>* parameter_;
-    bool rounds_;
+    precision products_;
     tensor<bfloat16, 2> rounded_;
 };
 

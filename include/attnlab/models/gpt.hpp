@@ -118,6 +118,7 @@ private:
         c.check();
         if (c.products == precision::bfloat16 && !has_bfloat16(Device{}))
             fail<usage_error>("dtype: 'bfloat16': expected float32: ", Device::name, " has no fast products of bfloat16 on this machine or in this build");
+        if (c.products == precision::tfloat32 && !is_cuda<Device>) fail<usage_error>("dtype: 'tfloat32': expected float32 or bfloat16: only a GPU has it");
         return c;
     }
     static double embedding_std(gpt_config const& c) { return c.embedding_std > 0 ? c.embedding_std : c.init_std; }

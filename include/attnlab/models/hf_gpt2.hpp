@@ -37,7 +37,8 @@ public:
     /// In which field it is no GPT of attnlab's own, and what that would be; empty: it is one.
     std::string misfit() const {
         if (!is_tanh() && d_.act != activation::gelu) return "field 'activation_function': expected gelu_new or gelu";
-        if (d_.mlp_width != 4 * d_.width) return text("field 'n_inner': ", d_.mlp_width, ": expected 4 times n_embd, ", 4 * d_.width);
+        if (d_.mlp_width != 4 * d_.width)
+            return text("field 'n_inner': ", d_.mlp_width, ": expected 4 times n_embd, ", 4 * d_.width);
         return d_.head.empty() ? "" : "field 'tie_word_embeddings': false: expected true";
     }
 
@@ -45,7 +46,8 @@ public:
     gpt_config config() const {
         if (auto const what = misfit(); !what.empty()) fail(config_.where(), ": ", what);
         gpt_config out;
-        out.n_layer = d_.layers, out.n_head = d_.heads, out.n_embd = d_.width, out.block_size = d_.longest, out.vocab_size = d_.vocabulary;
+        out.n_layer = d_.layers, out.n_head = d_.heads, out.n_embd = d_.width, out.block_size = d_.longest,
+        out.vocab_size = d_.vocabulary;
         out.layer_norm_eps = d_.norm.eps, out.bias = true, out.gelu = is_tanh() ? gelu_form::tanh : gelu_form::exact;
         try {
             out.check();
@@ -62,8 +64,8 @@ public:
         for (index_t l = 0; l < d_.layers; ++l) (void)files_.tensor(d_.prefix(l) + "attn.c_attn.bias", {3 * d_.width});
     }
 
-    /// Fills what the folder has; gives back the names of what it has not, the attention's own. Of a longer table of positions the first are
-    /// taken. \throws error for a tensor that is missing, of another shape, or nobody's
+    /// Fills what the folder has; gives back the names of what it has not, the attention's own. Of a longer table of positions
+    /// the first are taken. \throws error for a tensor that is missing, of another shape, or nobody's
     template <class T>
     std::vector<std::string> read(parameter_list<T> const& parameters) const {
         std::vector<std::string> fresh;
@@ -76,17 +78,22 @@ public:
             }
             auto shape = p->shape;
             if (p->name == "transformer.wpe.weight") shape.front() = std::max(shape.front(), d_.longest);
-            if (hf_gpt2_transposes(p->name)) read_turned(files_.tensor(name, {shape[1], shape[0]}), p->value);
-            else files_.tensor(name, shape).read(p->value.data(), 0, p->size());
+            if (hf_gpt2_transposes(p->name))
+                read_turned(files_.tensor(name, {shape[1], shape[0]}), p->value);
+            else
+                files_.tensor(name, shape).read(p->value.data(), 0, p->size());
         }
         for (auto const& name : files_.unread())
-            require(name == "lm_head.weight", files_.source().string(), ": tensor '", name, "': expected the tensors of a GPT-2 with the layers of config.json only");
+            require(name == "lm_head.weight", files_.source().string(), ": tensor '", name,
+                    "': expected the tensors of a GPT-2 with the layers of config.json only");
         return fresh;
     }
 
 private:
     bool is_tanh() const { return d_.act == activation::gelu_tanh; }
-    std::string stored(std::string const& name) const { return bare_ ? name.substr(std::string_view("transformer.").size()) : name; }
+    std::string stored(std::string const& name) const {
+        return bare_ ? name.substr(std::string_view("transformer.").size()) : name;
+    }
 
     config_file config_;
     model_folder files_;
@@ -115,8 +122,8 @@ std::unique_ptr<gpt<Policy, Device>> load_hf_gpt2(std::filesystem::path const& f
     return model;
 }
 
-/// Fills the parameters of a GPT under any attention that a Hugging Face GPT-2 has; gives back the names of those it does not have, the
-/// attention's own. \throws error that names the file and the tensor that is missing, of another shape or unknown
+/// Fills the parameters of a GPT under any attention that a Hugging Face GPT-2 has; gives back the names of those it does not
+/// have, the attention's own. \throws error that names the file and the tensor that is missing, of another shape or unknown
 template <class T>
 std::vector<std::string> load_hf_gpt2_weights(std::filesystem::path const& folder, parameter_list<T> const& parameters) {
     return detail::hf_gpt2_folder(folder).read(parameters);

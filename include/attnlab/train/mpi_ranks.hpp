@@ -23,7 +23,7 @@
 #include <vector>
 
 #include <attnlab/core/error.hpp>
-#include <attnlab/train/launch.hpp>
+#include <attnlab/train/mpirun.hpp>
 #include <attnlab/train/peer_watch.hpp>
 #include <attnlab/train/rank_threads.hpp>
 #include <attnlab/train/ranks.hpp>
@@ -44,7 +44,7 @@ public:
         MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
         MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
         MPI_Comm_size(MPI_COMM_WORLD, &size_);
-        if (auto const started = launched(); started.size != size_)
+        if (auto const started = told_by_mpirun(); started.size != size_)
             fail("MPI: ", started.size, " ranks were started, of which this one sees ", size_, ": expected the mpirun of the MPI that attnlab was built with, ", library());
         meet_local_ranks();
     }

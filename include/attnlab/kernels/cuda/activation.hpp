@@ -19,10 +19,17 @@ struct gelu_rule {
     }
 };
 struct silu_rule {
-    constexpr void operator()(element x, element& y) const { y = x / (element(1.0f) + expr::lane_functions<element>::exp(-x)); }
+    constexpr void operator()(element x, element& y, element& slope) const {
+        element const one(1.0f), whole = one + expr::lane_functions<element>::exp(-x), s = one / whole;
+        y = x / whole;
+        slope = gelu_detail::fused<element>::at(y, one - s, s);
+    }
 };
 struct relu_rule {
-    constexpr void operator()(element x, element& y) const { y = element(x.v[0] < 0 ? 0 : x.v[0]); }
+    constexpr void operator()(element x, element& y, element& slope) const {
+        y = element(x.v[0] < 0 ? 0 : x.v[0]);
+        slope = element(x.v[0] > 0 ? 1 : 0);
+    }
 };
 struct multiply_rule {
     constexpr void operator()(element x, element& y) const { y = y * x; }
@@ -43,18 +50,18 @@ void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<fl
                              : gpu::each_element(device, x.size(), gpu::gelu_rule<gelu_form::tanh>{}, from, to, to_slope);
 }
 
-/// y = x / (1 + e^-x) (SiLU, 1702.03118), element by element. y may be x.
+/// y = x s, s = 1 / (1 + e^-x) (SiLU, 1702.03118), element by element, and slope = s + y (1 - s) unless null. y or slope may be x.
 template <cuda_device Device>
-void silu_forward(Device device, view<float const, 1> x, view<float, 1> y) {
+void silu_forward(Device device, view<float const, 1> x, view<float, 1> y, float* slope) {
     assert(x.size() == y.size());
-    gpu::each_element(device, x.size(), gpu::silu_rule{}, gpu::reads{x.data()}, gpu::writes{y.data()});
+    gpu::each_element(device, x.size(), gpu::silu_rule{}, gpu::reads{x.data()}, gpu::writes{y.data()}, gpu::writes{slope});
 }
 
-/// y = max(x, 0), element by element; NaN stays. y may be x.
+/// y = max(x, 0), element by element; NaN stays; and slope, 0 at 0, unless null. y or slope may be x.
 template <cuda_device Device>
-void relu_forward(Device device, view<float const, 1> x, view<float, 1> y) {
+void relu_forward(Device device, view<float const, 1> x, view<float, 1> y, float* slope) {
     assert(x.size() == y.size());
-    gpu::each_element(device, x.size(), gpu::relu_rule{}, gpu::reads{x.data()}, gpu::writes{y.data()});
+    gpu::each_element(device, x.size(), gpu::relu_rule{}, gpu::reads{x.data()}, gpu::writes{y.data()}, gpu::writes{slope});
 }
 
 /// x = 0

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include <attnlab/attention/problem.hpp>
@@ -27,16 +28,29 @@ struct for_dy;
 struct for_rows;
 struct for_copies;
 
-/// `body(Products{}, std::integral_constant<int, D>{})` for the products asked for and the head size, padded to one that is compiled.
-template <class Policy, class Body>
+/// The head sizes that kernels are compiled for; others are padded to the next one.
+template <class Device>
+struct compiled_head_sizes {
+    using type = std::integer_sequence<int, 64, 128, 256>;
+};
+template <>
+struct compiled_head_sizes<emulated_cuda> {   // tests compile many policies: the sizes have a test of their own
+    using type = std::integer_sequence<int, 64>;
+};
+
+/// `body(Products{}, std::integral_constant<int, D>{})` for the products asked for and the head size. \throws error for larger heads
+template <class Device, class Body>
 void with_tiles(attention_problem<float> const& p, Body body) {
-    auto const sized = [&]<class Products>(Products products) {
-        if (p.D <= 64) return body(products, std::integral_constant<int, 64>{});
-        if (p.D <= 128) return body(products, std::integral_constant<int, 128>{});
-        require(p.D <= 256, "attention on cuda: head size ", p.D, ": expected at most 256");
-        body(products, std::integral_constant<int, 256>{});
-    };
-    p.products == precision::bfloat16 ? sized(bfloat16_products{}) : sized(float_products{});
+    [&]<int... D>(std::integer_sequence<int, D...>) {
+        bool done = false;
+        auto const run = [&]<int Size>(std::integral_constant<int, Size> size) {
+            if (done || p.D > Size) return;
+            done = true;
+            p.products == precision::bfloat16 ? body(bfloat16_products{}, size) : body(float_products{}, size);
+        };
+        (run(std::integral_constant<int, D>{}), ...);
+        require(done, "attention on ", Device::name, ": heads of ", p.D, " channels: expected at most ", std::max({D...}));
+    }(typename compiled_head_sizes<Device>::type{});
 }
 
 template <class Policy>
@@ -84,7 +98,7 @@ attention_problem<float> before_tiles(Device device, attention_problem<float> co
 template <class Policy, cuda_device Device>
 void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y) {
     auto const p = gpu::before_tiles<Policy>(device, given, saved);
-    gpu::with_tiles<Policy>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+    gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         heads<float> to = y;
         if constexpr (Policy::has_output) to = merged_heads(*saved.core, p.D);
         gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p),
@@ -114,16 +128,14 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     statistics.resize(given.B, given.H, given.T);
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const rows = p.B * p.H * p.T;
-    float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(rows);
+    float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(device, rows);
     if constexpr (Policy::has_slot) {
-        slot = gpu::scratch<gpu::for_slot, float>(rows);
+        slot = gpu::scratch<gpu::for_slot, float>(device, rows);
         gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), slot});
     }
     gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
-    gpu::synchronize(device);   // an earlier call may still read the keys
-    auto* const keys = gpu::scratch<gpu::for_keys, index_t>(static_cast<index_t>(statistics.keys.size()) + 1);
-    std::copy(statistics.keys.begin(), statistics.keys.end(), keys);
-    gpu::with_tiles<Policy>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+    auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
+    gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
             gpu::statistics_tiles<Policy, Products, D, ByKeys> const tiles{gpu::portable<Policy>(p),
                                                                           gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
@@ -237,7 +249,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     gpu::launch_rows(device, rows,
                      gpu::adjoint_rows<Policy>{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, factor, adjoint});
 
-    gpu::with_tiles<Policy>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+    gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         using queries = gpu::backward_queries<Policy, Products, D>;
         using keys = gpu::backward_keys<Policy, Products, D>;
         gpu::backward_inputs<Policy, Products> in{gpu::portable<Policy>(p),

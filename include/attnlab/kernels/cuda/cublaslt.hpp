@@ -5,14 +5,17 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 
 #include <cublasLt.h>
 
 #include <attnlab/core/bfloat16.hpp>
+#include <attnlab/core/tfloat32.hpp>
 #include <attnlab/kernels/cuda/launch.hpp>
 #include <attnlab/kernels/cuda/product.hpp>
+#include <attnlab/kernels/cuda/rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 
 /// \file
@@ -76,14 +79,15 @@ struct plan {
     matrix a, b, d;
     cublasLtMatmulAlgo_t algorithm;
 };
-/// Factors of T, everything else in float. \throws error where no algorithm fits
+/// Factors of T, everything else in float. None where no algorithm fits.
 template <class T>
-plan plan_for(column_major_product const& p, bool bias, std::uint32_t a, std::uint32_t b, std::uint32_t d) {
-    constexpr auto type = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
+std::optional<plan> plan_for(column_major_product const& p, bool bias, std::uint32_t a, std::uint32_t b, std::uint32_t d) {
+    constexpr auto type = std::is_same_v<T, bfloat16> ? CUDA_R_16BF : CUDA_R_32F;
+    constexpr auto sums = std::is_same_v<T, tfloat32> ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     auto const op = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
     plan made;
     cublasLtMatmulDesc_t how = nullptr;
-    check(cublasLtMatmulDescCreate(&how, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a product");
+    check(cublasLtMatmulDescCreate(&how, sums, CUDA_R_32F), "a product");
     made.how.reset(how);
     set(made.how, CUBLASLT_MATMUL_DESC_TRANSA, op(p.transpose_a));
     set(made.how, CUBLASLT_MATMUL_DESC_TRANSB, op(p.transpose_b));
@@ -106,25 +110,43 @@ plan plan_for(column_major_product const& p, bool bias, std::uint32_t a, std::ui
     cublasLtMatmulHeuristicResult_t best{};
     int found = 0;
     auto const status = cublasLtMatmulAlgoGetHeuristic(handle(), made.how.get(), made.a.get(), made.b.get(), made.d.get(), made.d.get(), wish, 1, &best, &found);
-    require(status == CUBLAS_STATUS_SUCCESS && found > 0, "gemm: cublasLt knows no way for m ", p.m, ", n ", p.n, ", k ", p.k, ", lda ", p.lda, ", ldb ",
-            p.ldb, ", ldd ", p.ldd, ": ", cublasLtGetStatusString(status));
+    if (status != CUBLAS_STATUS_SUCCESS || found == 0) return {};
     made.algorithm = best.algo;
     return made;
 }
 
 }  // namespace cublas
 
-/// d = alpha op(a) op(b) + beta d + bias, by columns; a and b of float, or of bfloat16 with sums in float. \param bias  (m) or null
+/// Adds a bias (m) to each column of d (m, n).
+struct add_to_columns {
+    float const* bias;
+    index_t m, leading;
+    float* d;
+
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t column) const {
+        float* const to = d + column * leading;
+        each_chunk(m, [&](index_t i) { store<Warp>(to + i, load<Warp>(to + i, m - i) + load<Warp>(bias + i, m - i), m - i); });
+    }
+};
+
+/// d = alpha op(a) op(b) + beta d + bias, by columns; a and b of float, tfloat32 or bfloat16, sums in float.
+/// \param bias  (m) or null \throws error where cuBLASLt knows no way
 template <class T>
 void multiply(cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, float* d, float const* bias) {
     using namespace cublas;
     using key = std::tuple<bool, bool, index_t, index_t, index_t, index_t, index_t, index_t, bool, std::uint32_t, std::uint32_t, std::uint32_t>;
-    static thread_local std::map<key, plan> plans;
+    static thread_local std::map<key, std::optional<plan>> plans;
     auto const on_a = alignment(a), on_b = alignment(b), on_d = alignment(d);
     key const k{p.transpose_a, p.transpose_b, p.m, p.n, p.k, p.lda, p.ldb, p.ldd, bias != nullptr, on_a, on_b, on_d};
     auto known = plans.find(k);
     if (known == plans.end()) known = plans.emplace(k, plan_for<T>(p, bias != nullptr, on_a, on_b, on_d)).first;
-    plan const& with = known->second;
+    if (bias && !known->second) {   // not with this epilogue
+        multiply(cuda{}, p, alpha, a, b, beta, d, nullptr);
+        return launch_rows(cuda{}, p.n, add_to_columns{bias, p.m, p.ldd, d});
+    }
+    require(known->second.has_value(), "gemm: cuBLASLt knows no way for m ", p.m, ", n ", p.n, ", k ", p.k, ", lda ", p.lda, ", ldb ", p.ldb, ", ldd ", p.ldd);
+    plan const& with = *known->second;
     if (bias) set(with.how, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     auto* const room = scratch<cublas::workspace, unsigned char>(cuda{}, static_cast<index_t>(workspace_bytes));
     cublas::check(cublasLtMatmul(handle(), with.how.get(), &alpha, a, with.a.get(), b, with.b.get(), &beta, d, with.d.get(), d, with.d.get(),

@@ -6,6 +6,7 @@
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/device.hpp>
+#include <attnlab/core/tfloat32.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/attention_statistics.hpp>
 #include <attnlab/kernels/gelu_form.hpp>
@@ -41,9 +42,13 @@ void linear_forward(Device, view<float const, 2> x, view<float const, 2> w, floa
 template <cuda_device Device>
 void linear_forward(Device, view<float const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y);
 template <cuda_device Device>
+void linear_forward(Device, view<float const, 2> x, view<tfloat32 const, 2> w, float const* bias, view<float, 2> y);
+template <cuda_device Device>
 void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<float const, 2> w, float* dx, view<float, 2> dw, float* dbias);
 template <cuda_device Device>
 void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
+template <cuda_device Device>
+void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<tfloat32 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
 template <cuda_device Device>
 void layer_norm_forward(Device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<float, 2> y, float* mean, float* rstd);
 template <cuda_device Device>
@@ -64,11 +69,14 @@ template <cuda_device Device>
 void cross_entropy(Device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses);
 
 template <cuda_device Device>
-void silu_forward(Device, view<float const, 1> x, view<float, 1> y);
+void silu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);
 template <cuda_device Device>
-void relu_forward(Device, view<float const, 1> x, view<float, 1> y);
+void relu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);
 template <cuda_device Device>
 void rms_norm_forward(Device, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> y);
+template <cuda_device Device>
+void rms_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> dx,
+                       float* dweight);
 template <cuda_device Device>
 void rotate_heads(Device, heads<float> x, index_t B, index_t H, index_t T, rotation_angles<float> const& by);
 template <cuda_device Device, class T>

@@ -50,7 +50,7 @@ void multiply_rows(Device device, bool transpose_a, bool transpose_b, index_t m,
 }  // namespace gpu
 
 /// c = alpha op(a) op(b) + beta c, row-major: op(a) is (m,k), op(b) (k,n), c (m,n); lda, ldb, ldc are lengths of the stored rows. a and b of
-/// float or bfloat16, sums in float. With beta = 0, c is only written. \throws error when the library refuses
+/// float, tfloat32 or bfloat16, sums in float. With beta = 0, c is only written. \throws error when the library refuses
 template <cuda_device Device, class T>
 void gemm(Device device, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, T const* a, index_t lda, T const* b,
           index_t ldb, float beta, float* c, index_t ldc) {

@@ -15,6 +15,8 @@ namespace attnlab {
 template void round(cuda, view<float const, 1>, view<bfloat16, 1>);
 template void linear_forward(cuda, view<float const, 2>, view<float const, 2>, float const*, view<float, 2>);
 template void linear_forward(cuda, view<float const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
+template void linear_forward(cuda, view<float const, 2>, view<tfloat32 const, 2>, float const*, view<float, 2>);
+template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<float const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<float, 2>, float*, float*);
@@ -29,9 +31,10 @@ template void zero(cuda, view<float, 1>);
 template double sum_of_squares(cuda, view<float const, 1>);
 template void adamw_step(cuda, std::span<parameter_update<adamw_rule<float>, float> const>);
 template void momentum_step(cuda, std::span<parameter_update<momentum_rule<float>, float> const>);
-template void silu_forward(cuda, view<float const, 1>, view<float, 1>);
-template void relu_forward(cuda, view<float const, 1>, view<float, 1>);
+template void silu_forward(cuda, view<float const, 1>, view<float, 1>, float*);
+template void relu_forward(cuda, view<float const, 1>, view<float, 1>, float*);
 template void rms_norm_forward(cuda, view<float const, 2>, float const*, float, float, view<float, 2>);
+template void rms_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float, float, view<float, 2>, float*);
 template void rotate_heads(cuda, heads<float>, index_t, index_t, index_t, rotation_angles<float> const&);
 template void gemm(cuda, bool, bool, index_t, index_t, index_t, float, float const*, index_t, float const*, index_t, float, float*, index_t);
 

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include <attnlab/core/bfloat16.hpp>
+#include <attnlab/core/tfloat32.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/cuda/column_sums.hpp>
 #include <attnlab/kernels/cuda/elements.hpp>
@@ -10,7 +11,8 @@
 #include <attnlab/kernels/cuda/scratch.hpp>
 
 /// \file
-/// Products with a layer's weights. Where these come rounded to bfloat16, what they meet is rounded as well, and sums stay in float.
+/// Products with a layer's weights. Where these come rounded to bfloat16, what they meet is rounded as well, and sums stay in float; where they
+/// come as tfloat32, tensor cores round both.
 
 namespace attnlab {
 
@@ -32,11 +34,13 @@ namespace gpu {
 struct rounded_input;   // purposes of memory
 struct rounded_upstream;
 
-/// x as a factor: itself, or rounded, in memory to work in.
+/// x as a factor: itself, or rounded to bfloat16, in memory to work in.
 template <class Purpose, class T, class Device>
 view<T const, 2> factor(Device device, view<float const, 2> x) {
     if constexpr (std::is_same_v<T, float>) {
         return x;
+    } else if constexpr (std::is_same_v<T, tfloat32>) {
+        return {reinterpret_cast<T const*>(x.data()), x.shape()};
     } else {
         T* const rounded = scratch<Purpose, T>(device, x.size());
         round(device, x.reshaped(std::array{x.size()}), view<T, 1>(rounded, {x.size()}));
@@ -82,6 +86,10 @@ template <cuda_device Device>
 void linear_forward(Device device, view<float const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y) {
     gpu::linear_forward(device, x, w, bias, y);
 }
+template <cuda_device Device>
+void linear_forward(Device device, view<float const, 2> x, view<tfloat32 const, 2> w, float const* bias, view<float, 2> y) {
+    gpu::linear_forward(device, x, w, bias, y);
+}
 
 /// dx (N,I) = dy w, unless null; dw (O,I) += dy^T x; dbias (O) += the sum of dy's rows, unless null.
 template <cuda_device Device>
@@ -91,6 +99,11 @@ void linear_backward(Device device, view<float const, 2> dy, view<float const, 2
 }
 template <cuda_device Device>
 void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw,
+                     float* dbias) {
+    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
+}
+template <cuda_device Device>
+void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<tfloat32 const, 2> w, float* dx, view<float, 2> dw,
                      float* dbias) {
     gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
 }

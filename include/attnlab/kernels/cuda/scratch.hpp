@@ -85,6 +85,7 @@ T* scratch(cuda, index_t n) {
 template <class Purpose, class T>
 T const* upload(cuda device, T const* from, index_t n) {
     static thread_local detail::pinned_piece staging;
+    if (n == 0) return nullptr;
     auto const bytes = static_cast<std::size_t>(n) * sizeof(T);
     std::memcpy(staging.room(bytes), from, bytes);
     T* const to = scratch<Purpose, T>(device, n);

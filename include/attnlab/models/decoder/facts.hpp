@@ -10,9 +10,21 @@ namespace attnlab {
 
 /// Sites of a decoder, in order of visit.
 inline std::vector<std::string> sites_of_decoder(decoder_description const& d) {
-    std::vector<std::string_view> out{site::embed::name, site::resid_pre::name, site::ln1_normalized::name, site::q::name, site::k::name, site::v::name,
-                                      site::attn_scores::name, site::pattern::name, site::slot::name, site::gate::name, site::pattern_sums::name,
-                                      site::pattern_entropy::name, site::largest_score::name, site::pattern_columns::name, site::z::name,
+    std::vector<std::string_view> out{site::embed::name,
+                                      site::resid_pre::name,
+                                      site::ln1_normalized::name,
+                                      site::q::name,
+                                      site::k::name,
+                                      site::v::name,
+                                      site::attn_scores::name,
+                                      site::pattern::name,
+                                      site::slot::name,
+                                      site::gate::name,
+                                      site::pattern_sums::name,
+                                      site::pattern_entropy::name,
+                                      site::largest_score::name,
+                                      site::pattern_columns::name,
+                                      site::z::name,
                                       site::attn_out::name};
     if (!d.post_attention_norm.empty()) out.push_back(site::post_attn_norm_out::name);
     out.insert(out.end(), {site::resid_mid::name, site::ln2_normalized::name});

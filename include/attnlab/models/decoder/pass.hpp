@@ -18,7 +18,8 @@ struct decoder_pass {
 
     decoder_pass() = default;
     decoder_pass(decoder_description const& d, index_t length)
-        : T(length), angles(d.rotation.of_length(length), d.rotation.factor, length),
+        : T(length),
+          angles(d.rotation.of_length(length), d.rotation.factor, length),
           window_angles(d.window_rotation.of_length(length), d.window_rotation.factor, length) {
         auto const all_heads = [&](double x) { return std::vector<S>(static_cast<std::size_t>(d.heads), static_cast<S>(x)); };
         angles.neighbours = d.rotation.neighbours, window_angles.neighbours = d.window_rotation.neighbours;

@@ -8,47 +8,43 @@
 #include <vector>
 
 #include <attnlab/layers/linear.hpp>
-#include <attnlab/models/decoder/pass.hpp>
-#include <attnlab/models/trained/norm.hpp>
 #include <attnlab/models/trained/policy.hpp>
+#include <attnlab/models/trained/prologue.hpp>
 
 namespace attnlab {
 
-/// Attention of a family under a policy: projections, what the family does to q, k and v, the kernel, the projection back. Forward keeps
-/// q, k and v as the kernel reads them.
+/// Attention of a family under a policy: projections, what the family does to q, k and v, the kernel, the projection back.
+/// Forward keeps q, k and v as the kernel reads them.
 template <class Device>
 class trained_attention {
     using S = typename Device::scalar;
-    using norm_saved = typename trained_norm<Device>::saved;
 
 public:
     struct saved {
-        tensor<S, 3> qkv, z;          ///< (B, T, (H + 2 H_kv) D), (B, T, H D)
-        tensor<S, 3> raw;             ///< qkv before the clamp, where there is one
-        tensor<S, 2> q, k;            ///< (N, H D), (N, H_kv D): before QK-norm, where there is one
-        norm_saved q_norm, k_norm;
+        tensor<S, 3> qkv, z;                              ///< (B, T, (H + 2 H_kv) D), (B, T, H D)
+        typename trained_prologue<Device>::saved before;  ///< what was projected, as far as that is needed
         attention_saved<S> rows;
     };
     struct workspace {
         tensor<S, 3> dqkv, dz, d_input;
-        tensor<S, 2> part, other;     ///< (N, width of a projection)
-        std::vector<S> unread;        ///< gradients by numbers that the family gives
+        tensor<S, 2> part, other;  ///< (N, width of a projection)
+        std::vector<S> unread;     ///< gradients by numbers that the family gives
     };
 
-    trained_attention(parameter_list<S>& all, decoder_description const& d, index_t number, decoder_policy<Device> const& policy, double deviation,
-                      precision products)
-        : d_(&d), policy_(&policy), number_(number) {
+    trained_attention(parameter_list<S>& all, decoder_description const& d, index_t number, decoder_policy<Device> const& policy,
+                      double deviation, precision products)
+        : d_(&d), policy_(&policy), number_(number), prologue_(all, d, number) {
         auto const prefix = d.prefix(number);
         index_t const q = d.heads * d.head_size, kv = d.kv_heads * d.head_size;
-        auto const make = [&](matrix_name const& m, index_t in, index_t out) { matrices_.emplace_back(all, prefix + m.name, in, out, m.bias, 0.0, products); };
+        auto const make = [&](matrix_name const& m, index_t in, index_t out) {
+            matrices_.emplace_back(all, prefix + m.name, in, out, m.bias, 0.0, products);
+        };
         make(d.out, q, d.width);
-        if (d.qkv.name.empty()) make(d.q, d.width, q), make(d.k, d.width, kv), make(d.v, d.width, kv);
-        else make(d.qkv, d.width, q + 2 * kv);
+        if (d.qkv.name.empty())
+            make(d.q, d.width, q), make(d.k, d.width, kv), make(d.v, d.width, kv);
+        else
+            make(d.qkv, d.width, q + 2 * kv);
         widths_ = d.qkv.name.empty() ? std::vector{q, kv, kv} : std::vector{q + 2 * kv};
-        norm_form each = d.norm;
-        each.bias = false;
-        q_norm_ = trained_norm<Device>(all, prefix, d.q_norm, each, d.qk_norm_of_all ? q : d.head_size);
-        k_norm_ = trained_norm<Device>(all, prefix, d.k_norm, each, d.qk_norm_of_all ? kv : d.head_size);
         learned_ = policy.declare(all, prefix + d.attention_module(), {d.heads, d.head_size, d.width}, deviation);
     }
 
@@ -56,22 +52,25 @@ public:
 
     /// x (B, T, C) -> y (N, C). \param context  its documents: where the keys begin that each query sees
     template <observer Observer>
-    void forward(view<S const, 3> x, view<S, 2> y, saved& s, decoder_pass<S> const& pass, attention_context const& context, workspace& w, Observer& o) {
+    void forward(view<S const, 3> x, view<S, 2> y, saved& s, decoder_pass<S> const& pass, attention_context const& context,
+                 workspace& w, Observer& o) {
         index_t const B = x.shape(0), T = x.shape(1);
         s.qkv.resize({B, T, all_width()});
         s.z.resize({B, T, d_->heads * d_->head_size});
         project(x.reshaped(std::array{B * T, d_->width}), s, w);
-        prepare(s, pass);
+        prologue_.forward(s.qkv, s.before, pass);
         auto const p = problem(x, s, pass, context);
-        if constexpr (std::is_same_v<Observer, no_observer>) policy_->forward(p, s.rows, s.z);
-        else policy_->watched(p, s.rows, s.qkv, s.z, o, number_);
+        if constexpr (std::is_same_v<Observer, no_observer>)
+            policy_->forward(p, s.rows, s.z);
+        else
+            policy_->watched(p, s.rows, s.qkv, s.z, o, number_);
         watch(o, site::z{}, number_, s.z);
         matrices_[0].forward(rows(view<S const, 3>(s.z)), y);
     }
 
     /// dx (B, T, C) is assigned.
-    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, decoder_pass<S> const& pass, attention_context const& context, view<S, 3> dx,
-                  workspace& w) {
+    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, decoder_pass<S> const& pass,
+                  attention_context const& context, view<S, 3> dx, workspace& w) {
         w.dz.resize(s.z.shape());
         w.dqkv.resize(s.qkv.shape());
         matrices_[0].backward(dy, rows(view<S const, 3>(s.z)), w.dz.data());
@@ -86,13 +85,14 @@ public:
         }
         policy_->backward(problem(x, s, pass, context), s.rows, merged_heads(view<S const, 3>(s.z), d_->head_size),
                           merged_heads(view<S const, 3>(w.dz), d_->head_size), g);
-        prepare_backward(s, pass, w);
+        prologue_.backward(w.dqkv, s.before, pass, w.part, w.other);
         project_backward(x.reshaped(std::array{dx.shape(0) * dx.shape(1), d_->width}), rows(dx), w);
-        if (policy_->reads_input) add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), view<S, 1>(dx.data(), {dx.size()}));
+        if (policy_->reads_input)
+            add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), view<S, 1>(dx.data(), {dx.size()}));
     }
 
 private:
-    static constexpr index_t repays = 1 << 16;   ///< numbers to move from which more threads repay their start
+    static constexpr index_t repays = 1 << 16;  ///< numbers to move from which more threads repay their start
 
     index_t all_width() const { return (d_->heads + 2 * d_->kv_heads) * d_->head_size; }
     template <class U>
@@ -110,7 +110,7 @@ private:
     void each_run(std::size_t i, index_t before, Move move) const {
         index_t const D = d_->head_size, H = d_->heads, G = d_->kv_heads, group = H / G + 2;
         if (!d_->grouped) return move(0, before, widths_[i]);
-        for (index_t g = 0; g < G; ++g) {   // its queries, its key, its value
+        for (index_t g = 0; g < G; ++g) {  // its queries, its key, its value
             move(g * group * D, g * (group - 2) * D, (group - 2) * D);
             move((g * group + group - 2) * D, (H + g) * D, D);
             move((g * group + group - 1) * D, (H + G + g) * D, D);
@@ -151,7 +151,8 @@ private:
         }
     }
 
-    attention_problem<S> problem(view<S const, 3> x, saved const& s, decoder_pass<S> const& pass, attention_context const& context) const {
+    attention_problem<S> problem(view<S const, 3> x, saved const& s, decoder_pass<S> const& pass,
+                                 attention_context const& context) const {
         attention_problem<S> p;
         static_cast<attention_context&>(p) = context;
         p.B = x.shape(0), p.T = x.shape(1), p.H = d_->heads, p.H_kv = d_->kv_heads, p.D = d_->head_size, p.width = d_->width;
@@ -164,84 +165,13 @@ private:
         return p;
     }
 
-    /// The rows of q (which = 0) or k (1) side by side, out of packed ones or back into them.
-    template <bool Back, class Packed, class Rows>
-    void move_rows(Packed& qkv, index_t which, Rows& side_by_side) const {
-        index_t const count = (which == 0 ? d_->heads : d_->kv_heads) * d_->head_size, W = all_width(), N = qkv.shape(0) * qkv.shape(1);
-        index_t const offset = which == 0 ? 0 : d_->heads * d_->head_size;
-        if constexpr (!Back) side_by_side.resize({N, count});
-#pragma omp parallel for schedule(static) if (N * count > repays)
-        for (index_t i = 0; i < N; ++i)
-            if constexpr (Back) std::copy_n(side_by_side.data() + i * count, count, qkv.data() + i * W + offset);
-            else std::copy_n(qkv.data() + i * W + offset, count, side_by_side.data() + i * count);
-    }
-    /// As rows of what the norm is over: a head, or all of them.
-    template <class U>
-    view<U, 2> as_normed(U* x, index_t N, index_t which) const {
-        index_t const count = which == 0 ? d_->heads : d_->kv_heads, D = d_->head_size;
-        return {x, d_->qk_norm_of_all ? std::array{N, count * D} : std::array{N * count, D}};
-    }
-
-    void turn(view<S, 3> qkv, decoder_pass<S> const& pass, bool back) const {
-        auto const& forward = pass.angles_of(*d_, number_);
-        if (forward.pairs() == 0) return;
-        auto const angles = back ? forward.reversed() : forward;
-        rotate_heads(Device{}, part(qkv, 0), qkv.shape(0), d_->heads, qkv.shape(1), angles);
-        rotate_heads(Device{}, part(qkv, 1), qkv.shape(0), d_->kv_heads, qkv.shape(1), angles);
-    }
-    void scale_query(tensor<S, 3>& qkv) const {
-        if (!d_->scale_query) return;
-        S const by = static_cast<S>(d_->score_scale());
-        for (index_t i = 0; i < qkv.shape(0) * qkv.shape(1); ++i)
-            for (index_t c = 0; c < d_->heads * d_->head_size; ++c) qkv.data()[i * all_width() + c] *= by;
-    }
-
-    /// What is done to q, k and v before the kernel: clamp, QK-norm, rotation, scale, in this order.
-    void prepare(saved& s, decoder_pass<S> const& pass) {
-        if (S const most = static_cast<S>(d_->clip_qkv); most > 0) {
-            s.raw.resize(s.qkv.shape());
-            std::copy(s.qkv.data(), s.qkv.data() + s.qkv.size(), s.raw.data());
-            for (S& x : *s.qkv) x = std::clamp(x, -most, most);
-        }
-        auto const normalise = [&](trained_norm<Device>& norm, index_t which, tensor<S, 2>& before, norm_saved& saved) {
-            if (!norm) return;
-            move_rows<false>(s.qkv, which, before);
-            tensor<S, 2> after(before.shape());
-            norm.forward(as_normed<S const>(before.data(), before.shape(0), which), as_normed(after.data(), before.shape(0), which), saved);
-            move_rows<true>(s.qkv, which, after);
-        };
-        normalise(q_norm_, 0, s.q, s.q_norm);
-        normalise(k_norm_, 1, s.k, s.k_norm);
-        turn(s.qkv, pass, false);
-        scale_query(s.qkv);
-    }
-    /// The way back through that, in w.dqkv.
-    void prepare_backward(saved const& s, decoder_pass<S> const& pass, workspace& w) {
-        scale_query(w.dqkv);
-        turn(w.dqkv, pass, true);
-        auto const normalise = [&](trained_norm<Device>& norm, index_t which, tensor<S, 2> const& before, norm_saved const& saved) {
-            if (!norm) return;
-            index_t const N = before.shape(0);
-            move_rows<false>(w.dqkv, which, w.part);
-            w.other.resize(before.shape());
-            w.other.fill(0);
-            norm.backward(as_normed<S const>(w.part.data(), N, which), as_normed<S const>(before.data(), N, which), saved, as_normed(w.other.data(), N, which));
-            move_rows<true>(w.dqkv, which, w.other);
-        };
-        normalise(q_norm_, 0, s.q, s.q_norm);
-        normalise(k_norm_, 1, s.k, s.k_norm);
-        if (S const most = static_cast<S>(d_->clip_qkv); most > 0)
-            for (index_t i = 0; i < s.raw.size(); ++i)
-                if (std::abs(s.raw.data()[i]) > most) w.dqkv.data()[i] = 0;
-    }
-
     decoder_description const* d_;
     decoder_policy<Device> const* policy_;
     index_t number_;
-    std::deque<linear<Device>> matrices_;   ///< out, then those of q, k and v, or the one of all three
-    std::vector<index_t> widths_;           ///< of these others
-    trained_norm<Device> q_norm_, k_norm_;
-    std::vector<parameter<S>*> learned_;    ///< in the policy's order; null where the family gives the numbers
+    std::deque<linear<Device>> matrices_;  ///< out, then those of q, k and v, or the one of all three
+    std::vector<index_t> widths_;          ///< of these others
+    trained_prologue<Device> prologue_;
+    std::vector<parameter<S>*> learned_;  ///< in the policy's order; null where the family gives the numbers
 };
 
 }  // namespace attnlab

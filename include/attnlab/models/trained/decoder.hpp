@@ -4,7 +4,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -13,11 +12,12 @@
 #include <attnlab/layers/loss.hpp>
 #include <attnlab/models/config.hpp>
 #include <attnlab/models/trained/block.hpp>
+#include <attnlab/models/trained/embedding.hpp>
 
 namespace attnlab {
 
-/// A decoder of a family, to be trained under any policy: the same descriptions as models/decoder, all weights in memory under the names of
-/// the family's files, what a policy learns beside them. Include the kernels of the device beside this header.
+/// A decoder of a family, to be trained under any policy: the same descriptions as models/decoder, all weights in memory under
+/// the names of the family's files, what a policy learns beside them. Include the kernels of the device beside this header.
 template <class Device>
 class trained_decoder {
     using S = typename Device::scalar;
@@ -26,15 +26,19 @@ class trained_decoder {
 public:
     using scalar = S;
 
-    /// \param run  what a run chooses: block_size (T of length_rule::trained), products, recompute, length, separator, init_std; sizes
-    /// are the description's
-    /// The parameters are declared and wait for `parameters().allocate()`: sizes of a config.json are believed when files agree.
-    /// \throws error, usage_error for what cannot be trained, or not under this policy
+    /// \param run  what a run chooses: block_size (T of length_rule::trained), products, recompute, length, separator, init_std;
+    /// sizes are the description's The parameters are declared and wait for `parameters().allocate()`: sizes of a config.json are
+    /// believed when files agree. \throws error, usage_error for what cannot be trained, or not under this policy
     trained_decoder(decoder_description description, decoder_policy<Device> policy, gpt_config const& run)
-        : d_(checked(std::move(description), policy)), policy_(std::move(policy)), run_(run), embedding_(declare_front()),
-          head_(head_table(), run.products, {d_.logit_scale, d_.logit_cap, head_bias_}) {
+        : d_(checked(std::move(description), policy)),
+          policy_(std::move(policy)),
+          run_(run),
+          embedding_(parameters_, d_, run.products),
+          head_table_(declare_rest()),
+          head_(head_table_, run.products, {d_.logit_scale, d_.logit_cap, head_bias_}) {
         if (run.products == precision::bfloat16 && !has_bfloat16(Device{}))
-            fail<usage_error>("dtype: 'bfloat16': expected float32: ", Device::name, " has no fast products of bfloat16 on this machine or in this build");
+            fail<usage_error>("dtype: 'bfloat16': expected float32: ", Device::name,
+                              " has no fast products of bfloat16 on this machine or in this build");
         for (auto const& b : blocks_)
             for (auto* p : b.learned())
                 if (p) learned_.push_back(p);
@@ -87,61 +91,59 @@ public:
             project_out_->backward(rows(view<S const, 3>(dh)), rows(view<S const, 3>(normed_)), normed_gradient_.data());
         }
         view<S const, 3> const d_normed = project_out_ ? view<S const, 3>(normed_gradient_) : view<S const, 3>(dh);
-        if (final_norm_) final_norm_.backward(rows(d_normed), rows(view<S const, 3>(stream_.back())), final_saved_, rows(*gradient_));
-        else std::copy(d_normed.begin(), d_normed.end(), gradient_.data());
+        if (final_norm_)
+            final_norm_.backward(rows(d_normed), rows(view<S const, 3>(stream_.back())), final_saved_, rows(*gradient_));
+        else
+            std::copy(d_normed.begin(), d_normed.end(), gradient_.data());
         for (index_t l = d_.layers; l-- > 0;) {
             auto& kept = saved_[run_.recompute ? 0 : static_cast<std::size_t>(l)];
             auto& x = stream_[static_cast<std::size_t>(l)];
             // The last block's activations are still there; the others are made again.
             if (run_.recompute && l + 1 < d_.layers)
-                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, pass_, context(l), workspace_, nobody);
+                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, pass_, context(l),
+                                                             workspace_, nobody);
             blocks_[static_cast<std::size_t>(l)].backward(x, kept, pass_, context(l), gradient_, workspace_);
         }
-        embed_backward(ids);
+        embedding_.backward(ids, gradient_);
         return value;
     }
 
 private:
     static decoder_description checked(decoder_description d, decoder_policy<Device> const& policy) {
-        require(d.mixture.experts == 0, d.family, ": a mixture of experts: expected a family without, to be trained (analyses run mixtures too)");
+        require(d.mixture.experts == 0, d.family,
+                ": a mixture of experts: expected a family without, to be trained (analyses run mixtures too)");
         require(d.sinks.empty(), d.family, ": has sinks of its own: expected a family without, to be trained");
         require(policy.form == form_of(d), d.family, ": expected a policy compiled for what this family does to scores");
         if (policy.keys_have_heads && d.kv_heads != d.heads)
-            fail<usage_error>("policy: changes keys or values by numbers of each of the ", d.heads, " query heads: expected a model with as many heads of keys, got ",
-                              d.kv_heads);
+            fail<usage_error>("policy: changes keys or values by numbers of each of the ", d.heads,
+                              " query heads: expected a model with as many heads of keys, got ", d.kv_heads);
         return d;
     }
 
-    /// Declares all parameters, in the order of a pass; the table of tokens.
-    parameter<S>* declare_front() {
-        index_t const E = d_.embedding_width > 0 ? d_.embedding_width : d_.width;
-        auto const linear_of = [&](std::string const& name, index_t in, index_t out) {
-            return std::make_unique<linear<Device>>(parameters_, name, in, out, false, 0.0, run_.products);
-        };
-        auto* const table = parameters_.add(d_.embedding, {d_.vocabulary, E}, zeros);
-        if (!d_.positions.empty()) positions_ = parameters_.add(d_.positions, {d_.longest + d_.position_offset, d_.width}, zeros);
-        if (!d_.project_in.empty()) project_in_ = linear_of(d_.project_in, E, d_.width);
-        embedding_norm_ = trained_norm<Device>(parameters_, "", d_.embedding_norm, d_.norm, d_.width);
+    /// Declares what follows the embedding, in the order of a pass; the table that the head multiplies with.
+    parameter<S>* declare_rest() {
+        index_t const E = embedding_.table()->shape[1];
         for (index_t l = 0; l < d_.layers; ++l) blocks_.emplace_back(parameters_, d_, l, policy_, run_.init_std, run_.products);
         final_norm_ = trained_norm<Device>(parameters_, "", d_.final_norm, d_.norm, d_.width);
-        if (!d_.project_out.empty()) project_out_ = linear_of(d_.project_out, d_.width, E);
-        untied_ = d_.head.empty() ? nullptr : parameters_.add(d_.head, {d_.vocabulary, E}, zeros);
-        head_bias_ = d_.head_bias.empty() ? nullptr : parameters_.add(d_.head_bias, {d_.vocabulary}, zeros);
-        return table;
+        if (!d_.project_out.empty())
+            project_out_ = std::make_unique<linear<Device>>(parameters_, d_.project_out, d_.width, E, false, 0.0, run_.products);
+        if (!d_.head_bias.empty()) head_bias_ = parameters_.add(d_.head_bias, {d_.vocabulary}, zeros);
+        return d_.head.empty() ? embedding_.table() : parameters_.add(d_.head, {d_.vocabulary, E}, zeros);
     }
-    parameter<S>* head_table() const { return untied_ ? untied_ : embedding_; }
 
     void check_targets(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets) const {
         require(ids.shape() == targets.shape(), "loss: expected targets of the inputs' shape");
-        require(std::any_of(targets.begin(), targets.end(), [](std::int32_t t) { return t != -1; }), "loss: expected at least one target that is not -1");
+        require(std::any_of(targets.begin(), targets.end(), [](std::int32_t t) { return t != -1; }),
+                "loss: expected at least one target that is not -1");
     }
 
-    /// The stream through all blocks, the last norm and the projection after it. Without `keep` (or when recomputing) all blocks share one
-    /// set of activations. Gives back what the head sees.
+    /// The stream through all blocks, the last norm and the projection after it. Without `keep` (or when recomputing) all blocks
+    /// share one set of activations. Gives back what the head sees.
     template <observer Observer>
     view<S const, 3> run(view<std::int32_t const, 2> ids, Observer& o, bool keep) {
         index_t const B = ids.shape(0), T = ids.shape(1);
-        require(T > 0 && (!d_.refuses_longer || T <= d_.longest), "sequences of ", T, " tokens: expected 1 to the ", d_.longest, " positions of this model");
+        require(T > 0 && (!d_.refuses_longer || T <= d_.longest), "sequences of ", T, " tokens: expected 1 to the ", d_.longest,
+                " positions of this model");
         check_layers(o, d_.layers);
         if (pass_.T != T) pass_ = decoder_pass<S>(d_, T);
         find_firsts(ids);
@@ -151,66 +153,23 @@ private:
         stream_.resize(L + 1);
         for (auto& x : stream_) x.resize(shape);
         normed_.resize(shape);
-        embed(ids);
+        embedding_.forward(ids, stream_[0]);
         watch(o, site::embed{}, 0, stream_[0]);
         for (std::size_t l = 0; l < L; ++l)
-            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !run_.recompute ? l : 0], pass_, context(static_cast<index_t>(l)), workspace_, o);
-        if (final_norm_) final_norm_.forward(rows(view<S const, 3>(stream_.back())), rows(*normed_), final_saved_);
-        else std::copy(stream_.back().data(), stream_.back().data() + stream_.back().size(), normed_.data());
+            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !run_.recompute ? l : 0], pass_,
+                               context(static_cast<index_t>(l)), workspace_, o);
+        if (final_norm_)
+            final_norm_.forward(rows(view<S const, 3>(stream_.back())), rows(*normed_), final_saved_);
+        else
+            std::copy(stream_.back().data(), stream_.back().data() + stream_.back().size(), normed_.data());
         if (!project_out_) {
             watch(o, site::ln_final{}, 0, normed_);
             return normed_;
         }
-        projected_.resize({B, T, embedding_->shape[1]});
+        projected_.resize({B, T, head_table_->shape[1]});
         project_out_->forward(rows(view<S const, 3>(normed_)), rows(*projected_));
         watch(o, site::ln_final{}, 0, projected_);
         return projected_;
-    }
-
-    view<S, 2> table_of(std::span<S> values) const { return {values.data(), {embedding_->shape[0], embedding_->shape[1]}}; }
-    /// The rows of positions 0 .. T - 1.
-    view<S, 1> positions_of(std::span<S> values, index_t T) const { return {values.data() + d_.position_offset * d_.width, {T * d_.width}}; }
-
-    void embed(view<std::int32_t const, 2> ids) {
-        auto& x = embedding_norm_ ? embedded_ : stream_[0];
-        x.resize(stream_[0].shape());
-        auto& read = project_in_ ? narrow_ : x;
-        read.resize({ids.shape(0), ids.shape(1), embedding_->shape[1]});
-        embedding_forward(Device{}, ids, table_of(embedding_->value), view<S const, 2>{}, read);
-        if (d_.embedding_scale != 1)
-            for (S& v : *read) v *= static_cast<S>(d_.embedding_scale);
-        if (project_in_) project_in_->forward(rows(view<S const, 3>(narrow_)), rows(*x));
-        if (positions_)
-            for (index_t b = 0; b < ids.shape(0); ++b) {
-                auto const to = (*x)[b];
-                add(Device{}, view<S const, 1>(positions_of(positions_->value, ids.shape(1))), to.reshaped(std::array{to.size()}));
-            }
-        if (embedding_norm_) embedding_norm_.forward(rows(view<S const, 3>(x)), rows(*stream_[0]), embedding_saved_);
-    }
-    void embed_backward(view<std::int32_t const, 2> ids) {
-        tensor<S, 3>* d = &gradient_;
-        if (embedding_norm_) {
-            normed_gradient_.resize(gradient_.shape());
-            normed_gradient_.fill(0);
-            embedding_norm_.backward(rows(view<S const, 3>(gradient_)), rows(view<S const, 3>(embedded_)), embedding_saved_, rows(*normed_gradient_));
-            d = &normed_gradient_;
-        }
-        if (positions_)
-            for (index_t b = 0; b < ids.shape(0); ++b) {
-                auto const from = (**d)[b];
-                add(Device{}, view<S const, 1>(from.reshaped(std::array{from.size()})), positions_of(positions_->gradient, ids.shape(1)));
-            }
-        if (project_in_) {
-            tensor<S, 3> narrow(narrow_.shape());
-            project_in_->backward(rows(view<S const, 3>(*d)), rows(view<S const, 3>(narrow_)), narrow.data());
-            return embed_rows_backward(ids, narrow);
-        }
-        embed_rows_backward(ids, *d);
-    }
-    void embed_rows_backward(view<std::int32_t const, 2> ids, tensor<S, 3>& d) {
-        if (d_.embedding_scale != 1)
-            for (S& v : *d) v *= static_cast<S>(d_.embedding_scale);
-        embedding_backward(Device{}, ids, d, table_of(embedding_->gradient), view<S, 2>{});
     }
 
     /// Where the keys of each query begin: with its document, and with the window of a layer that has one.
@@ -245,23 +204,24 @@ private:
     decoder_policy<Device> policy_;
     gpt_config run_;
     parameter_list<S> parameters_;
-    // What `declare_front` fills in, before what needs it.
-    parameter<S>*positions_ = nullptr, *untied_ = nullptr, *head_bias_ = nullptr;
-    std::unique_ptr<linear<Device>> project_in_, project_out_;
-    trained_norm<Device> embedding_norm_, final_norm_;
+    trained_embedding<Device> embedding_;
+    // What `declare_rest` fills in.
     std::deque<block> blocks_;
-    parameter<S>* embedding_;
+    trained_norm<Device> final_norm_;
+    std::unique_ptr<linear<Device>> project_out_;
+    parameter<S>* head_bias_ = nullptr;
+    parameter<S>* head_table_;
     loss_head<Device> head_;
     std::vector<parameter<S>*> learned_;
 
     decoder_pass<S> pass_;
-    std::map<index_t, std::vector<index_t>> firsts_;   // by window, (B, T); 0: without
+    std::map<index_t, std::vector<index_t>> firsts_;  // by window, (B, T); 0: without
     // Activations. They grow to the largest batch seen and stay.
-    std::vector<tensor<S, 3>> stream_;   // (B, T, C): entering each block, and leaving the last
+    std::vector<tensor<S, 3>> stream_;  // (B, T, C): entering each block, and leaving the last
     std::vector<typename block::saved> saved_;
     typename block::workspace workspace_;
-    typename trained_norm<Device>::saved embedding_saved_, final_saved_;
-    tensor<S, 3> narrow_, embedded_, normed_, projected_, logits_, normed_gradient_, gradient_;
+    typename trained_norm<Device>::saved final_saved_;
+    tensor<S, 3> normed_, projected_, logits_, normed_gradient_, gradient_;
 };
 
 }  // namespace attnlab

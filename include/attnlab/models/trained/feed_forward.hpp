@@ -16,15 +16,18 @@ class trained_feed_forward {
 
 public:
     struct saved {
-        tensor<S, 2> slope, act, up, post;   ///< (N, F): act' and act of the gate, what it is multiplied with, the product; without a gate slope and post
+        tensor<S, 2> slope, act, up,
+            post;  ///< (N, F): act' and act of the gate, what it is multiplied with, the product; without a gate slope and post
     };
     struct workspace {
-        tensor<S, 2> gate, wide, both, narrow;   ///< (N, F), (N, F), (N, 2 F), (N, C)
+        tensor<S, 2> gate, wide, both, narrow;  ///< (N, F), (N, F), (N, 2 F), (N, C)
     };
 
     trained_feed_forward(parameter_list<S>& all, std::string const& prefix, decoder_description const& d, precision products)
         : act_(d.act), wide_(d.mlp_width), gated_(d.gated()), fused_(d.fused_gate) {
-        auto const make = [&](matrix_name const& m, index_t in, index_t out) { matrices_.emplace_back(all, prefix + m.name, in, out, m.bias, 0.0, products); };
+        auto const make = [&](matrix_name const& m, index_t in, index_t out) {
+            matrices_.emplace_back(all, prefix + m.name, in, out, m.bias, 0.0, products);
+        };
         make(d.down, wide_, d.width);
         make(d.up, d.width, fused_ ? 2 * wide_ : wide_);
         if (gated_ && !fused_) make(d.gate, d.width, wide_);
@@ -32,7 +35,8 @@ public:
 
     /// x (N, C) -> y (N, C), N = B T.
     template <observer Observer>
-    void forward(view<S const, 2> x, view<S, 2> y, saved& s, workspace& w, Observer& o, index_t layer, std::array<index_t, 2> batch) {
+    void forward(view<S const, 2> x, view<S, 2> y, saved& s, workspace& w, Observer& o, index_t layer,
+                 std::array<index_t, 2> batch) {
         std::array<index_t, 2> const shape{x.shape(0), wide_};
         [[maybe_unused]] auto const show = [&](auto site, tensor<S, 2>& t) {
             watch(o, site, layer, [&] { return (*t).reshaped(std::array{batch[0], batch[1], wide_}); });
@@ -43,9 +47,11 @@ public:
             if (fused_) {
                 w.both.resize({shape[0], 2 * wide_});
                 matrices_[1].forward(x, w.both);
-                each_row_of_both(w.both, s.slope, s.up, [this](S* both, S* gate, S* up) { std::copy_n(both, wide_, gate), std::copy_n(both + wide_, wide_, up); });
+                each_row_of_both(w.both, s.slope, s.up, [this](S* both, S* gate, S* up) {
+                    std::copy_n(both, wide_, gate), std::copy_n(both + wide_, wide_, up);
+                });
             } else {
-                matrices_[2].forward(x, s.slope);   // until the activation has read it, what is before that
+                matrices_[2].forward(x, s.slope);  // until the activation has read it, what is before that
             }
             show(site::gate_out{}, s.slope);
             activate<Device, S>(act_, flat(s.slope), flat(s.act), s.slope.data());
@@ -78,7 +84,9 @@ public:
         multiply_by(Device{}, flat(s.slope), flat(before_activation));
         if (fused_) {
             w.both.resize({x.shape(0), 2 * wide_});
-            each_row_of_both(w.both, w.gate, w.wide, [this](S* both, S* gate, S* up) { std::copy_n(gate, wide_, both), std::copy_n(up, wide_, both + wide_); });
+            each_row_of_both(w.both, w.gate, w.wide, [this](S* both, S* gate, S* up) {
+                std::copy_n(gate, wide_, both), std::copy_n(up, wide_, both + wide_);
+            });
             return matrices_[1].backward(w.both, x, dx);
         }
         matrices_[1].backward(w.wide, x, dx);
@@ -95,13 +103,14 @@ private:
     template <class Move>
     void each_row_of_both(tensor<S, 2>& both, tensor<S, 2>& gate, tensor<S, 2>& up, Move move) const {
 #pragma omp parallel for schedule(static) if (both.size() > (1 << 16))
-        for (index_t i = 0; i < both.shape(0); ++i) move(both.data() + 2 * i * wide_, gate.data() + i * wide_, up.data() + i * wide_);
+        for (index_t i = 0; i < both.shape(0); ++i)
+            move(both.data() + 2 * i * wide_, gate.data() + i * wide_, up.data() + i * wide_);
     }
 
     activation act_;
     index_t wide_;
     bool gated_, fused_;
-    std::deque<linear<Device>> matrices_;   ///< down, up, gate
+    std::deque<linear<Device>> matrices_;  ///< down, up, gate
 };
 
 }  // namespace attnlab

@@ -6,8 +6,9 @@
 #include <attnlab/models/decoder/policies.hpp>
 
 /// \file
-/// A policy of one's own in a family of decoders: the policy says mask, weighting and outputs; what the family does to scores comes first,
-/// and its windows take keys away from what the policy's mask shows. Rotation and QK-norm are the decoder's, before the kernel.
+/// A policy of one's own in a family of decoders: the policy says mask, weighting and outputs; what the family does to scores
+/// comes first, and its windows take keys away from what the policy's mask shows. Rotation and QK-norm are the decoder's, before
+/// the kernel.
 
 namespace attnlab {
 
@@ -17,8 +18,10 @@ struct from_first : Mask {
     static constexpr auto keys(index_t i, index_t T, index_t first) {
         auto ranges = detail::ranges_of<Mask>(i, T, first);
         for (auto& r : ranges) r.begin = std::max(r.begin, first), r.end = std::max(r.begin, r.end);
-        if constexpr (ranges.size() == 1) return ranges[0];
-        else return ranges;
+        if constexpr (ranges.size() == 1)
+            return ranges[0];
+        else
+            return ranges;
     }
 };
 
@@ -39,7 +42,7 @@ template <>
 struct joint_in_family<document> : std::type_identity<recent> {};
 
 template <score_form Form, class Policy>
-struct policy_in_family;   // of a type of one's own around a policy there is none
+struct policy_in_family;  // of a type of one's own around a policy there is none
 template <score_form Form, class... Js>
 struct policy_in_family<Form, attention<Js...>> {
     template <class... Before>

@@ -37,9 +37,9 @@ inline std::set<std::string> turned_matrices(decoder_description const& d) {
 /// The tensors of a family's folder as parameters of a `trained_decoder`; matrices that the folder stores (in, out) are turned.
 class family_weights {
 public:
-    family_weights(model_folder const& from, decoder_description const& d) : from_(from), d_(d) {
-        for (index_t l = 0; l < d.layers; ++l) (void)from.tensor(d.prefix(l) + d.out.name + ".weight");   // so many layers, before anything is made of them
-        turned_ = turned_matrices(d);
+    family_weights(model_folder const& from, decoder_description const& d) : from_(from), turned_(turned_matrices(d)) {
+        for (index_t l = 0; l < d.layers; ++l)
+            (void)from.tensor(d.prefix(l) + d.out.name + ".weight");  // so many layers, before anything is made of them
     }
 
     /// \param learned  by the policy: not looked for
@@ -52,8 +52,10 @@ public:
     template <class S>
     void read(parameter_list<S> const& parameters, std::vector<parameter<S>*> const& learned) const {
         each(parameters, learned, [](stored_tensor const& t, parameter<S>& p, bool turned) {
-            if (turned) detail::read_turned(t, p.value);
-            else t.read(p.value.data(), 0, p.size());
+            if (turned)
+                detail::read_turned(t, p.value);
+            else
+                t.read(p.value.data(), 0, p.size());
             t.release();
         });
     }
@@ -69,7 +71,6 @@ private:
     }
 
     model_folder const& from_;
-    decoder_description const& d_;
     std::set<std::string> turned_;
 };
 

@@ -15,7 +15,7 @@ class trained_norm {
 public:
     /// What backward needs besides the input.
     struct saved {
-        tensor<S, 1> mean, rstd;   ///< (N), of a LayerNorm
+        tensor<S, 1> mean, rstd;  ///< (N), of a LayerNorm
     };
 
     trained_norm() = default;
@@ -23,8 +23,10 @@ public:
     trained_norm(parameter_list<S>& all, std::string const& prefix, std::string const& name, norm_form const& form, index_t width)
         : form_(form), there_(!name.empty()) {
         if (!there_) return;
-        if (form.weight) weight_ = all.add(prefix + name + ".weight", {width}, constant(1 - form.offset));
-        else constant_.assign(static_cast<std::size_t>(2 * width), S(1) - static_cast<S>(form.offset));
+        if (form.weight)
+            weight_ = all.add(prefix + name + ".weight", {width}, constant(1 - form.offset));
+        else
+            constant_.assign(static_cast<std::size_t>(2 * width), S(1) - static_cast<S>(form.offset));
         if (form.bias) bias_ = all.add(prefix + name + ".bias", {width}, zeros);
     }
 
@@ -38,9 +40,10 @@ public:
     }
     /// Adds to dx.
     void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, view<S, 2> dx) {
-        S* const dweight = weight_ ? weight_->gradient.data() : constant_.data() + x.shape(1);   // whose gradient nobody reads
+        S* const dweight = weight_ ? weight_->gradient.data() : constant_.data() + x.shape(1);  // whose gradient nobody reads
         if (is_rms()) return rms_norm_backward(Device{}, dy, x, weight(), offset(), eps(), dx, dweight);
-        layer_norm_backward(Device{}, dy, x, weight(), s.mean.data(), s.rstd.data(), dx, dweight, bias_ ? bias_->gradient.data() : nullptr);
+        layer_norm_backward(Device{}, dy, x, weight(), s.mean.data(), s.rstd.data(), dx, dweight,
+                            bias_ ? bias_->gradient.data() : nullptr);
     }
 
 private:
@@ -52,7 +55,7 @@ private:
     norm_form form_;
     bool there_ = false;
     parameter<S>*weight_ = nullptr, *bias_ = nullptr;
-    buffer<S> constant_;   ///< (2, C): what stands in for a weight, and for its gradient
+    buffer<S> constant_;  ///< (2, C): what stands in for a weight, and for its gradient
 };
 
 }  // namespace attnlab

@@ -11,7 +11,8 @@
 #include <attnlab/observe/any_observer.hpp>
 
 /// \file
-/// The policy of a decoder that is trained, as a value: a decoder is compiled once for all policies, a policy for its kernels alone.
+/// The policy of a decoder that is trained, as a value: a decoder is compiled once for all policies, a policy for its kernels
+/// alone.
 
 namespace attnlab {
 
@@ -21,15 +22,18 @@ struct decoder_policy {
     using S = typename Device::scalar;
 
     score_form form;
-    std::vector<std::string_view> names;   ///< of its parameters, in order; those that the family gives begin with "given."
+    std::vector<std::string_view> names;  ///< of its parameters, in order; those that the family gives begin with "given."
     bool reads_input, reads_documents, keys_have_heads;
     /// Adds what a layer learns as PREFIX.NAME; null where the family gives the numbers.
     std::vector<parameter<S>*> (*declare)(parameter_list<S>&, std::string const& prefix, head_sizes, double deviation);
     /// z (B, T, H D) is assigned.
     void (*forward)(attention_problem<S> const&, attention_saved<S>&, tensor<S, 3>& z);
-    /// The same with an observer, which may change what is projected, qkv (B, T, (H + 2 H_kv) D). Null where numbers are not floats.
-    void (*watched)(attention_problem<S> const&, attention_saved<S>&, tensor<S, 3>& qkv, tensor<S, 3>& z, any_observer&, index_t layer);
-    void (*backward)(attention_problem<S> const&, attention_saved<S> const&, heads<S const> z, heads<S const> dz, attention_gradients<S> const&);
+    /// The same with an observer, which may change what is projected, qkv (B, T, (H + 2 H_kv) D). Null where numbers are not
+    /// floats.
+    void (*watched)(attention_problem<S> const&, attention_saved<S>&, tensor<S, 3>& qkv, tensor<S, 3>& z, any_observer&,
+                    index_t layer);
+    void (*backward)(attention_problem<S> const&, attention_saved<S> const&, heads<S const> z, heads<S const> dz,
+                     attention_gradients<S> const&);
 };
 
 namespace detail {
@@ -55,19 +59,20 @@ decoder_policy<Device> make_decoder_policy() {
     decoder_policy<Device> out{};
     out.form = Form;
     out.names = {P::parameter_names.begin(), P::parameter_names.end()};
-    out.reads_input = P::reads_input, out.reads_documents = attnlab::reads_documents<typename Policy::mask>, out.keys_have_heads = P::keys_have_heads;
+    out.reads_input = P::reads_input, out.reads_documents = attnlab::reads_documents<typename Policy::mask>,
+    out.keys_have_heads = P::keys_have_heads;
     out.declare = detail::declare_learned<P, S>;
     out.forward = [](attention_problem<S> const& p, attention_saved<S>& rows, tensor<S, 3>& z) {
         attention_forward<P>(Device{}, p, rows, merged_heads(*z, p.D));
     };
     if constexpr (std::is_same_v<S, float>)
-        out.watched = [](attention_problem<S> const& p, attention_saved<S>& rows, tensor<S, 3>& qkv, tensor<S, 3>& z, any_observer& o, index_t layer) {
+        out.watched = [](attention_problem<S> const& p, attention_saved<S>& rows, tensor<S, 3>& qkv, tensor<S, 3>& z,
+                         any_observer& o, index_t layer) {
             watch_before_attention<P>(o, layer, p, qkv);
             attend<P, Device>(p, rows, z, o, layer);
         };
-    out.backward = [](attention_problem<S> const& p, attention_saved<S> const& rows, heads<S const> z, heads<S const> dz, attention_gradients<S> const& g) {
-        attention_backward<P>(Device{}, p, rows, z, dz, g);
-    };
+    out.backward = [](attention_problem<S> const& p, attention_saved<S> const& rows, heads<S const> z, heads<S const> dz,
+                      attention_gradients<S> const& g) { attention_backward<P>(Device{}, p, rows, z, dz, g); };
     return out;
 }
 

@@ -1,0 +1,18 @@
+#pragma once
+#include <tuple>
+
+#include <attnlab/attention/library.hpp>
+
+/// \file
+/// The policies of the tests of CUDA's attention, every kind of joint among them; nvcc compiles their kernels for tests on a GPU.
+
+namespace attnlab::testing {
+
+/// One pass, two passes, a threshold.
+using weightings_on_cuda = std::tuple<attention<causal, softmax>, attention<full, sigmoid_attention>, attention<causal, softpick<>>,
+                                      attention<causal, clipped_softmax<1.03, -0.03>>, attention<causal, sparsemax>>;
+/// Prologues, scores with parameters and token numbers, masks, outputs.
+using joints_on_cuda = std::tuple<attention<rope<>, causal, softmax, attention_bias>, attention<forgetting<>, document, softmax, context_scale>,
+                                  attention<t5_bias<>, soft_cap<30>, sink_window<2, 40>, softmax1>, attention<qk_norm<>, kerple, dilated_window<3, 9>, softmax, element_gate>>;
+
+}  // namespace attnlab::testing

@@ -1,0 +1,119 @@
+// Attention on cuda: forward, backward and statistics against the reference and the cpu's kernel.
+#include "kernels_cuda/attention_policies.hpp"
+#include "kernels_cuda/device.hpp"
+
+#include "kernels/attention_checks.hpp"
+
+namespace {
+
+using namespace attnlab;
+using attnlab::testing::device, attnlab::testing::random_inputs, attnlab::testing::check_near, attnlab::testing::joints_on_cuda, attnlab::testing::weightings_on_cuda;
+
+call_sizes sizes(index_t B, index_t H, index_t T, index_t D, index_t H_kv = 0) {
+    call_sizes n{B, H, T, D, H * D, 1 / std::sqrt(static_cast<double>(D))};
+    n.H_kv = H_kv;
+    return n;
+}
+/// Inputs of any sizes; `grid` as random_inputs has it.
+template <class Policy>
+attention_inputs inputs(call_sizes n, std::uint64_t seed, double grid = 8) {
+    auto in = random_inputs<Policy>({n.B, n.H, n.T, n.D, n.width, n.scale}, seed, grid);
+    in.n = n;
+    if (n.kv_heads() != n.H)
+        for (auto* x : {&in.k, &in.v}) *x = attnlab::testing::random(std::array{n.B, n.kv_heads(), n.T, n.D}, seed++);
+    if (reads_documents<typename Policy::mask>)
+        for (index_t b = 0; b < n.B; ++b)
+            for (index_t t = 0; t < n.T; ++t) in.documents.push_back(t - t % 50);
+    return in;
+}
+/// Every result near the reference's. Tensor cores multiply floats as pairs of tf32 (2^-21), or bfloat16 (2^-8).
+template <class Policy, class Device>
+void check(attention_inputs in, double tolerance, double unit) {
+    auto const e = run_attention<Policy, ref, false>(in);
+    auto const f = run_attention<Policy, Device, false>(in, attention_layout::packed);
+    check_near("y", *f.y, *e.y, tolerance, 0.1), check_near("dq", *f.dq, *e.dq, tolerance, unit), check_near("dk", *f.dk, *e.dk, tolerance, unit);
+    check_near("dv", *f.dv, *e.dv, tolerance, 0.1), check_near("dx", *f.d_input, *e.d_input, tolerance, unit);
+    for (std::size_t i = 0; i < in.parameters.size(); ++i)
+        check_near(text("gradient of ", Policy::parameter_names[i]), f.d_parameters[i], e.d_parameters[i], tolerance, unit);
+}
+constexpr double float_tolerance = 5e-5, bfloat16_tolerance = 4e-2;
+/// Cumulative sums here reach some hundreds: scores that differ by them are known to 1e-4.
+template <class Policy>
+inline constexpr double tolerance_of = Policy::has_tokens ? 1e-3 : float_tolerance;
+
+/// On the host, with every head size that a GPU's kernels are compiled for.
+struct every_size : emulated_cuda {};
+
+}  // namespace
+
+namespace attnlab {
+template <>
+inline constexpr bool is_cuda<every_size> = true;
+}
+
+BOOST_AUTO_TEST_SUITE(attention_on_cuda)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(weightings_are_the_references, Policy, weightings_on_cuda) {
+    for (auto n : {sizes(1, 2, 1, 8), sizes(2, 2, 37, 6), sizes(1, 2, 64, 16), sizes(1, 2, 129, 40), sizes(1, 4, 70, 64, 2)})
+        BOOST_TEST_CONTEXT("T " << n.T << ", D " << n.D) check<Policy, device>(inputs<Policy>(n, 20), tolerance_of<Policy>, 0.1);
+}
+BOOST_AUTO_TEST_CASE_TEMPLATE(joints_are_the_references, Policy, joints_on_cuda) {
+    for (auto n : {sizes(1, 2, 1, 8), sizes(2, 2, 37, 6), sizes(1, 2, 150, 40)})
+        BOOST_TEST_CONTEXT("T " << n.T << ", D " << n.D) check<Policy, device>(inputs<Policy>(n, 30), tolerance_of<Policy>, 0.1);
+}
+using differentiable = std::tuple<attention<causal, softmax>, attention<rope<>, causal, softmax, attention_bias>, attention<forgetting<>, document, softmax, context_scale>>;
+BOOST_AUTO_TEST_CASE_TEMPLATE(in_bfloat16, Policy, differentiable) {   // a kink may fall either way
+    auto in = inputs<Policy>(sizes(1, 2, 150, 64), 40);
+    in.products = precision::bfloat16;
+    check<Policy, device>(in, bfloat16_tolerance, 1);
+}
+#ifndef ATTNLAB_TESTS_ON_GPU
+BOOST_AUTO_TEST_CASE(every_head_size) {
+    using policy = attention<causal, softmax>;
+    for (auto products : {precision::float32, precision::bfloat16})
+        for (index_t D : {1, 63, 64, 65, 128, 200, 256})
+            BOOST_TEST_CONTEXT("D " << D << (products == precision::float32 ? ", float" : ", bfloat16")) {
+                auto in = inputs<policy>(sizes(1, 1, 70, D), 50);
+                in.products = products;
+                check<policy, every_size>(in, products == precision::float32 ? float_tolerance : bfloat16_tolerance, products == precision::float32 ? 0.1 : 1);
+            }
+    BOOST_CHECK_THROW((run_attention<policy, every_size, false>(inputs<policy>(sizes(1, 1, 3, 257), 51))), error);
+}
+#else
+BOOST_AUTO_TEST_CASE(every_head_size) {
+    using policy = attention<causal, softmax>;
+    for (index_t D : {1, 63, 64, 65, 128, 200, 256})
+        BOOST_TEST_CONTEXT("D " << D) check<policy, device>(inputs<policy>(sizes(1, 1, 70, D), 50), float_tolerance, 0.1);
+}
+#endif
+BOOST_AUTO_TEST_CASE(scores_of_ten_thousand) {   // known to 1 / 2000 as floats, and to 2^-21 of their largest product
+    using policy = attention<causal, softmax>;
+    check<policy, device>(random_inputs<policy>(sizes(1, 2, 70, 16), 30, 1.0 / 20, 60), 2e-2, 6);
+}
+BOOST_AUTO_TEST_CASE(the_same_bits_again) {
+    using policy = attention<forgetting<>, document, softmax, context_scale>;
+    auto const in = inputs<policy>(sizes(2, 2, 150, 40), 60);
+    auto const run = [&] { return run_attention<policy, device, false>(in, attention_layout::packed); };
+    auto const a = run(), b = run();
+    using attnlab::testing::same_bits;
+    BOOST_TEST((same_bits(a.y, b.y) && same_bits(a.dq, b.dq) && same_bits(a.dk, b.dk) && same_bits(a.dv, b.dv) && same_bits(a.d_input, b.d_input)));
+    BOOST_TEST((a.d_parameters == b.d_parameters));
+}
+BOOST_AUTO_TEST_CASE_TEMPLATE(statistics, Policy, differentiable) {
+    auto const in = inputs<Policy>(sizes(2, 2, 150, 40), 70);
+    attention_call<float> c(in, attention_layout::packed), d(in, attention_layout::packed);
+    attention_saved<float> c_saved, d_saved;
+    attention_statistics<float> found, expected;
+    found.keys = expected.keys = {0, 75};
+    attention_forward<Policy>(device{}, c.problem, c_saved, c.y.part(0), found);
+    synchronize(device{});
+    attention_forward<Policy>(cpu{}, d.problem, d_saved, d.y.part(0), expected);
+    auto const compare = [](char const* what, auto const& f, auto const& e) {
+        std::vector<double> const doubles(e.data(), e.data() + e.size());
+        check_near(what, view<float const, 1>(f.data(), {f.size()}), doubles, tolerance_of<Policy>, 0.1);
+    };
+    compare("column sums", found.column_sums, expected.column_sums), compare("entropy", found.entropy, expected.entropy);
+    compare("largest score", found.largest_score, expected.largest_score), compare("columns", found.columns, expected.columns);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
