@@ -48,6 +48,8 @@ function(attnlab_add_device_pass target)
   endforeach()
   add_library(${target}_device STATIC ${sources})
   attnlab_set_up_cuda(${target}_device)
+  attnlab_add_kernels()
+  target_link_libraries(${target}_device PUBLIC attnlab_kernels)
   # What TARGET's own files see, also what is said after this call.
   target_include_directories(${target}_device PRIVATE $<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>)
   target_compile_definitions(${target}_device PRIVATE $<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>)
