@@ -2,6 +2,8 @@
 #include "kernels_cuda/attention_policies.hpp"
 #include "kernels_cuda/device.hpp"
 
+#include <attnlab/kernels/check_policy.hpp>
+
 #include "kernels/attention_checks.hpp"
 
 namespace {
@@ -86,6 +88,10 @@ BOOST_AUTO_TEST_CASE(every_head_size) {
         BOOST_TEST_CONTEXT("D " << D) check<policy, device>(inputs<policy>(sizes(1, 1, 70, D), 50), float_tolerance, 0.1);
 }
 #endif
+BOOST_AUTO_TEST_CASE(a_users_check) {
+    auto const report = check_policy<std::tuple_element_t<0, joints_on_cuda>, device>();
+    BOOST_TEST(report.passed(), report);
+}
 BOOST_AUTO_TEST_CASE(scores_of_ten_thousand) {   // known to 1 / 2000 as floats, and to 2^-21 of their largest product
     using policy = attention<causal, softmax>;
     check<policy, device>(random_inputs<policy>(sizes(1, 2, 70, 16), 30, 1.0 / 20, 60), 2e-2, 6);

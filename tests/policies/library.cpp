@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_kernel_fails) {
     auto wrong = all[0].policy;
     auto const other = std::find_if(all.begin(), all.end(), [](auto const& p) { return p.type == "attention<causal, sigmoid_attention>"; });
     BOOST_REQUIRE(other != all.end());
-    wrong.on_cpu = other->policy.on_cpu;
+    wrong.on_device = other->policy.on_device;
     auto const report = attnlab::check_policy(wrong);
     BOOST_TEST(!report.passed());
     BOOST_TEST(report.checks[0].passed());   // the reference is its own
@@ -41,9 +41,9 @@ BOOST_AUTO_TEST_CASE(the_same_bits_on_one_thread_and_on_three) {
     for (auto const& [type, policy] : checked_policies()) {
         auto const in = attnlab::detail::drawn_inputs(policy, attnlab::detail::sizes_of(2, 3, 150, 16), 9);
         omp_set_num_threads(1);
-        auto const one = policy.on_cpu(in, attnlab::attention_layout::packed);
+        auto const one = policy.on_device(in, attnlab::attention_layout::packed);
         omp_set_num_threads(3);
-        auto const three = policy.on_cpu(in, attnlab::attention_layout::packed);
+        auto const three = policy.on_device(in, attnlab::attention_layout::packed);
         BOOST_TEST_CONTEXT(type) {
             BOOST_TEST(std::equal(one.y.data(), one.y.data() + one.y.size(), three.y.data()));
             BOOST_TEST(std::equal(one.d_input.data(), one.d_input.data() + one.d_input.size(), three.d_input.data()));

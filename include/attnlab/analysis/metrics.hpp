@@ -92,6 +92,7 @@ inline std::vector<metric> make_metrics() {
         {"tokens_to_excess_0.05", "tokens", "training tokens seen at the first evaluated step with excess <= 0.05 nats", ""},
         {"tokens_seen", "tokens", "training tokens seen so far", ""},
         {"tokens_per_second", "tokens/s", "training tokens over training seconds, evaluations excluded", ""},
+        {"mfu", "share", "of a GPU's bfloat16 products at its highest clock: (6 N + 6 L C T) tokens per second, the causal half of attention counted", "2204.02311, appendix B"},
         {"train_seconds", "s", "seconds spent on training steps", ""},
         {"gradient_norm", "", "norm of the whole gradient before clipping", ""},
         {"parameters", "", "number of learned values", ""},

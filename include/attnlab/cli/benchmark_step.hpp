@@ -13,6 +13,7 @@
 ///   .min, .median   milliseconds
 ///   .rate           tokens/s, at the median
 ///   .flops          GFLOP/s at the median: (6 N + 6 L C T) a token, the causal half of the square
+///   .mfu            of a GPU's bfloat16 products at its highest clock
 ///   .params         N: learned numbers without the table of positions, as nanoGPT counts
 ///   .peak_rss       MiB of the whole process while this model was trained
 
@@ -55,10 +56,11 @@ inline void benchmark_step(experiment const& e, std::string const& size, double 
     auto const name = text("step.attnlab.", size, ".", e.card.name, ".", place.name());
     auto const tokens = static_cast<double>(x.size());
     auto const N = static_cast<double>(model->parameters().count() - c.block_size * c.n_embd);
-    auto const flop = (6 * N + 6 * static_cast<double>(c.n_layer * c.n_embd * c.block_size)) * tokens;
+    auto const flop = c.training_flop(model->parameters().count()) * tokens;
     print_times(name, t);
     print_figure(name + ".rate", tokens / t.median, "tokens/s");
     print_figure(name + ".flops", flop / t.median * 1e-9, "GFLOP/s");
+    if (double const peak = peak_of(place.device); peak > 0) print_figure(name + ".mfu", flop / t.median * 1e3 / peak, "share");
     print_figure(name + ".params", N, "count");
     print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");
 }

@@ -32,6 +32,14 @@ inline void expect_cpu(std::string const& device, std::filesystem::path const& f
     if (device != "cpu") fail<usage_error>("device: '", device, "': expected cpu: ", folder.string(), " is a Hugging Face folder, whose decoders run there");
 }
 
+/// FLOP/s of bfloat16 products that a device can make at most; 0 where that is not known, as of a cpu.
+inline double peak_of([[maybe_unused]] std::string const& device) {
+#ifdef ATTNLAB_USE_CUDA
+    if (device == "cuda") return use_gpu().peak;
+#endif
+    return 0;
+}
+
 /// What a device adds to the versions that go with figures.
 inline json device_facts([[maybe_unused]] std::string const& device) {
     json facts = json::object();

@@ -42,7 +42,7 @@ struct experiment {
     policy_card card;
     std::vector<std::string> parameters;   ///< names on disk
     placed_policy on_cpu, on_cuda = {};    ///< on_cuda is empty in a program built without CUDA
-    std::optional<checked_policy> checked = {};   ///< for the command `check`; none where a program leaves it to its tests
+    std::optional<checked_policy> checked = {}, checked_on_cuda = {};   ///< for the command `check`; none where a program leaves it to its tests
     std::vector<decoder_policy<cpu>> in_families = {};   ///< in families of Hugging Face, by what these do to scores; empty: for GPTs alone
 
     /// \throws usage_error, error where the device is not to be had

@@ -26,6 +26,9 @@ template <class Policy>
 experiment make_checked_experiment() {
     auto e = make_experiment<Policy>();
     e.checked = make_checked<Policy>();
+#ifdef ATTNLAB_USE_CUDA
+    e.checked_on_cuda = make_checked<Policy, cuda>();
+#endif
     return e;
 }
 

@@ -46,18 +46,21 @@ inline int run_benchmark(policy_catalogue const& policies, command_words const& 
 
 inline int run_check(policy_catalogue const& policies, command_words const& arguments) {
     std::vector<std::string> names;
+    std::string device = "cpu";
     option_table table("attnlab check", "Checks this program's own policies: kernel against reference, gradients against differences, causality.");
     table.add("policies", names, "which attentions; nothing: all of the program's own");
+    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     if (names.empty())
         for (auto const& e : policies.all())
             if (e.checked) names.push_back(e.card.name);
     if (names.empty()) fail("no policies of its own in this program; the library's are checked by its tests");
+    use_device(device);
     bool passed = true;
     for (auto const& name : names) {
         auto const& e = policies.find(name);
         if (!e.checked) fail<usage_error>("--policies: '", name, "': is not one of this program's own");
-        passed = check_policy(*e.checked, std::cout, e.card.name) && passed;
+        passed = check_policy(device == "cuda" ? *e.checked_on_cuda : *e.checked, std::cout, e.card.name) && passed;
     }
     return passed ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <filesystem>
 #include <iostream>
@@ -156,6 +157,11 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
         row("tokens_seen", tokens);
         row("train_seconds", clock.seconds());
         if (clock.seconds() > 0) row("tokens_per_second", tokens / clock.seconds());
+        if (double const peak = peak_of(s.device); peak > 0 && clock.seconds() > 0) {
+            double const mfu = s.model.training_flop(m.parameters().count()) * tokens / clock.seconds() / peak;
+            row("mfu", mfu);
+            if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": " << std::lround(tokens / clock.seconds()) << " tokens/s, MFU " << 100 * mfu << " %" << std::endl;
+        }
         row("parameters", static_cast<double>(m.parameters().count()));
         if (!s.train.eval_only) {
             std::filesystem::create_directories(s.out_dir);

@@ -140,7 +140,7 @@ inline policy_check kernel_check(checked_policy const& policy, char const* name,
     policy_check c{name, 0, allowed};
     for (auto const& n : all) {
         auto const in = drawn_inputs(policy, n, static_cast<std::uint64_t>(n.T * 100 + n.D));
-        auto const found = policy.on_cpu(in, attention_layout::packed);
+        auto const found = policy.on_device(in, attention_layout::packed);
         auto const expected = policy.on_ref(in, attention_layout::separate);
         auto const f = arrays_of(policy, found);
         auto const e = arrays_of(policy, expected);
@@ -159,13 +159,13 @@ inline policy_check causality_check(checked_policy const& policy) {
         return c;
     }
     auto in = drawn_inputs(policy, sizes_of(1, 2, T, 8), 3);
-    auto const before = policy.on_cpu(in, attention_layout::separate).y;
+    auto const before = policy.on_device(in, attention_layout::separate).y;
     each_entry({1, 2, T, 8}, [&](index_t b, index_t h, index_t t, index_t e) {
         if (t >= from) in.q(b, h, t, e) += 1, in.k(b, h, t, e) -= 2, in.v(b, h, t, e) *= -3;
     });
     for (index_t t = from; t < T; ++t)
         for (index_t e = 0; e < in.n.width; ++e) in.input(0, t, e) += 1;
-    auto const after = policy.on_cpu(in, attention_layout::separate).y;
+    auto const after = policy.on_device(in, attention_layout::separate).y;
     each_entry({1, 2, from, 8}, [&](index_t b, index_t h, index_t t, index_t e) {
         double const off = std::abs(static_cast<double>(before(b, h, t, e)) - static_cast<double>(after(b, h, t, e)));
         if (!(off <= c.worst)) c.worst = off, c.where = text("y at position ", t);
@@ -176,7 +176,7 @@ inline policy_check causality_check(checked_policy const& policy) {
 inline policy_check determinism_check(checked_policy const& policy) {
     policy_check c{"the same bits again", 0, 0};
     auto const in = drawn_inputs(policy, sizes_of(2, 2, 130, 16), 4);
-    auto const first = policy.on_cpu(in, attention_layout::separate), second = policy.on_cpu(in, attention_layout::separate);
+    auto const first = policy.on_device(in, attention_layout::separate), second = policy.on_device(in, attention_layout::separate);
     auto const a = arrays_of(policy, first), b = arrays_of(policy, second);
     for (std::size_t i = 0; i < a.size(); ++i)
         if (std::memcmp(a[i].numbers.data(), b[i].numbers.data(), a[i].numbers.size_bytes()) != 0) c.worst = 1, c.where = a[i].name;
@@ -187,7 +187,7 @@ inline policy_check determinism_check(checked_policy const& policy) {
 inline policy_check extreme_check(checked_policy const& policy) {
     policy_check c{"scores of 1e4: finite, forward and backward", 0, 0};
     auto const in = drawn_inputs(policy, sizes_of(1, 2, 70, 8), 5, 60);
-    auto const out = policy.on_cpu(in, attention_layout::separate);
+    auto const out = policy.on_device(in, attention_layout::separate);
     for (auto const& array : arrays_of(policy, out))
         for (float const e : array.numbers)
             if (!std::isfinite(e)) c.worst = HUGE_VAL, c.where = text(array.name, " holds ", e);
@@ -196,7 +196,7 @@ inline policy_check extreme_check(checked_policy const& policy) {
 
 }  // namespace detail
 
-/// Runs every check: gradients of inputs and of every parameter against differences in double; the cpu kernel against the double
+/// Runs every check: gradients of inputs and of every parameter against differences in double; the device's kernel against the double
 /// reference, at sizes around the edges of tiles and with grouped queries; causality by changing later tokens at fixed T; the same
 /// bits twice; scores of 1e4. `attnlab`'s programs offer it as the command `check`.
 inline policy_report check_policy(checked_policy const& policy) {
@@ -213,9 +213,9 @@ inline policy_report check_policy(checked_policy const& policy) {
     report.checks.push_back(extreme_check(policy));
     return report;
 }
-template <class Policy>
+template <class Policy, class Device = cpu>
 policy_report check_policy() {
-    return check_policy(make_checked<Policy>());
+    return check_policy(make_checked<Policy, Device>());
 }
 
 /// The same, printed as a table under a name. Returns whether all passed.
@@ -224,9 +224,9 @@ inline bool check_policy(checked_policy const& policy, std::ostream& out, std::s
     out << name << (report.passed() ? ": all checks passed\n" : ": FAILED\n") << report;
     return report.passed();
 }
-template <class Policy>
+template <class Policy, class Device = cpu>
 bool check_policy(std::ostream& out, std::string const& name) {
-    return check_policy(make_checked<Policy>(), out, name);
+    return check_policy(make_checked<Policy, Device>(), out, name);
 }
 
 }  // namespace attnlab

@@ -20,7 +20,7 @@ struct checked_policy {
     bool keys_have_heads;   ///< queries cannot be grouped
     bool (*causal)(index_t T);   ///< whether no query of T sees a later key, documents of 7 tokens
     std::vector<index_t> (*parameter_sizes)(head_sizes);
-    attention_results<float> (*on_cpu)(attention_inputs const&, attention_layout);
+    attention_results<float> (*on_device)(attention_inputs const&, attention_layout);
     attention_results<double> (*on_ref)(attention_inputs const&, attention_layout);
 };
 
@@ -37,13 +37,14 @@ bool is_causal(index_t T) {
 }
 }  // namespace detail
 
-/// Compiles `Policy` for both devices.
-template <class Policy>
+/// Compiles `Policy` for a device and for the reference. The device's kernels are to be included (for `emulated_cuda`, the CUDA kernels run on the
+/// host, <attnlab/kernels/cuda/kernels.hpp>).
+template <class Policy, class Device = cpu>
 checked_policy make_checked() {
     using mask = typename Policy::mask;
     checked_policy p{{Policy::parameter_names.begin(), Policy::parameter_names.end()}, {}, Policy::reads_input, reads_documents<mask>,
                      Policy::stops_gradient, Policy::keys_have_heads, detail::is_causal<mask>, parameter_sizes<Policy>,
-                     run_attention<Policy, cpu, false>, run_attention<Policy, ref, false>};
+                     run_attention<Policy, Device, false>, run_attention<Policy, ref, false>};
     std::apply([&](auto const&... e) { (p.first_values.push_back(e.init), ...); }, Policy::parameters);
     return p;
 }

@@ -24,6 +24,10 @@ struct gpt_config {
     length_rule length = length_rule::sequence;      ///< which T a formula means
     std::int32_t separator = -1;                     ///< the token that begins a document, for masks by document; -1: all is one
 
+    /// Floating point operations of training on a token, of N learned values: 6 N, and 6 L C T for attention's causal half (2204.02311, B).
+    double training_flop(index_t parameters) const {
+        return 6 * static_cast<double>(parameters - block_size * n_embd) + 6 * static_cast<double>(n_layer * n_embd * block_size);
+    }
     index_t kv_heads() const { return n_kv_head ? n_kv_head : n_head; }
 
     /// \throws usage_error that names the field

@@ -103,6 +103,7 @@ struct gpu_facts {
     int architecture = 0;            ///< 90 of sm_90
     int multiprocessors = 0;
     std::size_t memory = 0;          ///< bytes
+    double peak = 0;                 ///< FLOP/s of dense bfloat16 products at the highest clock
     std::string driver, toolkit;     ///< the CUDA each is of: "13.0"
 };
 

@@ -37,7 +37,12 @@ inline gpu_facts find_gpu() {
     check(cudaGetDeviceProperties(&p, 0), "a device's properties");
     if (p.major < 8) fail("device: 'cuda': ", p.name, " is of sm_", p.major, p.minor, ": expected sm_80 or newer");
     if (!p.concurrentManagedAccess) fail("device: 'cuda': ", p.name, " shares no memory with the host while kernels run: expected Linux and a driver that does");
-    return {p.name, 10 * p.major + p.minor, p.multiProcessorCount, p.totalGlobalMem, version_text(driver), version_text(toolkit)};
+    int kilohertz = 0;
+    check(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, 0), "a device's clock");
+    // Multiply-adds a clock of a multiprocessor's tensor cores: of sm_80 and, as they count for these kernels, others; of sm_90, 4 times 512.
+    double const a_clock = p.major == 9 ? 2048 : 1024;
+    double const peak = 2 * a_clock * p.multiProcessorCount * 1e3 * kilohertz;
+    return {p.name, 10 * p.major + p.minor, p.multiProcessorCount, p.totalGlobalMem, peak, version_text(driver), version_text(toolkit)};
 }
 
 /// Managed memory, by Thrust, as much as fits on the GPU. More than it has free would be swapped with the host at each kernel, and can hang it.
