@@ -24,8 +24,6 @@ function(attnlab_add_compiled)
   if(with_cuda)
     target_compile_definitions(attnlab_compiled PUBLIC ATTNLAB_USE_CUDA)
     attnlab_add_device_pass(attnlab_compiled "${folder}/paper_policies.cpp")
-    attnlab_add_kernels()
-    target_link_libraries(attnlab_compiled PUBLIC attnlab_kernels)
   endif()
 endfunction()
 

@@ -48,6 +48,8 @@ function(attnlab_add_device_pass target)
   endforeach()
   add_library(${target}_device STATIC ${sources})
   attnlab_set_up_cuda(${target}_device)
+  attnlab_add_kernels()
+  target_link_libraries(${target}_device PUBLIC attnlab_kernels)
   # What TARGET's own files see, also what is said after this call.
   target_include_directories(${target}_device PRIVATE $<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>)
   target_compile_definitions(${target}_device PRIVATE $<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>)
@@ -76,7 +78,7 @@ function(attnlab_set_up_cuda target)
   set_target_properties(${target} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
   # Functions of user and library run on the device unmarked, for they are constexpr. Off: 186, a loop over no
   # elements of a pack; 554, a conversion that `requires` rules out.
-  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-diag-suppress=186,554;-Xcompiler=-fopenmp,-Wall,-Wextra>")
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--threads=0;--expt-relaxed-constexpr;-diag-suppress=186,554;-Xcompiler=-fopenmp,-Wall,-Wextra>")
   target_include_directories(${target} PRIVATE $<TARGET_PROPERTY:attnlab::attnlab,INTERFACE_INCLUDE_DIRECTORIES>)
   target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublasLt)
 endfunction()

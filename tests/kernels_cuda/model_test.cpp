@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -12,15 +13,16 @@
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/train/optimizer.hpp>
 
+#include "kernels_cuda/attention_policies.hpp"
 #include "kernels_cuda/device.hpp"
-#include "kernels_cuda/policies.hpp"
 
 namespace {
 
 using namespace attnlab;
-using attnlab::testing::device, attnlab::testing::with_slot;
-using model_on_device = gpt<with_slot, device>;
-using model_on_cpu = gpt<with_slot, cpu>;
+using attnlab::testing::device;
+using policy = std::tuple_element_t<0, attnlab::testing::joints_on_cuda>;   // with a prologue and an output joint
+using model_on_device = gpt<policy, device>;
+using model_on_cpu = gpt<policy, cpu>;
 
 gpt_config small() { return {.n_layer = 2, .n_head = 2, .n_embd = 24, .block_size = 19, .vocab_size = 37, .bias = true, .init_std = 0.2}; }
 
