@@ -5,6 +5,8 @@
 #include <thrust/mr/new.h>
 #include <thrust/system/cuda/memory_resource.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <new>
 #include <string>
 
@@ -23,7 +25,13 @@ namespace gpu {
 
 inline std::string version_text(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
 
-/// The first GPU there is.
+/// The number of this process among those that an mpirun has started on this machine: each takes a GPU of its own.
+inline int rank_on_machine() {
+    for (char const* name : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"})
+        if (char const* const value = std::getenv(name)) return std::max(0, std::atoi(value));
+    return 0;
+}
+/// The GPU of this process. \throws error where there is none that serves
 inline gpu_facts find_gpu() {
     int driver = 0, toolkit = 0, count = 0;
     cudaDriverGetVersion(&driver);   // 0 where there is none
@@ -33,12 +41,13 @@ inline gpu_facts find_gpu() {
     if (status != cudaSuccess) fail("device: 'cuda': no CUDA device was found (the driver says: ", cudaGetErrorString(status), ")");
     if (count == 0) fail("device: 'cuda': no CUDA device was found (the driver shows none: see CUDA_VISIBLE_DEVICES)");
     cudaDeviceProp p{};
-    check(cudaSetDevice(0), "taking a device");
-    check(cudaGetDeviceProperties(&p, 0), "a device's properties");
+    int const which = rank_on_machine() % count;
+    check(cudaSetDevice(which), "taking a device");
+    check(cudaGetDeviceProperties(&p, which), "a device's properties");
     if (p.major < 8) fail("device: 'cuda': ", p.name, " is of sm_", p.major, p.minor, ": expected sm_80 or newer");
     if (!p.concurrentManagedAccess) fail("device: 'cuda': ", p.name, " shares no memory with the host while kernels run: expected Linux and a driver that does");
     int kilohertz = 0;
-    check(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, 0), "a device's clock");
+    check(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, which), "a device's clock");
     // Multiply-adds a clock of a multiprocessor's tensor cores: of sm_80 and, as they count for these kernels, others; of sm_90, 4 times 512.
     double const a_clock = p.major == 9 ? 2048 : 1024;
     double const peak = 2 * a_clock * p.multiProcessorCount * 1e3 * kilohertz;
