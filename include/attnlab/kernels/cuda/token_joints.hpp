@@ -1,5 +1,6 @@
 #pragma once
 #include <attnlab/kernels/cuda/token_rows.hpp>
+#include <attnlab/kernels/weighting_facts.hpp>
 
 /// \file
 /// Prologues, token numbers and output joints: what each does with a row, on the way forward and back (see kernels/cuda/token_rows.hpp).
