@@ -93,6 +93,9 @@ private:
         auto corpus = load_text(s.text, s.level == "bytes" ? text_level::bytes : text_level::characters);
         if (code_points && *code_points != corpus.vocabulary.code_points())
             fail(s.text.string(), ": its characters are not those the checkpoint was trained with");
+        if (!s.family.empty() && corpus.vocabulary.size() > s.model.vocab_size)
+            fail<usage_error>("--text: the model came without a tokenizer and has ", s.model.vocab_size, " tokens, the text by ", s.level, " has ", corpus.vocabulary.size(),
+                              ": expected --tokenizer FOLDER, or --task tokens");
         vocabulary_size_ = corpus.vocabulary.size();
         window.bos = corpus.vocabulary.bos();
         vocabulary_ = corpus.vocabulary;
