@@ -6,7 +6,6 @@
 
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/core/device.hpp>
-
 #include <attnlab/kernels/cuda/attention_backward.hpp>
 #include <attnlab/kernels/cuda/attention_forward.hpp>
 #include <attnlab/kernels/cuda/attention_statistics.hpp>
@@ -53,8 +52,8 @@ void with_tiles(attention_problem<float> const& p, Body body) {
     }(typename compiled_head_sizes<Device>::type{});
 }
 
-template <class Policy>
-void run_projections_forward(cuda_device auto device, attention_problem<float> const& p, attention_saved<float>& saved) {
+template <class Policy, class Device>
+void run_projections_forward(Device device, attention_problem<float> const& p, attention_saved<float>& saved) {
     saved.projections.resize(Policy::parameter_count);
     index_t const n = p.B * p.T, out = p.H * p.D;
     attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
@@ -64,9 +63,9 @@ void run_projections_forward(cuda_device auto device, attention_problem<float> c
     });
 }
 
-template <class Policy, class Device>
-output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> weighted) {
-    output_rows<Policy> r{weighted, p.q, saved.reference.data(), saved.sum.data(), p.H, p.T, p.D};
+template <class Policy>
+output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_saved<float> const& saved) {
+    output_rows<Policy> r{merged_heads(view<float const, 3>(saved.core), p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T, p.D};
     if constexpr (Policy::has_projections)
         attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) { r.projections[i] = saved.projections[i].data(); });
     return r;
@@ -114,7 +113,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     });
     if constexpr (Policy::has_output)
         gpu::each_token<Policy>(device, p, p.H, p.B * p.T,
-                                gpu::output_forward<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), y});
+                                gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
 }
 
 namespace gpu {
@@ -133,16 +132,15 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(device, rows);
     if constexpr (Policy::has_slot) {
         slot = gpu::scratch<gpu::for_slot, float>(device, rows);
-        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), slot});
+        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot});
     }
     gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
     auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
+        auto const q = gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D);
+        auto const k = gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D);
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
-            gpu::statistics_tiles<Policy, Products, D, ByKeys> const tiles{gpu::portable<Policy>(p),
-                                                                          gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
-                                                                          gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
-                                                                          saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+            gpu::statistics_tiles<Policy, Products, D, ByKeys> const tiles{gpu::portable<Policy>(p), q, k, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
                                                                           statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
                                                                           keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
             gpu::launch(device, tiles, tiles.blocks());
@@ -166,8 +164,8 @@ struct for_unread;
 template <class Policy, class Device>
 gradient_copies<Policy> zero_copies(Device device, head_sizes n, index_t count) {
     auto copies = gradient_copies<Policy>::of(n, count);
-    copies.all = scratch<for_copies, float>(device, copies.size(n.heads) + 1);
-    if (copies.numbers > 0) fill_zero(device, copies.all, copies.size(n.heads));
+    copies.all = scratch<for_copies, float>(device, copies.size());
+    if (copies.size() > 0) fill_zero(device, copies.all, copies.size());
     return copies;
 }
 /// Every token's heads on the way back, with gradients of parameters: `make(part_gradients)` gives the visitor.
@@ -186,14 +184,14 @@ heads<float const> back_through_output(Device device, attention_problem<float> c
     auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(device, size), {p.B, p.T, p.H * p.D}), p.D);
     std::array<float*, Policy::parameter_count + 1> d_projections{};
     if constexpr (Policy::has_projections) {
-        float* room = scratch<for_projections, float>(device, size * static_cast<index_t>(Policy::parameter_count));
-        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
-            d_projections[i] = room + static_cast<index_t>(i) * size;
-            fill_zero(device, d_projections[i], size);
-        });
+        index_t matrices = 0;
+        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t) { ++matrices; });
+        float* room = scratch<for_projections, float>(device, matrices * size);
+        fill_zero(device, room, matrices * size);
+        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) { d_projections[i] = room, room += size; });
     }
     each_token_back<Policy>(device, p, p.H, gradients, [&](part_gradients<Policy> to) {
-        return output_backward<Policy>{rows_of_output<Policy, Device>(p, saved, merged_heads(view<float const, 3>(saved.core), p.D)), dy, d_weighted, gradients.q, d_log_normalizer,
+        return output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer,
                                        d_projections, to};
     });
     if constexpr (Policy::has_projections)
@@ -218,21 +216,6 @@ void back_through_prologue(Device device, attention_problem<float> const& given,
     if constexpr (Policy::has_value) pull(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), g.v);
 }
 
-/// to = queries + the keys' copies, first to last.
-struct add_token_gradients {
-    float* to;
-    float const* keys;
-    index_t n, copies;
-    template <class Warp>
-    constexpr void operator()(Warp const&, index_t row) const {
-        Warp::visit([&](int lane, int) {
-            index_t const i = row * warp_size + lane;
-            if (i < n)
-                for (index_t c = 0; c < copies; ++c) to[i] += keys[c * n + i];
-        });
-    }
-};
-
 }  // namespace gpu
 
 /// Gradients from dy; y is what forward returned.
@@ -254,31 +237,32 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         using queries = gpu::backward_queries<Policy, Products, D>;
         using keys = gpu::backward_keys<Policy, Products, D>;
-        gpu::backward_inputs<Policy, Products> in{gpu::portable<Policy>(p),
-                                                  gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
-                                                  gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
-                                                  gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
-                                                  gpu::pack<gpu::for_dy, Products>(device, d_weighted, p.B, p.H, p.T, p.D, D),
-                                                  saved.reference.data(), saved.sum.data(), factor, adjoint, saved.tokens.data(), {}, nullptr};
-        float *d_tokens = nullptr, *d_key_tokens = nullptr;
+        gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p),
+                                                        gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                        gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
+                                                        gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
+                                                        gpu::pack<gpu::for_dy, Products>(device, d_weighted, p.B, p.H, p.T, p.D, D),
+                                                        saved.reference.data(), saved.sum.data(), factor, adjoint, saved.tokens.data(), {}, nullptr};
+        queries by_queries{in, gradients.q, Policy::has_output, nullptr};
+        keys by_keys{in, gradients.k, gradients.v, nullptr};
         if constexpr (Policy::has_score) {
-            in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * ((p.T + queries::own - 1) / queries::own) * queries::warps);
-            index_t const warps = std::max(p.B * p.H * ((p.T + queries::own - 1) / queries::own), p.B * p.kv_heads() * ((p.T + keys::own - 1) / keys::own) * keys::parts) * keys::warps;
-            in.unread = gpu::scratch<gpu::for_unread, float>(device, warps * in.unread_numbers());
-            if constexpr (Policy::has_tokens) {
-                d_tokens = gpu::scratch<gpu::for_query_tokens, float>(device, rows);
-                d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(device, rows * keys::warps);
-                gpu::fill_zero(device, d_tokens, rows);
-                gpu::fill_zero(device, d_key_tokens, rows * keys::warps);
-            }
+            by_queries.in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
+            index_t const warps = std::max(by_queries.blocks(), by_keys.blocks()) * keys::warps;
+            by_queries.in.unread = gpu::scratch<gpu::for_unread, float>(device, warps * by_queries.in.unread_numbers());
+            by_keys.in = by_queries.in;
         }
-        queries const by_queries{in, gradients.q, Policy::has_output, d_tokens};
-        keys const by_keys{in, gradients.k, gradients.v, d_key_tokens};
+        if constexpr (Policy::has_tokens) {
+            by_queries.d_query_tokens = gpu::scratch<gpu::for_query_tokens, float>(device, rows);
+            by_keys.d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(device, rows * keys::warps);
+            gpu::fill_zero(device, by_queries.d_query_tokens, rows);
+            gpu::fill_zero(device, by_keys.d_key_tokens, rows * keys::warps);
+        }
         gpu::launch(device, by_queries, by_queries.blocks());
         gpu::launch(device, by_keys, by_keys.blocks());
-        if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, in.copies, p.sizes(), gradients.parameters);
+        if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, by_queries.in.copies, p.sizes(), gradients.parameters);
         if constexpr (Policy::has_tokens) {
-            gpu::launch_rows(device, (rows + 31) / 32, gpu::add_token_gradients{d_tokens, d_key_tokens, rows, keys::warps});
+            float* const d_tokens = by_queries.d_query_tokens;
+            gpu::launch_add_parts(device, by_keys.d_key_tokens, keys::warps, rows, rows, d_tokens);
             if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
             gpu::each_token_back<Policy>(device, p, p.H, gradients, [&](gpu::part_gradients<Policy> to) { return gpu::numbers_backward<Policy>{d_tokens, p.H, p.T, to}; });
         }

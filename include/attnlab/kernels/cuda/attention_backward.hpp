@@ -20,35 +20,26 @@ struct backward_inputs {
     packed_rows<Products> q, k, v, dy;                        ///< dy: by the weighted values
     float const *reference, *sum, *factor, *adjoint;          ///< (B, H, T)
     float const* tokens;                                      ///< (B, H, T), of a score joint
-    gradient_copies<Policy> copies;                           ///< of what a score joint learns: (H, B tiles warps, numbers)
+    gradient_copies<Policy> copies;                           ///< of what a score joint learns: B tiles warps of them
     float* unread;                                            ///< where gradients go that the other kernel makes: `unread_numbers` a warp
 
-    /// Room for `keys` or queries of a tile beside the parameters' numbers.
-    constexpr index_t unread_numbers() const { return copies.numbers + 64; }
+    /// The parameters' numbers of one head, and room for keys or queries of a tile.
+    constexpr index_t unread_numbers() const { return copies.numbers / p.H + 64; }
     constexpr std::array<float*, Policy::parameter_count + 1> unread_parameters(index_t warp) const {
         std::array<float*, Policy::parameter_count + 1> out{};
-        for (std::size_t k = 0; k < Policy::parameter_count; ++k) out[k] = unread + warp * unread_numbers() + copies.offset[k];
+        for (std::size_t k = 0; k < Policy::parameter_count; ++k) out[k] = unread + warp * unread_numbers() + copies.offset[k] / p.H;
         return out;
     }
-    constexpr float* unread_tokens(index_t warp) const { return unread + warp * unread_numbers() + copies.numbers; }
+    constexpr float* unread_tokens(index_t warp) const { return unread + warp * unread_numbers() + copies.numbers / p.H; }
 
     /// The numbers of query i, of which a lane's may be beyond the end.
     template <class Warp, class Query>
     constexpr row_numbers<typename Warp::number> look(index_t b, index_t h, Query query) const {
         using number = typename Warp::number;
-        auto const at = [&](float const* x, float other) {
-            return Warp::each_lane([&](int lane) {
-                index_t const i = query(lane);
-                return i < p.T ? x[(b * p.H + h) * p.T + i] : other;
-            });
-        };
+        auto const at = [&](float const* x, float other) { return at_queries<Warp>(p, x, b, h, query, other); };
         row_numbers<number> r{at(reference, 0), at(sum, 1), number(1.0f), number(1.0f), number(1.0f), at(factor, 0), at(adjoint, 0)};
         r.lift = weighting_facts<Policy>::lift(r.m);
-        if constexpr (Policy::weight_reads_lengths) {
-            auto const lengths = [&](int lane) { return query(lane) < p.T ? p.lengths(p.template visible<Policy>(b, query(lane)).count()) : expr::row_lengths{1, 1}; };
-            r.length = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).length); });
-            r.visible = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).visible); });
-        }
+        read_lengths<Policy, Warp>(r, p, b, query);
         return r;
     }
 };
@@ -62,19 +53,17 @@ struct backward_tile {
     static constexpr int own = tile_sizes<Products, D>::own;
     using joint_tile = score_tile<Block, Turned ? Columns : own, Turned ? own : Columns, Policy::has_score ? 3 : 0>;
 
-    /// Of a warp, until the tile is done.
-    struct state {
-        fragments scores, d_scores;
-    };
     joint_tile joint;
 
     explicit constexpr backward_tile(Block& block) : joint(block) {}
 
-    /// `a b` are the raw products, `c d` is do . v; `numbers(warp, n, i)` of the queries, `seen(warp, n, i)`, `gradients(warp, row)` of a score joint,
-    /// `use(warp, weights, d_raw)`.
-    template <class Scores, class Numbers, class Seen, class Gradients, class Use>
-    constexpr void run(Block& block, backward_inputs<Policy, Products> const& in, tile_place at, Scores products, Numbers numbers, Seen seen, Gradients gradients, Use use) {
+    /// `products(warp, scores)` makes the raw products, `upstream(warp, d)` do . v; `numbers(warp, n, i)` of the queries, `seen(warp, n, i)`,
+    /// `gradients(warp, row)` of a score joint, `use(warp, weights, d_raw)`.
+    template <class Scores, class Upstream, class Numbers, class Seen, class Gradients, class Use>
+    constexpr void run(Block& block, backward_inputs<Policy, Products> const& in, tile_place at, Scores products, Upstream upstream, Numbers numbers, Seen seen,
+                       [[maybe_unused]] Gradients gradients, Use use) {
         auto const weigh = [&](Warp const& w, fragments& scores, fragments& d) {
+            upstream(w, d);
             each_score(scores, [&](int n, int i, number& e) {
                 number& d_w = d[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
                 auto const [weight, d_score] = weigher<Policy, number>::backward(e, d_w, numbers(w, n, i));
@@ -83,33 +72,24 @@ struct backward_tile {
             });
         };
         if constexpr (Policy::has_score) {
-            typename Block::template per_warp<state> states(block);
-            block.each_warp([&](Warp const& w) {
-                state& s = states[w];
-                products(w, s.scores, s.d_scores);
-                joint.template put<Turned>(w, joint.raw, s.scores, 16 * w.index());
-            });
-            block.each_warp([&](Warp const& w) { joint.template forward<Policy>(w, block.warps(), in.p, in.tokens, at); });
-            block.each_warp([&](Warp const& w) {
-                state& s = states[w];
-                joint.template get<Turned>(w, joint.made, s.scores, 16 * w.index());
-                weigh(w, s.scores, s.d_scores);
-                joint.template put<Turned>(w, joint.made, s.d_scores, 16 * w.index());
+            typename Block::template per_warp<fragments> weights(block);
+            each_warps_scores<Policy, Turned, Columns>(block, joint, in.p, in.tokens, at, products, [&](Warp const& w, fragments& scores) {
+                fragments d;
+                weigh(w, scores, d);
+                weights[w] = scores;
+                joint.template put<Turned>(w, joint.made, d, 16 * w.index());
             });
             block.each_warp([&](Warp const& w) {
                 joint.template backward<Policy>(w, block.warps(), in.p, in.tokens, at, [&](row_point<float>& row) { return gradients(w, row); });
             });
             block.each_warp([&](Warp const& w) {
-                state& s = states[w];
-                joint.template get<Turned>(w, joint.d_raw, s.d_scores, 16 * w.index());
-                use(w, s.scores, s.d_scores);
+                fragments d;
+                joint.template get<Turned>(w, joint.d_raw, d, 16 * w.index());
+                use(w, weights[w], d);
             });
         } else {
-            block.each_warp([&](Warp const& w) {
-                fragments scores, d;
-                products(w, scores, d);
-                number const scale(in.p.scale);
-                each_score(scores, [&](int, int, number& e) { e = e * scale; });
+            each_warps_scores<Policy, Turned, Columns>(block, joint, in.p, in.tokens, at, products, [&](Warp const& w, fragments& scores) {
+                fragments d;
                 weigh(w, scores, d);
                 use(w, scores, d);
             });
@@ -173,10 +153,8 @@ struct backward_queries {
                 auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
                 work.run(
                     block, in, at,
-                    [&](Warp const& w, auto& scores, auto& d) {
-                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * w.index(), k, stage * columns, scores);
-                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * w.index(), v, stage * columns, d);
-                    },
+                    [&](Warp const& w, auto& scores) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * w.index(), k, stage * columns, scores); },
+                    [&](Warp const& w, auto& d) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * w.index(), v, stage * columns, d); },
                     [&](Warp const& w, int, int i) { return states[w].row[static_cast<std::size_t>(i / 2)]; },
                     [&](Warp const& w, int n, int i) {
                         int const warp = w.index();
@@ -260,10 +238,8 @@ struct backward_keys {
                     auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
                     work.run(
                         block, in, at,
-                        [&](Warp const& w, auto& scores, auto& d) {
-                            multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * w.index(), q, stage * columns, scores);
-                            multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * w.index(), dy, stage * columns, d);
-                        },
+                        [&](Warp const& w, auto& scores) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * w.index(), q, stage * columns, scores); },
+                        [&](Warp const& w, auto& d) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * w.index(), dy, stage * columns, d); },
                         [&](Warp const&, int n, int e) {
                             return in.template look<Warp>(b, h, [&](int lane) { return at.i0 + 8 * n + column_of(lane, e); });
                         },

@@ -94,16 +94,9 @@ private:
         constexpr void start(Warp const& w, state& s) const {
             int const warp = w.index();
             unrolled<2>([&](int half) {
-                number length(0.0f), visible(0.0f);
-                if constexpr (Policy::weight_reads_lengths) {
-                    auto const lengths = [&](int lane) {
-                        index_t const i = row(lane, warp, half);
-                        return i < all_.p.T ? all_.p.lengths(all_.p.template visible<Policy>(b, i).count()) : expr::row_lengths{1, 1};
-                    };
-                    length = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).length); });
-                    visible = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).visible); });
-                }
-                s.row[static_cast<std::size_t>(half)] = weigh::before_the_first(length, visible);
+                auto& r = s.row[static_cast<std::size_t>(half)];
+                r = weigh::before_the_first();
+                read_lengths<Policy, Warp>(r, all_.p, b, [&](int lane) { return row(lane, warp, half); });
                 s.total[static_cast<std::size_t>(half)] = s.slope[static_cast<std::size_t>(half)] = number(0.0f);
             });
             for (auto& f : s.o) clear<Warp>(f);
@@ -143,27 +136,12 @@ private:
                     return Warp::each_lane([&](int lane) { return seen(warp, lane, n, i); });
                 };
             };
-            if constexpr (Policy::has_score) {
-                block.each_warp([&](Warp const& w) {
-                    score_fragments<Warp, columns> scores;
+            each_warps_scores<Policy, false, columns>(
+                block, joint_, all_.p, all_.tokens, tile_place{b, h, i0, j * columns},
+                [&](Warp const& w, auto& scores) {
                     multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
-                    joint_.template put<false>(w, joint_.raw, scores, 16 * w.index());
-                });
-                block.each_warp([&](Warp const& w) { joint_.template forward<Policy>(w, warps, all_.p, all_.tokens, {b, h, i0, j * columns}); });
-                block.each_warp([&](Warp const& w) {
-                    score_fragments<Warp, columns> scores;
-                    joint_.template get<false>(w, joint_.made, scores, 16 * w.index());
-                    body(w, states[w], scores, flags(w), stage);
-                });
-            } else {
-                block.each_warp([&](Warp const& w) {
-                    score_fragments<Warp, columns> scores;
-                    multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
-                    number const scale(all_.p.scale);
-                    each_score(scores, [&](int, int, number& e) { e = e * scale; });
-                    body(w, states[w], scores, flags(w), stage);
-                });
-            }
+                },
+                [&](Warp const& w, auto& scores) { body(w, states[w], scores, flags(w), stage); });
         }
 
         /// The rows' references rise to the largest score seen; what was weighted before shrinks.

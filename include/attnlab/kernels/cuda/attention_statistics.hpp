@@ -95,27 +95,7 @@ struct statistics_tiles {
                         }
                     });
                 };
-                if constexpr (Policy::has_score) {
-                    block.each_warp([&](Warp const& w) {
-                        score_fragments<Warp, columns> scores;
-                        products(w, scores);
-                        joint.template put<ByKeys>(w, joint.raw, scores, 16 * w.index());
-                    });
-                    block.each_warp([&](Warp const& w) { joint.template forward<Policy>(w, warps, p, tokens, at); });
-                    block.each_warp([&](Warp const& w) {
-                        score_fragments<Warp, columns> scores;
-                        joint.template get<ByKeys>(w, joint.made, scores, 16 * w.index());
-                        look(w, scores);
-                    });
-                } else {
-                    block.each_warp([&](Warp const& w) {
-                        score_fragments<Warp, columns> scores;
-                        products(w, scores);
-                        number const scale(p.scale);
-                        each_score(scores, [&](int, int, number& e) { e = e * scale; });
-                        look(w, scores);
-                    });
-                }
+                each_warps_scores<Policy, ByKeys, columns>(block, joint, p, tokens, at, products, look);
             });
         block.each_warp([&](Warp const& w) {
             state& s = states[w];
@@ -138,21 +118,11 @@ private:
     template <class Warp, class Query>
     constexpr typename Warp::number weight_of(Warp const&, index_t b, index_t h, typename Warp::number const& score, Query query) const {
         using number = typename Warp::number;
-        auto const at = [&](float const* x) {
-            return Warp::each_lane([&](int lane) {
-                index_t const i = query(lane);
-                return i < p.T ? x[(b * p.H + h) * p.T + i] : 0.0f;
-            });
-        };
+        auto const at = [&](float const* x) { return at_queries<Warp>(p, x, b, h, query, 0); };
         row_numbers<number> r{at(reference), at(sum), number(1.0f), number(1.0f), number(1.0f), at(share), number(0.0f)};
         r.lift = weighting_facts<Policy>::lift(r.m);
-        if constexpr (Policy::weight_reads_lengths) {
-            auto const lengths = [&](int lane) { return query(lane) < p.T ? p.lengths(p.template visible<Policy>(b, query(lane)).count()) : expr::row_lengths{1, 1}; };
-            r.length = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).length); });
-            r.visible = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).visible); });
-        }
-        if constexpr (Policy::one_pass) return weigher<Policy, number>::weight(score, r);
-        else return weigher<Policy, number>::weight(score, r) * r.factor;
+        read_lengths<Policy, Warp>(r, p, b, query);
+        return weigher<Policy, number>::weight(score, r);
     }
     template <class Warp>
     constexpr void clear_columns(Warp const& w, index_t b, index_t h, index_t i0) const {

@@ -13,15 +13,18 @@ struct partial_sums;   ///< the purpose of memory
 /// How n rows are cut.
 struct row_parts {
     index_t rows, length, count;
+    constexpr index_t begin(index_t part) const { return part * length; }
+    constexpr index_t end(index_t part) const { return begin(part) + length < rows ? begin(part) + length : rows; }
     explicit row_parts(index_t n) : rows(n), length(std::max<index_t>(16, (n + most - 1) / most)), count((n + length - 1) / length) {}
     static constexpr index_t most = 512;   ///< some blocks for each multiprocessor of the largest GPUs
 };
 
-/// Adds the sums of all parts, (parts, columns), to the columns of `first`, and from column `split` on to those of `second`, unless null.
+/// Adds the sums of all parts, (parts, columns), `stride` numbers apart, to the columns of `first`, and from column `split` on to those of
+/// `second`, unless null.
 struct add_parts {
     static constexpr int warps = 16;
     float const* sums;
-    index_t parts, columns, split;
+    index_t parts, stride, columns, split;
     float *first, *second;
 
     constexpr index_t shared_bytes() const { return warps * warp_size * static_cast<index_t>(sizeof(float)); }
@@ -34,7 +37,7 @@ struct add_parts {
         block.each_warp([&](auto const& w) {
             typename warp::number sum(0.0f);
             index_t const from = w.index() * each, to = from + each < parts ? from + each : parts;
-            for (index_t p = from; p < to; ++p) sum += load<warp>(sums + p * columns + begin, width);
+            for (index_t p = from; p < to; ++p) sum += load<warp>(sums + p * stride + begin, width);
             total.put(w, warp::each_lane([&](int lane) { return w.index() * warp_size + lane; }), sum);
         });
         block.each_warp([&](auto const& w) {
@@ -51,7 +54,18 @@ struct add_parts {
 };
 template <class Device>
 void launch_add_parts(Device device, float const* sums, index_t parts, index_t columns, index_t split, float* first, float* second) {
-    launch(device, add_parts{sums, parts, columns, split, first, second}, (columns + warp_size - 1) / warp_size);
+    launch(device, add_parts{sums, parts, columns, columns, split, first, second}, (columns + warp_size - 1) / warp_size);
+}
+/// The same of parts that are `stride` numbers apart, to one array.
+template <class Device>
+void launch_add_parts(Device device, float const* sums, index_t parts, index_t stride, index_t columns, float* to) {
+    launch(device, add_parts{sums, parts, stride, columns, columns, to, nullptr}, (columns + warp_size - 1) / warp_size);
+}
+
+/// `body(at)` for the columns that a warp of `Warps` takes of c, 32 N at once.
+template <int N, int Warps, class Warp, class Body>
+constexpr void each_column(Warp const& w, index_t c, Body body) {
+    for (index_t at = w.index() * N * warp_size; at < c; at += Warps * N * warp_size) body(at);
 }
 
 /// Sums down the columns of x (n, c), by parts; with `rounded`, x rounded to bfloat16 on the way.
@@ -68,9 +82,9 @@ struct sum_part {
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
-        index_t const begin = part * cut.length, end = begin + cut.length < cut.rows ? begin + cut.length : cut.rows;
+        index_t const begin = cut.begin(part), end = cut.end(part);
         block.each_warp([&](auto const& w) {
-            for (index_t at = w.index() * N * warp_size; at < c; at += warps * N * warp_size) {
+            each_column<N, warps>(w, c, [&](index_t at) {
                 wide<warp, N> sum(0.0f);
                 for (index_t row = begin; row < end; ++row) {
                     auto const v = load<warp, N>(x + row * c + at, c - at);
@@ -78,7 +92,7 @@ struct sum_part {
                     if (rounded) store<warp, N>(rounded + row * c + at, v, c - at);
                 }
                 store<warp, N>(sums + part * c + at, sum, c - at);
-            }
+            });
         });
     }
 };

@@ -40,8 +40,6 @@ void launch(emulated_cuda, Kernel const& kernel, index_t blocks) {
     }
     if (problem) std::rethrow_exception(problem);
 }
-/// Waits until all that was started is done: the host may then read what kernels wrote.
-inline void synchronize(emulated_cuda) {}
 
 #ifdef __CUDACC__
 /// \throws error with the driver's words
@@ -73,6 +71,7 @@ void launch(cuda, Kernel const& kernel, index_t blocks) {
     run_kernel<Kernel><<<static_cast<unsigned>(blocks), Kernel::warps * warp_size, static_cast<std::size_t>(bytes), stream()>>>(kernel);
     check(cudaGetLastError(), "starting a kernel");
 }
+/// Waits until all that was started is done: the host may then read what kernels wrote.
 inline void synchronize(cuda) { check(cudaStreamSynchronize(stream()), "a kernel"); }
 #endif
 

@@ -55,12 +55,12 @@ struct layer_norm_backward_part {
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
-        index_t const begin = part * cut.length, end = begin + cut.length < cut.rows ? begin + cut.length : cut.rows;
+        index_t const begin = cut.begin(part), end = cut.end(part);
         block.each_warp([&](auto const& w) {
             for (index_t row = begin + w.index(); row < end; row += warps) gradient_of_row<warp>(row);
         });
         block.each_warp([&](auto const& w) {
-            for (index_t at = w.index() * N * warp_size; at < c; at += warps * N * warp_size) {
+            each_column<N, warps>(w, c, [&](index_t at) {
                 wide<warp, N> sum_weight(0.0f), sum_bias(0.0f);
                 for (index_t row = begin; row < end; ++row) {
                     auto const d = load<warp, N>(dy + row * c + at, c - at);
@@ -69,7 +69,7 @@ struct layer_norm_backward_part {
                 }
                 store<warp, N>(sums + part * 2 * c + at, sum_weight, c - at);
                 store<warp, N>(sums + part * 2 * c + c + at, sum_bias, c - at);
-            }
+            });
         });
     }
 

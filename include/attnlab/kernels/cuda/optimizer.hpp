@@ -138,7 +138,7 @@ double sum_of_squares(Device device, view<float const, 1> x) {
     gpu::launch(device, gpu::sum_blocks<float, true>{x.size(), x.data(), sums}, count);
     gpu::launch(device, gpu::sum_blocks<double, false>{count, sums, above == 1 ? total : sums + count}, above);
     if (above > 1) gpu::launch(device, gpu::sum_blocks<double, false>{above, sums + count, total}, 1);
-    gpu::synchronize(device);
+    synchronize(device);
     return *total;
 }
 

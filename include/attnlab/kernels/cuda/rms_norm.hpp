@@ -48,17 +48,17 @@ struct rms_norm_backward_part {
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
-        index_t const begin = part * cut.length, end = begin + cut.length < cut.rows ? begin + cut.length : cut.rows;
+        index_t const begin = cut.begin(part), end = cut.end(part);
         block.each_warp([&](auto const& w) {
             for (index_t row = begin + w.index(); row < end; row += warps) gradient_of_row<warp>(row);
         });
         block.each_warp([&](auto const& w) {
-            for (index_t at = w.index() * N * warp_size; at < c; at += warps * N * warp_size) {
+            each_column<N, warps>(w, c, [&](index_t at) {
                 wide<warp, N> sum(0.0f);
                 for (index_t row = begin; row < end; ++row)
                     sum += load<warp, N>(dy + row * c + at, c - at) * load<warp, N>(x + row * c + at, c - at) * wide<warp, N>(roots[row]);
                 store<warp, N>(sums + part * c + at, sum, c - at);
-            }
+            });
         });
     }
 

@@ -126,4 +126,34 @@ private:
     }
 };
 
+/// Scores of a tile, after the score joint: `products(warp, scores)` makes the raw ones, `use(warp, scores)` gets what became of them, and a barrier
+/// follows. `Turned`: rows are keys, columns queries.
+template <class Policy, bool Turned, int Columns, class Block, class Tile, class Problem, class Products, class Use>
+constexpr void each_warps_scores(Block& block, [[maybe_unused]] Tile const& joint, Problem const& p, [[maybe_unused]] float const* tokens, [[maybe_unused]] tile_place at,
+                                 Products products, Use use) {
+    using Warp = typename Block::warp;
+    using fragments = score_fragments<Warp, Columns>;
+    if constexpr (Policy::has_score) {
+        block.each_warp([&](Warp const& w) {
+            fragments scores;
+            products(w, scores);
+            joint.template put<Turned>(w, joint.raw, scores, 16 * w.index());
+        });
+        block.each_warp([&](Warp const& w) { joint.template forward<Policy>(w, block.warps(), p, tokens, at); });
+        block.each_warp([&](Warp const& w) {
+            fragments scores;
+            joint.template get<Turned>(w, joint.made, scores, 16 * w.index());
+            use(w, scores);
+        });
+    } else {
+        block.each_warp([&](Warp const& w) {
+            fragments scores;
+            products(w, scores);
+            typename Warp::number const scale(p.scale);
+            each_score(scores, [&](int, int, typename Warp::number& e) { e = e * scale; });
+            use(w, scores);
+        });
+    }
+}
+
 }  // namespace attnlab::gpu

@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include <attnlab/kernels/cuda/column_sums.hpp>
 #include <attnlab/kernels/cuda/row_lanes.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -25,13 +26,13 @@ tile_problem<Policy> portable(attention_problem<float> const& p) {
     return out;
 }
 
-/// Copies of the gradients of a policy's parameters that belong to a head, one after the other: (H, copies, numbers). Those of matrices are
-/// products of their own.
+/// Copies of the gradients of a policy's parameters, each with all heads', one parameter after the other: (copies, numbers). One that heads
+/// share has room for each of them, since they are walked at once; those of matrices are products of their own.
 template <class Policy>
 struct gradient_copies {
     float* all = nullptr;
     index_t copies = 0, numbers = 0;
-    std::array<index_t, Policy::parameter_count + 1> offset{};
+    std::array<index_t, Policy::parameter_count + 1> offset{}, of_head{};   ///< of each parameter: where it begins, and how many numbers a head has
 
     static constexpr gradient_copies of(head_sizes n, index_t copies) {
         gradient_copies g;
@@ -39,69 +40,31 @@ struct gradient_copies {
         std::size_t i = 0;
         std::apply(
             [&]<class... P>(P const&... p) {
-                ((g.offset[i++] = g.numbers, g.numbers += requires { typename P::matrix_tag; } ? 0 : p.per_head(n)), ...);
+                ((g.offset[i] = g.numbers, g.of_head[i] = requires { typename P::matrix_tag; } ? 0 : p.per_head(n), g.numbers += n.heads * g.of_head[i], ++i), ...);
             },
             Policy::parameters);
         return g;
     }
-    constexpr index_t size(index_t heads) const { return heads * copies * numbers; }
-    /// Where copy i of head h has the parameters' gradients.
+    constexpr index_t size() const { return copies * numbers; }
+    /// Where copy i has the gradients of head h.
     constexpr std::array<float*, Policy::parameter_count + 1> at(index_t h, index_t i) const {
         std::array<float*, Policy::parameter_count + 1> out{};
-        for (std::size_t k = 0; k < Policy::parameter_count; ++k) out[k] = all + (h * copies + i) * numbers + offset[k];
+        for (std::size_t k = 0; k < Policy::parameter_count; ++k) out[k] = all + i * numbers + offset[k] + h * of_head[k];
         return out;
     }
 };
 
-/// Adds, in each group, copies i, i + 1, ... of a block of 32 to the first of them; a warp takes 32 numbers.
-struct add_copies_program {
-    float* all;
-    index_t copies, stride, numbers, group;   ///< copies are `stride` records apart, groups `group` records
-
-    template <class Warp>
-    constexpr void operator()(Warp const&, index_t row) const {
-        index_t const chunks = (numbers + warp_size - 1) / warp_size, blocks = (copies + 31) / 32;
-        index_t const chunk = row % chunks, block = row / chunks % blocks, g = row / chunks / blocks;
-        float* const record = all + (g * group + block * 32 * stride) * numbers;
-        Warp::visit([&](int lane, int) {
-            index_t const c = chunk * warp_size + lane;
-            if (c >= numbers) return;
-            float sum = record[c];
-            for (index_t i = 1; i < std::min<index_t>(32, copies - block * 32); ++i) sum += record[i * stride * numbers + c];
-            record[c] = sum;
-        });
-    }
-};
-/// to[h][...] += the sum of the copies of head h; of a parameter that heads share, of all heads.
-struct take_copies_program {
-    float const* all;
-    float* to;
-    index_t heads, group, numbers, offset, of_head;
-    bool shared;
-
-    template <class Warp>
-    constexpr void operator()(Warp const&, index_t h) const {
-        for (index_t from = shared ? 0 : h; from < (shared ? heads : h + 1); ++from)
-            Warp::visit([&](int lane, int) {
-                for (index_t c = lane; c < of_head; c += warp_size) to[(shared ? 0 : h * of_head) + c] += all[from * group * numbers + offset + c];
-            });
-    }
-};
-/// Sums all copies, in an order that depends on their number alone, and adds them to the parameters' gradients.
+/// Adds all copies, in an order that depends on their number alone, to the parameters' gradients.
 template <class Policy, class Device>
 void take_gradients(Device device, gradient_copies<Policy> const& g, head_sizes n, std::vector<float*> const& to) {
-    if (g.numbers == 0) return;
-    index_t const chunks = (g.numbers + warp_size - 1) / warp_size;
-    // Groups keep their room; after each round the sums are 32 times as far apart.
-    for (index_t left = g.copies, stride = 1; left > 1; left = (left + 31) / 32, stride *= 32)
-        launch_rows(device, n.heads * ((left + 31) / 32) * chunks, add_copies_program{g.all, left, stride, g.numbers, g.copies});
     std::size_t i = 0;
     std::apply(
         [&]<class... P>(P const&... p) {
-            [[maybe_unused]] auto const take = [&]<class Q>(Q const& q) {
-                if constexpr (!requires { typename Q::matrix_tag; })
-                    launch_rows(device, Q::shared ? 1 : n.heads,
-                                take_copies_program{g.all, to[i], n.heads, g.copies, g.numbers, g.offset[i], q.per_head(n), Q::shared});
+            [[maybe_unused]] auto const take = [&]<class Q>(Q const&) {
+                index_t const heads_at_once = Q::shared ? 1 : n.heads, columns = heads_at_once * g.of_head[i];
+                if (columns > 0)
+                    for (index_t h = 0; h < n.heads; h += heads_at_once)
+                        launch_add_parts(device, g.all + g.offset[i] + h * g.of_head[i], g.copies, g.numbers, columns, to[i]);
                 ++i;
             };
             (take(p), ...);

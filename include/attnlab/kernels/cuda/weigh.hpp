@@ -20,6 +20,29 @@ struct row_numbers {
     L factor, adjoint;   ///< on the way back: g(Z) of a weight f(s) g(Z); R, what Z, or the threshold, passes on to each score
 };
 
+/// x[(b, h, query(lane))] of a (B, H, T) array, lane by lane; `other` beyond the last query.
+template <class Warp, class Problem, class Query>
+constexpr typename Warp::number at_queries(Problem const& p, float const* x, index_t b, index_t h, Query query, float other) {
+    return Warp::each_lane([&](int lane) {
+        index_t const i = query(lane);
+        return i < p.T ? x[(b * p.H + h) * p.T + i] : other;
+    });
+}
+/// What formulas may read of the rows of queries `query(lane)`: 1 beyond the last one, and where no formula asks.
+template <class Policy, class Warp, class Problem, class Query>
+constexpr void read_lengths(row_numbers<typename Warp::number>& r, [[maybe_unused]] Problem const& p, [[maybe_unused]] index_t b, [[maybe_unused]] Query query) {
+    using number = typename Warp::number;
+    r.length = r.visible = number(1.0f);
+    if constexpr (Policy::weight_reads_lengths) {
+        auto const lengths = [&](int lane) {
+            index_t const i = query(lane);
+            return i < p.T ? p.lengths(p.template visible<Policy>(b, i).count()) : expr::row_lengths{1, 1};
+        };
+        r.length = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).length); });
+        r.visible = Warp::each_lane([&](int lane) { return static_cast<float>(lengths(lane).visible); });
+    }
+}
+
 template <class Policy, class L>
 struct weigher {
     using facts = weighting_facts<Policy>;
@@ -53,10 +76,10 @@ struct weigher {
         auto const w = expr::evaluate<expr::sum_tag>(weight, point(score, r));
         return {w.value, w.derivative};
     }
-    /// w once m and z are known.
+    /// f(s), or w, times the row's factor.
     static constexpr L weight(L const& score, row_numbers<L> const& r) {
         if constexpr (Policy::one_pass) return one_pass(score, r).first * r.factor;
-        else return two_passes(score, r).first;
+        else return two_passes(score, r).first * r.factor;
     }
     /// w, and the gradient by the score, of do . v.
     static constexpr std::pair<L, L> backward(L const& score, L const& d_w, row_numbers<L> const& r) {
@@ -96,8 +119,8 @@ struct weigher {
         r.lift = facts::lift(now);
         return power<facts::degree>(drop);
     }
-    static constexpr row_numbers<L> before_the_first(L const& length, L const& visible) {
-        return {L(facts::first_reference), L(0.0f), L(1.0f), length, visible, L(1.0f), L(0.0f)};
+    static constexpr row_numbers<L> before_the_first() {
+        return {L(facts::first_reference), L(0.0f), L(1.0f), L(1.0f), L(1.0f), L(1.0f), L(0.0f)};
     }
 
 private:
