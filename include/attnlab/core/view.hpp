@@ -74,4 +74,10 @@ private:
     shape_type shape_{};
 };
 
+/// (B, T, C) as (B T, C): what works on each token's row by itself does not ask which sequence it belongs to.
+template <class T>
+view<T, 2> rows(view<T, 3> x) {
+    return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
+}
+
 }  // namespace attnlab

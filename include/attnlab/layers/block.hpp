@@ -82,10 +82,6 @@ public:
     }
 
 private:
-    template <class U>
-    static view<U, 2> rows(view<U, 3> x) {
-        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
-    }
     static view<S const, 1> flat(view<S const, 3> x) { return x.reshaped(std::array{x.size()}); }
 
     layer_norm<Device> norm1_;

@@ -178,10 +178,6 @@ private:
         }
     }
 
-    template <class U>
-    static view<U, 2> rows(view<U, 3> x) {
-        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
-    }
 
     /// The gradient by a block's input is the last thing that its way back computes.
     struct after_each_block {

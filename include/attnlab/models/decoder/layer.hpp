@@ -90,10 +90,6 @@ public:
     }
 
 private:
-    template <class U>
-    static view<U, 2> rows(view<U, 3> x) {
-        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
-    }
     static void norm(stored_norm<Device> const& by, view<S, 3> x, view<S, 3> y) {
         if (by) by.forward(rows(x), rows(y));
         else std::copy(x.begin(), x.end(), y.begin());

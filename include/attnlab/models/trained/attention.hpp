@@ -95,10 +95,6 @@ private:
     static constexpr index_t repays = 1 << 16;  ///< numbers to move from which more threads repay their start
 
     index_t all_width() const { return (d_->heads + 2 * d_->kv_heads) * d_->head_size; }
-    template <class U>
-    static view<U, 2> rows(view<U, 3> x) {
-        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
-    }
     /// q, k or v of packed rows.
     template <class U>
     heads<U> part(view<U, 3> qkv, index_t which) const {

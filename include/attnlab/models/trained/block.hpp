@@ -114,10 +114,6 @@ public:
     }
 
 private:
-    template <class U>
-    static view<U, 2> rows(view<U, 3> x) {
-        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
-    }
     static void copy(view<S const, 3> x, view<S, 3> y) { std::copy(x.begin(), x.end(), y.begin()); }
     static void add_to(view<S, 3> x, view<S const, 3> y) {
         add(Device{}, y.reshaped(std::array{y.size()}), x.reshaped(std::array{x.size()}));

@@ -201,10 +201,6 @@ private:
         return {run_.length, run_.block_size, at == firsts_.end() ? nullptr : at->second.data()};
     }
 
-    template <class U>
-    static view<U, 2> rows(view<U, 3> x) {
-        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
-    }
 
     decoder_description d_;
     decoder_policy<Device> policy_;

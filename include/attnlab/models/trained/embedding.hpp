@@ -74,10 +74,6 @@ private:
     view<S, 1> positions(std::span<S> values, index_t T) const {
         return {values.data() + d_->position_offset * d_->width, {T * d_->width}};
     }
-    template <class U>
-    static view<U, 2> rows(view<U, 3> x) {
-        return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
-    }
     static view<S, 1> flat(view<S, 2> x) { return x.reshaped(std::array{x.size()}); }
 
     decoder_description const* d_;
