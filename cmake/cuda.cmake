@@ -1,5 +1,6 @@
 # CUDA, where it is asked for: ATTNLAB_CUDA is OFF, ON, or AUTO (as ON where nvcc is found, else as OFF). Read by CMakeLists.txt and,
 # installed, by find_package(attnlab): in file scope, which enable_language wants. Sets ATTNLAB_CUDA_FOUND.
+# ATTNLAB_SIMULATED_GPU (attnlab's own tests): programs run their kernels' PTX on the host (tests/simulated_gpu) and need no driver.
 set(ATTNLAB_CUDA_FOUND FALSE)
 if(ATTNLAB_CUDA)
   # A toolkit is often not on the PATH. "80-real;90" unless told otherwise: CMake 3.25 would ask nvcc 13 for sm_52, which it no longer has.
@@ -80,5 +81,11 @@ function(attnlab_set_up_cuda target)
   # elements of a pack; 554, a conversion that `requires` rules out.
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--threads=0;--expt-relaxed-constexpr;-diag-suppress=186,554;-Xcompiler=-fopenmp,-Wall,-Wextra>")
   target_include_directories(${target} PRIVATE $<TARGET_PROPERTY:attnlab::attnlab,INTERFACE_INCLUDE_DIRECTORIES>)
-  target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublasLt)
+  if(ATTNLAB_SIMULATED_GPU)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--no-compress>)
+    set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES 80-virtual CUDA_RUNTIME_LIBRARY None)
+    target_link_libraries(${target} PUBLIC attnlab_simulated_gpu)
+  else()
+    target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublasLt)
+  endif()
 endfunction()
