@@ -27,10 +27,13 @@ struct for_dy;
 struct for_rows;
 struct for_copies;
 
-/// The head sizes that kernels are compiled for; others are padded to the next one.
+#ifndef ATTNLAB_CUDA_HEAD_SIZES   // CMake has an option of this name
+#define ATTNLAB_CUDA_HEAD_SIZES 64, 128, 256
+#endif
+/// The head sizes that kernels are compiled for, in order; others are padded to the next one.
 template <class Device>
 struct compiled_head_sizes {
-    using type = std::integer_sequence<int, 64, 128, 256>;
+    using type = std::integer_sequence<int, ATTNLAB_CUDA_HEAD_SIZES>;
 };
 template <>
 struct compiled_head_sizes<emulated_cuda> {   // tests compile many policies: the sizes have a test of their own
@@ -48,7 +51,8 @@ void with_tiles(attention_problem<float> const& p, Body body) {
             p.products == precision::bfloat16 ? body(bfloat16_products{}, size) : body(float_products{}, size);
         };
         (run(std::integral_constant<int, D>{}), ...);
-        require(done, "attention on ", Device::name, ": heads of ", p.D, " channels: expected at most ", std::max({D...}));
+        require(done, "attention on ", Device::name, ": heads of ", p.D, " channels: expected at most ", std::max({D...}),
+                p.D > 256 ? "" : ", for which this program was compiled (CMake's ATTNLAB_CUDA_HEAD_SIZES)");
     }(typename compiled_head_sizes<Device>::type{});
 }
 
