@@ -133,8 +133,8 @@ struct backward_queries {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products, D>(block, w, q, 0, in.q.row(b, h, i0), own);
-            copy_rows<Products, D>(block, w, dy, 0, in.dy.row(b, h, i0), own);
+            copy_rows<Products>(block, w, D, q, 0, in.q.row(b, h, i0), own);
+            copy_rows<Products>(block, w, D, dy, 0, in.dy.row(b, h, i0), own);
             block.commit(w);
             int const warp = w.index();
             unrolled<2>([&](int half) {
@@ -145,8 +145,8 @@ struct backward_queries {
         walk_tiles<stages>(
             block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, own, j * columns, columns); },
             [&](Warp const& w, index_t j, int stage) {
-                copy_rows<Products, D>(block, w, k, stage * columns, in.k.row(b, kv, j * columns), columns);
-                copy_rows<Products, D>(block, w, v, stage * columns, in.v.row(b, kv, j * columns), columns);
+                copy_rows<Products>(block, w, D, k, stage * columns, in.k.row(b, kv, j * columns), columns);
+                copy_rows<Products>(block, w, D, v, stage * columns, in.v.row(b, kv, j * columns), columns);
             },
             [&](index_t j, int stage, tile_seen seen) {
                 tile_place const at{b, h, i0, j * columns};
@@ -220,8 +220,8 @@ struct backward_keys {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products, D>(block, w, k, 0, in.k.row(b, kv, j0), own);
-            copy_rows<Products, D>(block, w, v, 0, in.v.row(b, kv, j0), own);
+            copy_rows<Products>(block, w, D, k, 0, in.k.row(b, kv, j0), own);
+            copy_rows<Products>(block, w, D, v, 0, in.v.row(b, kv, j0), own);
             block.commit(w);
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
@@ -230,8 +230,8 @@ struct backward_keys {
             walk_tiles<stages>(
                 block, (p.T + columns - 1) / columns, [&](index_t i) { return seen_tile<Policy>(block, p, b, i * columns, columns, j0, own); },
                 [&](Warp const& w, index_t i, int stage) {
-                    copy_rows<Products, D>(block, w, q, stage * columns, in.q.row(b, h, i * columns), columns);
-                    copy_rows<Products, D>(block, w, dy, stage * columns, in.dy.row(b, h, i * columns), columns);
+                    copy_rows<Products>(block, w, D, q, stage * columns, in.q.row(b, h, i * columns), columns);
+                    copy_rows<Products>(block, w, D, dy, stage * columns, in.dy.row(b, h, i * columns), columns);
                 },
                 [&](index_t i, int stage, tile_seen seen) {
                     tile_place const at{b, h, i * columns, j0};
