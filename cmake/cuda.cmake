@@ -1,5 +1,6 @@
 # CUDA, where it is asked for: ATTNLAB_CUDA is OFF, ON, or AUTO (as ON where nvcc is found, else as OFF). Read by CMakeLists.txt and,
 # installed, by find_package(attnlab): in file scope, which enable_language wants. Sets ATTNLAB_CUDA_FOUND.
+# ATTNLAB_SIMULATED_GPU (attnlab's own tests): programs run their kernels' PTX on the host (tests/simulated_gpu) and need no driver.
 set(ATTNLAB_CUDA_FOUND FALSE)
 if(ATTNLAB_CUDA)
   # A toolkit is often not on the PATH.
@@ -63,6 +64,10 @@ function(attnlab_add_device_pass target)
       "// Written by CMake: the second pass over this file.\n#define ATTNLAB_DEVICE_PASS\n#define ATTNLAB_CUDA_HEAD_SIZES @head_sizes@\n#define main attnlab_device_pass_of_main\n#include \"@file@\"\n")
     list(APPEND sources "${pass}")
   endforeach()
+  if(TARGET ${target}_device)  # called before, with other files
+    target_sources(${target}_device PRIVATE ${sources})
+    return()
+  endif()
   add_library(${target}_device STATIC ${sources})
   attnlab_set_up_cuda(${target}_device)
   attnlab_add_kernels()
@@ -110,7 +115,9 @@ function(attnlab_set_up_cuda target)
   # Functions of user and library run on the device unmarked, for they are constexpr. Off: 186, a loop over no
   # elements of a pack; 554, a conversion that `requires` rules out.
   set(flags --threads=0 --expt-relaxed-constexpr -diag-suppress=186,554 -Xcompiler=-fopenmp,-Wall,-Wextra)
-  if(NOT CMAKE_CUDA_ARCHITECTURES)
+  if(ATTNLAB_SIMULATED_GPU)
+    list(APPEND flags -arch=compute_80 --no-compress)   # which reads PTX
+  elseif(NOT CMAKE_CUDA_ARCHITECTURES)
     # The kernels have nothing of sm_90 alone, and nvcc spends its time before ptxas: one PTX, which newer GPUs can translate too.
     list(APPEND flags "-gencode=arch=compute_80,code=[sm_80,sm_90,compute_80]")
   elseif(CMAKE_CUDA_ARCHITECTURES MATCHES "(^|;)[1-7][0-9](-|;|$)")
@@ -118,5 +125,10 @@ function(attnlab_set_up_cuda target)
   endif()
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${flags}>")
   target_include_directories(${target} PRIVATE $<TARGET_PROPERTY:attnlab::attnlab,INTERFACE_INCLUDE_DIRECTORIES>)
-  target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublasLt)
+  if(ATTNLAB_SIMULATED_GPU)
+    set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES OFF CUDA_RUNTIME_LIBRARY None)
+    target_link_libraries(${target} PUBLIC attnlab_simulated_gpu)
+  else()
+    target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublasLt)
+  endif()
 endfunction()

@@ -111,7 +111,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
         heads<float> to = y;
         if constexpr (Policy::has_output) to = merged_heads(*saved.core, p.D);
         gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p),
-                                                            gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                            gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>()),
                                                             gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
                                                             gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
                                                             to,
@@ -147,7 +147,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     int D = 0;
     gpu::with_head_size<Device>(p.D, [&](int size) { D = size; });
     gpu::with_products(p, [&]<class Products>(Products) {
-        auto const q = gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D);
+        auto const q = gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>());
         auto const k = gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D);
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
             gpu::statistics_tiles<Policy, Products, ByKeys> const tiles{gpu::portable<Policy>(p), q, k, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
@@ -238,21 +238,22 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, dy, d_log_normalizer, gradients);
 
-    float *const factor = gpu::scratch<gpu::for_row_numbers, float>(device, 2 * rows), *const adjoint = factor + rows;
+    index_t const padded_rows = p.B * p.H * gpu::padded_length(p.T);
+    auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
     heads<float const> weighted = saved.template weighted_values<Policy>(p, y);
     if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
-    gpu::launch_rows(device, rows,
-                     gpu::adjoint_rows<Policy>{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, factor, adjoint});
+    gpu::launch_rows(device, padded_rows,
+                     gpu::adjoint_rows<Policy>{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
 
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         using queries = gpu::backward_queries<Policy, Products, D>;
         using keys = gpu::backward_keys<Policy, Products, D>;
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p),
-                                                        gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                        gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>()),
                                                         gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
                                                         gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
                                                         gpu::pack<gpu::for_dy, Products>(device, d_weighted, p.B, p.H, p.T, p.D, D),
-                                                        saved.reference.data(), saved.sum.data(), factor, adjoint, saved.tokens.data(), {}, nullptr};
+                                                        records, saved.tokens.data(), {}, nullptr};
         queries by_queries{in, gradients.q, Policy::has_output, nullptr};
         keys by_keys{in, gradients.k, gradients.v, nullptr};
         if constexpr (Policy::has_score) {

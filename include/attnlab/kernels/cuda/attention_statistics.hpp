@@ -57,7 +57,7 @@ struct statistics_tiles {
         };
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products>(block, w, D, mine, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
+            copy_rows<Products, warps>(w, D, mine, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
             block.commit(w);
             state& s = states[w];
             s.entropy = {number(0.0f), number(0.0f)};
@@ -71,7 +71,7 @@ struct statistics_tiles {
                 return ByKeys ? seen_tile<Policy>(block, p, b, j * columns, columns, own0, own) : seen_tile<Policy>(block, p, b, own0, own, j * columns, columns);
             },
             [&](Warp const& w, index_t j, int stage) {
-                copy_rows<Products>(block, w, D, others, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
+                copy_rows<Products, warps>(w, D, others, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
             },
             [&](index_t j, int stage, tile_seen seen) {
                 index_t const other0 = j * columns;

@@ -135,8 +135,6 @@ constexpr void each_warps_scores(Block& block, [[maybe_unused]] Tile const& join
         block.each_warp([&](Warp const& w) {
             fragments scores;
             products(w, scores);
-            typename Warp::number const scale(p.scale);
-            each_score(scores, [&](int, int, typename Warp::number& e) { e = e * scale; });
             use(w, scores);
         });
     }

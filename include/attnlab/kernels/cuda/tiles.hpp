@@ -29,6 +29,9 @@ struct packed_rows {
     constexpr element const* row(index_t b, index_t h, index_t t) const { return data + ((b * heads + h) * T + t) * D; }
 };
 
+/// T in whole tiles, of whatever kernel.
+constexpr index_t padded_length(index_t T) { return (T + 63) / 64 * 64; }
+
 /// A row of D in shared memory: 16 bytes apart modulo 128 from the next, so that eight rows lie in eight groups of banks.
 template <class Products>
 constexpr int row_stride(int D) {
@@ -44,6 +47,7 @@ struct tile_sizes {
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
     static constexpr int stride = row_stride<Products>(D);
+    static constexpr int resident = row_bytes <= 128 ? 3 : 0;     ///< blocks of the way forward on a multiprocessor (launch.hpp)
 };
 
 /// The lowest and the highest bit of a word that has one. (<bit> calls functions of the host compiler, which nvcc leaves out of device code.)
@@ -66,10 +70,9 @@ enum class tile_seen { none, some, all };
 /// Of queries i0 .. i0 + rows and keys j0 .. j0 + columns of sequence b; the same for all warps.
 template <class Policy, class Block, class Problem>
 constexpr tile_seen seen_tile(Block& block, Problem const& p, index_t b, index_t i0, index_t rows, index_t j0, index_t columns) {
-    auto const bits = [&](index_t r) { return i0 + r < p.T ? p.template visible<Policy>(b, i0 + r).bits(j0, columns) : 0; };
-    if (!block.any(rows, [&](index_t r) { return bits(r) != 0; })) return tile_seen::none;
-    std::uint64_t const every = ~std::uint64_t{0} >> (64 - columns);
-    return block.all(rows, [&](index_t r) { return bits(r) == every; }) ? tile_seen::all : tile_seen::some;
+    if (!block.any(rows, [&](index_t r) { return i0 + r < p.T && p.template visible<Policy>(b, i0 + r).some(j0, columns); })) return tile_seen::none;
+    bool const all = block.all(rows, [&](index_t r) { return i0 + r < p.T && p.template visible<Policy>(b, i0 + r).all(j0, columns); });
+    return all ? tile_seen::all : tile_seen::some;
 }
 
 /// Walks those tiles j < `tiles` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
@@ -109,18 +112,37 @@ constexpr void walk_tiles(Block& block, index_t tiles, SeenOf seen_of, Fetch fet
     }
 }
 
-/// Copies `count` packed rows of D, a power of two, into shared memory, to row `first_row` and on, 16 bytes a lane; all warps of the block together.
-template <class Products, class Block, class Shared>
-constexpr void copy_rows(Block& block, typename Block::warp const& w, int D, Shared const& to, int first_row, typename Products::element const* from, int count) {
-    using Warp = typename Block::warp;
+/// `body(std::true_type{})` for a tile that is seen whole, else of false_type: compiled twice where products are instructions of their own, beside which questions
+/// of what is seen would count.
+template <class Products, class Body>
+constexpr void whole_or_not(tile_seen seen, Body body) {
+    if constexpr (Products::written_out)
+        if (seen == tile_seen::all) return body(std::true_type{});
+    body(std::false_type{});
+}
+
+/// Copies `count` packed rows of D, a power of two, into shared memory, to row `first_row` and on, 16 bytes a lane; all `Warps` of the block
+/// together, which copy a divisor of `count` at once.
+template <class Products, int Warps, class Warp, class Shared>
+constexpr void copy_rows(Warp const& w, int D, Shared const& to, int first_row, typename Products::element const* from, int count) {
     constexpr int in_one = 16 / static_cast<int>(sizeof(typename Products::element));
     int const stride = row_stride<Products>(D), pieces = D / in_one, bits = first_bit(static_cast<std::uint64_t>(pieces));
-    for (int first = w.index() * warp_size; first < count * pieces; first += block.warps() * warp_size) {
-        auto const in = Warp::each_lane([&](int lane) { return first + lane < count * pieces; });
-        auto const at = Warp::each_lane([&](int lane) { return (first_row + ((first + lane) >> bits)) * stride + ((first + lane) & (pieces - 1)) * in_one; });
-        auto const offset = Warp::each_lane([&](int lane) { return static_cast<index_t>((first + lane) * in_one); });
-        to.copy_async(w, at, from, offset, in);
-    }
+    int const rows = Warps * warp_size >> bits;   // at once
+    // A lane's piece of the first of them; the others are constants further.
+    auto const piece = Warp::each_lane([&](int lane) { return w.index() * warp_size + lane; });
+    auto const at = each(piece, [&](int i) { return (first_row + (i >> bits)) * stride + (i & (pieces - 1)) * in_one; });
+    auto const offset = each(piece, [&](int i) { return static_cast<index_t>(i * in_one); });
+    for (int r = 0; r < count; r += rows)
+        to.copy_async(w, at + typename Warp::whole(r * stride), from, offset + typename Warp::template lanes<index_t>(index_t{r} * D), typename Warp::flag(true));
+}
+
+/// Copies `count` records of 16 bytes, a multiple of a warp's lanes, a lane a record.
+template <int Warps, class Warp, class Shared>
+constexpr void copy_records(Warp const& w, Shared const& to, int at, typename Shared::value_type const* from, int count) {
+    static_assert(sizeof(typename Shared::value_type) == 16);
+    for (int first = w.index() * warp_size; first < count; first += Warps * warp_size)
+        to.copy_async(w, Warp::each_lane([&](int lane) { return at + first + lane; }), from, Warp::each_lane([&](int lane) { return static_cast<index_t>(first + lane); }),
+                      typename Warp::flag(true));
 }
 
 /// Scores of a warp's 16 tokens with `Columns` others: fragment n holds columns 8 n to 8 n + 7.
