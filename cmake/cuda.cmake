@@ -95,9 +95,9 @@ function(attnlab_add_kernels)
   attnlab_set_up_cuda(attnlab_kernels)
 endfunction()
 
-# attnlab_add_nccl(): the target attnlab_nccl, which joins GPUs of several processes; none where NCCL is not found.
+# attnlab_add_nccl(): the target attnlab_nccl, which joins GPUs of several processes; none where NCCL is not found, or GPUs are none.
 function(attnlab_add_nccl)
-  if(TARGET attnlab_nccl OR NOT ATTNLAB_NCCL_INCLUDE_DIR OR NOT ATTNLAB_NCCL_LIBRARY)
+  if(TARGET attnlab_nccl OR ATTNLAB_SIMULATED_GPU OR NOT ATTNLAB_NCCL_INCLUDE_DIR OR NOT ATTNLAB_NCCL_LIBRARY)
     return()
   endif()
   set(source "${PROJECT_BINARY_DIR}/attnlab/nccl.cu")
