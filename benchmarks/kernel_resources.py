@@ -111,7 +111,7 @@ def main():
     print("| kernel | policy | sm | registers | shared, bytes | stack, bytes | spilled, bytes |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for architecture, kernel, registers, spilled, stack in sorted(rows, key=lambda r: (label(r[1])[::-1], r[0])):
         what, policy = label(kernel)
-        print(f"| {what} | {policy} | {architecture} | {registers} | {shared.get(kernel, '')} | {stack} | {spilled} |")
+        print(f"| {what} | {policy} | {architecture} | {registers} | {shared.get(kernel, '') if ' D ' in what else 'by D'} | {stack} | {spilled} |")
         if a.no_spills and spilled and re.search(a.no_spills, what):
             spills.append(f"{what}, {policy}, sm_{architecture}: {spilled} bytes")
     for s in spills:

@@ -30,6 +30,8 @@ function(attnlab_add_compiled)
       list(APPEND kernels "${folder}/paper_policy_${i}.hpp")
     endforeach()
     attnlab_add_device_pass(attnlab_compiled ${kernels})
+    attnlab_add_nccl()
+    target_link_libraries(attnlab_compiled PRIVATE $<TARGET_NAME_IF_EXISTS:attnlab_nccl>)
   endif()
 endfunction()
 

@@ -38,6 +38,23 @@ void check(attention_inputs in, double tolerance, double unit) {
     for (std::size_t i = 0; i < in.parameters.size(); ++i)
         check_near(text("gradient of ", Policy::parameter_names[i]), f.d_parameters[i], e.d_parameters[i], tolerance, unit);
 }
+/// Statistics of the weights near the cpu's.
+template <class Policy, class Device>
+void check_statistics(attention_inputs const& in, double tolerance) {
+    attention_call<float> c(in, attention_layout::packed), d(in, attention_layout::packed);
+    attention_saved<float> c_saved, d_saved;
+    attention_statistics<float> found, expected;
+    found.keys = expected.keys = {0, in.n.T / 2};
+    attention_forward<Policy>(Device{}, c.problem, c_saved, c.y.part(0), found);
+    synchronize(Device{});
+    attention_forward<Policy>(cpu{}, d.problem, d_saved, d.y.part(0), expected);
+    auto const compare = [&](char const* what, auto const& f, auto const& e) {
+        std::vector<double> const doubles(e.data(), e.data() + e.size());
+        check_near(what, view<float const, 1>(f.data(), {f.size()}), doubles, tolerance, 0.1);
+    };
+    compare("column sums", found.column_sums, expected.column_sums), compare("entropy", found.entropy, expected.entropy);
+    compare("largest score", found.largest_score, expected.largest_score), compare("columns", found.columns, expected.columns);
+}
 constexpr double float_tolerance = 5e-5, bfloat16_tolerance = 4e-2;
 /// Cumulative sums here reach some hundreds: scores that differ by them are known to 1e-4.
 template <class Policy>
@@ -81,6 +98,7 @@ BOOST_AUTO_TEST_CASE(every_head_size) {
                 auto in = inputs<policy>(sizes(1, 1, 70, D), 50);
                 in.products = products;
                 check<policy, every_size>(in, products == precision::float32 ? float_tolerance : bfloat16_tolerance, products == precision::float32 ? 0.1 : 1);
+                check_statistics<policy, every_size>(in, products == precision::float32 ? float_tolerance : bfloat16_tolerance);
             }
     BOOST_CHECK_THROW((run_attention<policy, every_size, false>(inputs<policy>(sizes(1, 1, 3, 257), 51))), error);
 }
@@ -101,21 +119,6 @@ BOOST_AUTO_TEST_CASE(the_same_bits_again) {
     BOOST_TEST((same_bits(a.y, b.y) && same_bits(a.dq, b.dq) && same_bits(a.dk, b.dk) && same_bits(a.dv, b.dv) && same_bits(a.d_input, b.d_input)));
     BOOST_TEST((a.d_parameters == b.d_parameters));
 }
-BOOST_AUTO_TEST_CASE_TEMPLATE(statistics, Policy, differentiable) {
-    auto const in = inputs<Policy>(sizes(2, 2, 150, 40), 70);
-    attention_call<float> c(in, attention_layout::packed), d(in, attention_layout::packed);
-    attention_saved<float> c_saved, d_saved;
-    attention_statistics<float> found, expected;
-    found.keys = expected.keys = {0, 75};
-    attention_forward<Policy>(device{}, c.problem, c_saved, c.y.part(0), found);
-    synchronize(device{});
-    attention_forward<Policy>(cpu{}, d.problem, d_saved, d.y.part(0), expected);
-    auto const compare = [](char const* what, auto const& f, auto const& e) {
-        std::vector<double> const doubles(e.data(), e.data() + e.size());
-        check_near(what, view<float const, 1>(f.data(), {f.size()}), doubles, tolerance_of<Policy>, 0.1);
-    };
-    compare("column sums", found.column_sums, expected.column_sums), compare("entropy", found.entropy, expected.entropy);
-    compare("largest score", found.largest_score, expected.largest_score), compare("columns", found.columns, expected.columns);
-}
+BOOST_AUTO_TEST_CASE_TEMPLATE(statistics, Policy, differentiable) { check_statistics<Policy, device>(inputs<Policy>(sizes(2, 2, 150, 40), 70), tolerance_of<Policy>); }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,12 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <attnlab/train/gradient_carrier.hpp>
 #include <attnlab/train/peer_watch.hpp>
 #include <attnlab/train/trainer.hpp>
 
@@ -203,7 +207,7 @@ BOOST_AUTO_TEST_CASE(buckets_begin_when_they_are_full_and_where_depends_on_nobod
     std::vector<std::ptrdiff_t> cuts;
     for (bool const told : {true, false}) {
         noting all;
-        gradient_buckets<float> buckets(parameters, all, 32 * sizeof(float));
+        gradient_buckets<float> buckets(parameters, all, 32 * sizeof(float), [] {});
         auto const begun_from = [&] { return all.sums.empty() ? nullptr : all.sums.back().data(); };
         if (told) {
             buckets.done(4);
@@ -228,6 +232,77 @@ BOOST_AUTO_TEST_CASE(buckets_begin_when_they_are_full_and_where_depends_on_nobod
         if (told) cuts = here;
         else BOOST_TEST(here == cuts, boost::test_tools::per_element());
     }
+}
+
+/// A model whose gradients, as on a GPU, are there when somebody has waited for them.
+struct late : masked {
+    static inline thread_local std::function<void()> under_way;
+    static void arrive() {
+        if (under_way) std::exchange(under_way, nullptr)();
+    }
+    double loss_and_gradient(view<token const, 2> x, view<token const, 2> y, double scale, gradients_done const& done = {}) {
+        arrive();
+        auto const to = parameters().gradients();
+        std::vector<double> const before(to.begin(), to.end());
+        double const loss = masked::loss_and_gradient(x, y, scale);
+        under_way = [to, after = std::vector<double>(to.begin(), to.end())] { std::copy(after.begin(), after.end(), to.begin()); };
+        std::copy(before.begin(), before.end(), to.begin());
+        if (done) done(0);
+        return loss;
+    }
+    static array_operations<double> const& operations() {
+        static array_operations<double> const all = [] {
+            auto o = host_operations<double>;
+            o.gradient_norm = [](parameter_list<double>& p) { return arrive(), gradient_norm(p); };
+            o.synchronize = [] { arrive(); };
+            return o;
+        }();
+        return all;
+    }
+};
+/// Who comes after the kernels by himself.
+struct after_kernels final : thread_ranks {
+    int early = 0;   ///< sums begun while kernels were under way
+    explicit after_kernels(thread_ranks const& r) : thread_ranks(r) {}
+    bool follows_kernels() const override { return true; }
+    void begin_sum(std::span<double> x) override {
+        early += late::under_way != nullptr;
+        late::arrive();
+        thread_ranks::begin_sum(x);
+    }
+};
+
+BOOST_AUTO_TEST_CASE(who_reads_on_the_host_waits_for_the_kernels) {
+    masked whole;
+    attnlab::trainer(whole, small(2)).run(uneven_batches{});
+    for (bool const by_itself : {false, true}) {
+        std::vector<double> found;
+        on_ranks(2, [&](thread_ranks& host) {
+            after_kernels follows(host);
+            ranks& all = by_itself ? static_cast<ranks&>(follows) : host;
+            late model;
+            attnlab::trainer t(model, small(2));
+            t.train_among(all, 64);
+            t.run(uneven_batches{});
+            if (all.rank() == 0) found = values(model.parameters());
+            if (by_itself && all.rank() == 0) BOOST_TEST(follows.early > 0);   // nobody waited for it
+        });
+        BOOST_TEST(largest_difference(found, values(whole.parameters())) < 1e-12);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nccl_carries_where_each_rank_has_a_gpu) {
+    std::array<gpu_id, 3> gpus{gpu_id{1, 2}, gpu_id{1, 3}, gpu_id{255}};
+    on_ranks(3, [&](ranks& all) {
+        auto const found = gather(all, gpus[static_cast<std::size_t>(all.rank())]);
+        if (all.rank() == 1) BOOST_TEST((std::ranges::equal(found, gpus)));
+    });
+    BOOST_TEST(choose_carrier({}, true).text == "MPI");
+    BOOST_TEST(choose_carrier(gpus, true).by_nccl);
+    BOOST_TEST(choose_carrier(gpus, false).text == "MPI, for this program was built without NCCL");
+    gpus[2] = gpus[0];
+    BOOST_TEST(!choose_carrier(gpus, true).by_nccl);
+    BOOST_TEST(choose_carrier(gpus, true).text == "MPI, for ranks 0 and 2 share a GPU");
 }
 
 BOOST_AUTO_TEST_CASE(a_process_that_ends_is_noticed) {

@@ -20,7 +20,7 @@ struct thread_team {
 };
 
 /// Ranks without MPI: each is a thread of this program. Numbers are summed in the order of the ranks.
-class thread_ranks final : public attnlab::ranks {
+class thread_ranks : public attnlab::ranks {
 public:
     thread_ranks(thread_team& team, int rank) : team_(&team), rank_(rank) {}
     int rank() const override { return rank_; }

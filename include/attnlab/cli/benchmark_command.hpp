@@ -50,7 +50,7 @@ inline void declare(option_table& o, benchmark_settings& s) {
     o.add("seconds", s.seconds, "spent on each figure, five repeats at least", at_least{0});
     o.add("threads", s.threads, "numbers of threads; nothing: as OMP_NUM_THREADS says", each<between>{{1, 1024}});
     declare_device(o, s.device);
-    o.add("dtype", s.dtype, "step, attention on a GPU: what is multiplied; sums stay float32", one_of{{"float32", "bfloat16"}});
+    o.add("dtype", s.dtype, "step, attention on a GPU: what is multiplied (tfloat32: step on a GPU); sums stay float32", one_of{{"float32", "tfloat32", "bfloat16"}});
     o.add("policies", s.policies, "attention, step, analysis: which ones; nothing: all of them");
     o.add("sizes", s.sizes, "step: models", one_of{{"demo", "tiny", "small", "gpt2-124m"}});
     o.add("model", s.model, "analysis: a Hugging Face folder in place of policies");
@@ -90,8 +90,9 @@ inline void benchmark_command(std::vector<experiment const*> const& chosen, benc
             for (auto const& n : sizes) detail::check_attention_sizes(*e, n);
 
     use_device(s.device);
-    auto const products = s.dtype == "bfloat16" ? precision::bfloat16 : precision::float32;
+    auto const products = precision_named(s.dtype);
     if (s.what == "attention" && s.dtype != "float32" && s.device == "cpu") fail<usage_error>("--dtype: '", s.dtype, "': expected float32: attention multiplies floats on the cpu");
+    if (s.what == "attention" && s.dtype == "tfloat32") fail<usage_error>("--dtype: 'tfloat32': expected float32 or bfloat16: only Linears and the head round to it");
     auto known = versions();
     known.update(device_facts(s.device));
     std::cout << "# machine: " << cpu_name() << "\n# versions:";

@@ -134,7 +134,7 @@ struct benchmark_place {
 
     /// As figures are called after it: t4 for four threads, cuda, cuda-bfloat16.
     std::string name() const {
-        return (device == "cpu" ? text("t", omp_get_max_threads()) : device) + (products == precision::bfloat16 ? "-bfloat16" : "");
+        return (device == "cpu" ? text("t", omp_get_max_threads()) : device) + (products == precision::float32 ? "" : text("-", name_of(products)));
     }
 };
 

@@ -62,7 +62,8 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     try {
         auto const options = effective_values(table);
         expect_alike(*all, options.dump());
-        train_command(e, s, options, *all);
+        carried_ranks const carried(*all, s.device);
+        train_command(e, s, options, carried.all(), carried.carrier());
     } catch (interrupted const& stopped) {   // on all ranks alike; said before MPI ends, for which an mpirun that was interrupted does not wait
         if (all->rank() > 0) return 0;
         std::cerr << stopped.what() << std::endl;

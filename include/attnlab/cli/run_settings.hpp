@@ -189,7 +189,7 @@ inline void declare(option_table& o, run_settings& s) {
 /// Draws the consequences: fields that depend on others. \throws usage_error
 inline void settle(run_settings& s) {
     s.model.gelu = s.gelu == "tanh" ? gelu_form::tanh : gelu_form::exact;
-    s.model.products = s.dtype == "bfloat16" ? precision::bfloat16 : s.dtype == "tfloat32" ? precision::tfloat32 : precision::float32;
+    s.model.products = precision_named(s.dtype);
     s.model.length = s.length == "trained" ? length_rule::trained : s.length == "visible" ? length_rule::visible : length_rule::sequence;
     s.train.block_size = s.model.block_size;
     s.train.checkpoint = s.out_dir / "ckpt.safetensors";

@@ -86,10 +86,11 @@ private:
 }  // namespace detail
 
 /// Trains by the settings, together with other ranks; the first one speaks and writes. \param options every option with its value, kept in
-/// the checkpoint
-inline void train_command(experiment const& e, run_settings s, json options, ranks& all) {
+/// the checkpoint \param carrier  of gradients between ranks, for the reader
+inline void train_command(experiment const& e, run_settings s, json options, ranks& all, std::string const& carrier) {
     bool const first = all.rank() == 0;
     if (!first) s.quiet = true, s.progress = "none";
+    if (all.size() > 1 && !s.quiet) std::cout << all.size() << " ranks, gradients by " << carrier << std::endl;
     data_source const data(s);
     s.model.vocab_size = data.vocabulary_size();
     options["vocab_size"] = s.model.vocab_size;
@@ -185,7 +186,7 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
             write_scale_sample(s.out_dir / "scales.safetensors", take_scales(model, data, s));
         }
         json finished{{"iterations", run.state().iteration}, {"tokens", run.state().tokens_seen}, {"options", options}, {"machine", machine_facts(s.device)}};
-        if (all.size() > 1) finished["ranks"] = {{"number", all.size()}, {"seconds_waited_for_sums", all.seconds_waited()}};
+        if (all.size() > 1) finished["ranks"] = {{"number", all.size()}, {"gradients_by", carrier}, {"seconds_waited_for_sums", all.seconds_waited()}};
         write_atomically(s.out_dir / "run.json", [&](std::ostream& out) { out << finished.dump(2) << '\n'; });
     });
 }

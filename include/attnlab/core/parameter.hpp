@@ -44,7 +44,8 @@ struct parameter {
     }
 };
 
-/// Told while a backward runs: the gradients of the list's parameters from number `first` on are complete.
+/// Told while a backward runs: the gradients of the list's parameters from number `first` on are complete; on a GPU, when the kernels started so
+/// far are done.
 using gradients_done = std::function<void(std::size_t first)>;
 
 /// All parameters of a model in one allocation for the values and one for the gradients: known before the first step, written

@@ -182,10 +182,12 @@ private:
     /// The gradient by a block's input is the last thing that its way back computes.
     struct after_each_block {
         using sites = site_list<site::gradient<site::resid_pre>>;
+        static constexpr bool reads_nothing = true;
         std::vector<std::size_t> const& first_of_block;
         gradients_done const& done;
-        bool asks(std::string_view, index_t) const { return static_cast<bool>(done); }   // or a device is waited for, for nothing
-        void operator()(site::gradient<site::resid_pre>, index_t layer, view<scalar const, 3>) const { done(first_of_block[static_cast<std::size_t>(layer)]); }
+        void operator()(site::gradient<site::resid_pre>, index_t layer, view<scalar const, 3>) const {
+            if (done) done(first_of_block[static_cast<std::size_t>(layer)]);
+        }
     };
 
     gpt_config config_;

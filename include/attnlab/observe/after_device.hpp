@@ -38,10 +38,11 @@ public:
     Observer& inner;
 };
 
-/// `o` as passes over a model on `Device` take it: itself where nothing has to be waited for.
+/// `o` as passes over a model on `Device` take it: itself where nothing has to be waited for, as for one that only wants to know how far the
+/// pass is (`reads_nothing`).
 template <class Device, observer Observer>
 decltype(auto) on_device(Observer& o) {
-    if constexpr (is_cuda<Device> && !std::is_same_v<Observer, no_observer>)
+    if constexpr (is_cuda<Device> && !std::is_same_v<Observer, no_observer> && !requires { Observer::reads_nothing; })
         return after_device<Device, Observer>(o);
     else
         return (o);

@@ -21,11 +21,11 @@ inline constexpr std::size_t usual_bucket_bytes = std::size_t{25} << 20;
 template <class T>
 class gradient_buckets {
 public:
-    /// \param bytes  of a bucket
-    gradient_buckets(parameter_list<T>& parameters, ranks& all, std::size_t bytes)
-        : parameters_(&parameters), ranks_(&all), size_(std::max<std::size_t>(1, bytes / sizeof(T))), end_(parameters.gradients().size()) {}
+    /// \param bytes  of a bucket \param wait  for the kernels that fill gradients: done before a sum by who does not do so himself
+    gradient_buckets(parameter_list<T>& parameters, ranks& all, std::size_t bytes, void (*wait)())
+        : parameters_(&parameters), ranks_(&all), wait_(wait), size_(std::max<std::size_t>(1, bytes / sizeof(T))), end_(parameters.gradients().size()) {}
 
-    /// The gradients of parameters `first`, `first` + 1, ... are complete.
+    /// The gradients of parameters `first`, `first` + 1, ... are complete, or will be when the kernels started so far are done.
     void done(std::size_t first) {
         auto const from = static_cast<std::size_t>(parameters_->items()[first]->gradient.data() - parameters_->gradients().data());
         while (end_ >= from + size_) begin_sum(size_);
@@ -41,11 +41,13 @@ public:
 private:
     void begin_sum(std::size_t n) {
         end_ -= n;
+        if (!ranks_->follows_kernels()) wait_();
         ranks_->begin_sum(parameters_->gradients().subspan(end_, n));
     }
 
     parameter_list<T>* parameters_;
     ranks* ranks_;
+    void (*wait_)();
     std::size_t size_, end_;   // numbers of a bucket; where those begin whose sum has begun
 };
 

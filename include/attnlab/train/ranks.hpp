@@ -18,6 +18,8 @@ public:
     virtual int rank() const = 0;   ///< 0 speaks, writes and measures
     virtual int size() const = 0;
 
+    /// Whether a sum that begins waits by itself for the kernels that fill its numbers; else they must be done.
+    virtual bool follows_kernels() const { return false; }
     /// Begins to replace the numbers, which lie where the device has its gradients, by their sum over the ranks: the same bits on each.
     /// Until `finish_sums` they are nobody's.
     virtual void begin_sum(std::span<float> x) = 0;
@@ -44,6 +46,7 @@ class one_rank final : public ranks {
 public:
     int rank() const override { return 0; }
     int size() const override { return 1; }
+    bool follows_kernels() const override { return true; }
     void begin_sum(std::span<float>) override {}
     void begin_sum(std::span<double>) override {}
     void finish_sums() override {}

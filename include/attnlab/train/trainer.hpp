@@ -219,7 +219,7 @@ private:
         on.zero(parameters.gradients());
         double loss = 0;
         batch_share const share(micro_batches, settings_.batch_size, ranks_->rank(), ranks_->size());
-        gradient_buckets<scalar> sums(parameters, *ranks_, bucket_bytes_);
+        gradient_buckets<scalar> sums(parameters, *ranks_, bucket_bytes_, on.synchronize);
         for (std::int64_t n = 0; n < share.count(); ++n) {
             auto const piece = share[n];
             source.batch(static_cast<std::uint64_t>(it * micro_batches + piece.micro_batch), x, y);

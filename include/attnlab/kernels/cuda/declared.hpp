@@ -1,5 +1,8 @@
 #pragma once
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -105,11 +108,37 @@ struct gpu_facts {
     std::size_t memory = 0;          ///< bytes
     double peak = 0;                 ///< FLOP/s of dense bfloat16 products at the highest clock
     std::string driver, toolkit;     ///< the CUDA each is of: "13.0"
+    std::array<std::uint8_t, 16> id{};   ///< its UUID: no other GPU, on whatever machine, has it
 };
 
 /// Takes the first GPU that CUDA shows (CUDA_VISIBLE_DEVICES chooses), and has buffers made from now on in memory that it and the host see.
 /// \throws error, one line, where there is none
 gpu_facts const& use_gpu();
 void synchronize(cuda);
+
+// ---- The GPUs of several processes -------------------------------------------------------------------------------------------
+/// GPUs of several processes, one each, that sum numbers in their memory, by NCCL. Defined where CMake finds NCCL (kernels/cuda/nccl.hpp).
+class gpu_group {
+public:
+    /// What processes find one another by: one of them makes it, and gives it to the others.
+    using name = std::array<std::byte, 128>;
+    static name new_name();
+    /// "2.28.9"
+    static std::string nccl_version();
+
+    /// With the GPU of `use_gpu`; waits for the others. \throws error naming the call of NCCL
+    gpu_group(name const&, int rank, int size);
+    /// During an exception the others are not waited for.
+    ~gpu_group();
+    /// Begins to replace the numbers by their sum over all: after the kernels that were started so far, beside those that are started next.
+    void begin_sum(std::span<float> x);
+    void begin_sum(std::span<double> x);
+    /// Waits for what was begun. \throws error where a GPU was lost
+    void finish_sums();
+
+private:
+    struct state;
+    std::unique_ptr<state> state_;
+};
 
 }  // namespace attnlab

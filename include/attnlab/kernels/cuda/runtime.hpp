@@ -51,7 +51,9 @@ inline gpu_facts find_gpu() {
     // Multiply-adds a clock of a multiprocessor's tensor cores: of sm_80 and, as they count for these kernels, others; of sm_90, 4 times 512.
     double const a_clock = p.major == 9 ? 2048 : 1024;
     double const peak = 2 * a_clock * p.multiProcessorCount * 1e3 * kilohertz;
-    return {p.name, 10 * p.major + p.minor, p.multiProcessorCount, p.totalGlobalMem, peak, version_text(driver), version_text(toolkit)};
+    gpu_facts facts{p.name, 10 * p.major + p.minor, p.multiProcessorCount, p.totalGlobalMem, peak, version_text(driver), version_text(toolkit)};
+    std::copy_n(p.uuid.bytes, facts.id.size(), facts.id.begin());
+    return facts;
 }
 
 /// Managed memory, by Thrust, as much as fits on the GPU. More than it has free would be swapped with the host at each kernel, and can hang it.
