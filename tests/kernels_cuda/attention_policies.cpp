@@ -12,6 +12,8 @@ void compile(std::tuple<Policies...>) {
 [[maybe_unused]] void compile_all() {
     compile(attnlab::testing::weightings_on_cuda{});
     compile(attnlab::testing::joints_on_cuda{});
+    attnlab::compile_in_family<attnlab::score_form::plain, attnlab::testing::in_families_on_cuda>();
+    attnlab::compile_in_family<attnlab::score_form::capped, attnlab::testing::in_families_on_cuda>();
 }
 }  // namespace
 #endif

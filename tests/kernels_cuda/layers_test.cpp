@@ -8,6 +8,7 @@
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/kernels/ref/activation.hpp>
+#include <attnlab/kernels/ref/copy.hpp>
 #include <attnlab/kernels/ref/embedding.hpp>
 #include <attnlab/kernels/ref/loss.hpp>
 #include <attnlab/kernels/ref/norm.hpp>
@@ -95,6 +96,55 @@ BOOST_AUTO_TEST_CASE(sums_products_and_zeros) {
     add(device{}, view<float const, 1>(ones.data() + 1, {9}), view<float, 1>(y.data() + 2, {9}));
     wait();
     for (index_t i = 0; i < 20; ++i) BOOST_TEST(y(i) == (2 <= i && i < 11 ? 3 : 2));
+}
+
+BOOST_AUTO_TEST_CASE(clips_caps_and_factors) {
+    for (index_t n : {1, 4, 127}) {
+        auto const x = random<1>({n}, 1, 2);
+        auto const xf = narrow(x);
+        tensor<double, 1> clipped({n}), inside({n}), capped({n}), slope({n});
+        clip_forward(ref{}, 1.5, x, clipped, inside.data());
+        soft_cap_forward(ref{}, 1.5, x, capped, slope.data());
+        multiply_by(ref{}, 3.0, clipped);
+        tensor<float, 1> clipped_f({n}), inside_f({n}), capped_f({n}), slope_f = xf;
+        clip_forward(device{}, 1.5f, xf, clipped_f, inside_f.data());
+        soft_cap_forward(device{}, 1.5f, slope_f, capped_f, slope_f.data());
+        multiply_by(device{}, 3.0f, clipped_f);
+        wait();
+        check_close(clipped_f, clipped, 1e-6);
+        check_close(inside_f, inside, 0);
+        check_close(capped_f, capped, 1e-6);
+        check_close(slope_f, slope, 1e-6);
+    }
+    tensor<float, 1> odd({3}, nan_value), y({3}), slope({3});
+    odd(0) = -1e30f, odd(1) = 1e30f;
+    clip_forward(device{}, 2.0f, odd, y, slope.data());
+    wait();
+    BOOST_TEST((y(0) == -2 && y(1) == 2 && std::isnan(y(2)) && slope(0) == 0));
+    soft_cap_forward(device{}, 2.0f, odd, y, nullptr);
+    wait();
+    BOOST_TEST((y(0) == -2 && y(1) == 2 && std::isnan(y(2))));
+}
+
+BOOST_AUTO_TEST_CASE(copies_of_heads) {
+    // Heads on sixteen bytes and not; columns; one row to many.
+    for (index_t const D : {4, 33, 256}) {
+        index_t const B = 2, H = 3, T = 5;
+        auto const x = random<3>({B, T, H * D}, 1);
+        auto const xf = narrow(x);
+        tensor<double, 4> y({B, H, T, D});
+        tensor<float, 4> yf({B, H, T, D});
+        copy_heads(ref{}, attnlab::merged_heads(*x, D), attnlab::separate_heads(*y), B, H, T, D, 0.5);
+        copy_heads(device{}, attnlab::merged_heads(*xf, D), attnlab::separate_heads(*yf), B, H, T, D, 0.5f);
+        tensor<float, 3> same({B, T, H * D}), rows({B, T, H * D});
+        copy(device{}, flat(*xf), flat(*same));
+        copy_heads(device{}, attnlab::heads<float const>{xf.data()}, attnlab::heads<float>{rows.data(), 0, 0, H * D}, 1, 1, B * T, H * D);
+        wait();
+        check_close(yf, y, 0);
+        BOOST_TEST(same_bits(same, xf));
+        for (index_t t = 0; t < B * T; ++t)
+            for (index_t c = 0; c < H * D; ++c) BOOST_REQUIRE_EQUAL(rows.data()[t * H * D + c], xf.data()[c]);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(layer_norm) {

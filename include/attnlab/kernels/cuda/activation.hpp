@@ -2,6 +2,7 @@
 #include <cassert>
 
 #include <attnlab/core/view.hpp>
+#include <attnlab/kernels/array_rules.hpp>
 #include <attnlab/kernels/cuda/elements.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/gelu.hpp>
@@ -68,6 +69,26 @@ void relu_forward(Device device, view<float const, 1> x, view<float, 1> y, float
 template <cuda_device Device>
 void zero(Device device, view<float, 1> x) {
     gpu::fill_zero(device, x.data(), x.size());
+}
+
+/// y = x between -most and most, element by element; NaN stays; and slope, 0 beyond, unless null. y or slope may be x.
+template <cuda_device Device>
+void clip_forward(Device device, float most, view<float const, 1> x, view<float, 1> y, float* slope) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), rules::clip<float>{most}, gpu::reads{x.data()}, gpu::writes{y.data()}, gpu::writes{slope});
+}
+
+/// y = cap tanh(x / cap), element by element, and slope unless null. y or slope may be x.
+template <cuda_device Device>
+void soft_cap_forward(Device device, float cap, view<float const, 1> x, view<float, 1> y, float* slope) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), rules::soft_cap<float>{cap}, gpu::reads{x.data()}, gpu::writes{y.data()}, gpu::writes{slope});
+}
+
+/// x *= by.
+template <cuda_device Device>
+void multiply_by(Device device, float by, view<float, 1> x) {
+    gpu::each_element(device, x.size(), rules::scale<float>{by}, gpu::changes{x.data()});
 }
 
 /// y *= x.
