@@ -23,7 +23,7 @@ function(attnlab_add_compiled)
   get_property(with_cuda GLOBAL PROPERTY ATTNLAB_CUDA_FOUND)
   if(with_cuda)
     target_compile_definitions(attnlab_compiled PUBLIC ATTNLAB_USE_CUDA)
-    attnlab_add_device_pass(attnlab_compiled "${folder}/paper_policies.cpp")
+    attnlab_add_device_pass(attnlab_compiled "${folder}/paper_policies.cpp" "${folder}/paper_families.cpp" "${folder}/pretrained_models.cpp")
   endif()
 endfunction()
 

@@ -1,4 +1,11 @@
 #pragma once
+#ifdef ATTNLAB_DEVICE_PASS
+#include <attnlab/cli/device_pass.hpp>
+namespace attnlab::device_pass {
+/// gpt-oss's attention; those of the other folders are softmax for families (cli/paper_families.hpp).
+void compile_for_folders() { compile_forward_kernels<decoder_sink>(); }
+}  // namespace attnlab::device_pass
+#else
 #include <attnlab/cli/compiled.hpp>
 #include <attnlab/cli/compiled_family.hpp>
 #include <attnlab/cli/open_folder.hpp>
@@ -11,7 +18,14 @@
 
 namespace attnlab {
 
-std::unique_ptr<language_model> open_folder(std::filesystem::path const& path) { return open_pretrained(path); }
+std::unique_ptr<language_model> open_folder(std::filesystem::path const& path, std::string const& device) {
+    use_device(device);
+#ifdef ATTNLAB_USE_CUDA
+    if (device == "cuda") return open_pretrained<cuda>(path);
+#endif
+    return open_pretrained<cpu>(path);
+}
 std::shared_ptr<tokenizer const> open_tokenizer(std::filesystem::path const& path) { return load_tokenizer(path); }
 
 }  // namespace attnlab
+#endif

@@ -85,6 +85,20 @@ inline void soft_cap_forward(cpu, float cap, view<float const, 1> x, view<float,
     detail::each_element_by(rules::soft_cap<float>{cap}, x, y, slope);
 }
 
+/// y (n) of n pairs in `both`, a gate and what it multiplies: rules::clamped_gate.
+inline void clamped_gate_forward(cpu, float most, float steepness, view<float const, 1> both, view<float, 1> y) {
+    each_row(y.size(), 1, [=](index_t i) { rules::clamped_gate<float>{most, steepness}(both.data()[2 * i], both.data()[2 * i + 1], y.data()[i]); });
+}
+
+/// Row i of x (N, C) times by[i].
+inline void multiply_rows_by(cpu, float const* by, view<float, 2> x) {
+    index_t const c = x.shape(1);
+    each_row(x.shape(0), c, [=](index_t i) {
+        float* const row = x.data() + i * c;
+        each_lanes(c, [=](index_t j, auto part) { store(row + j, by[i] * load(row + j, part), part); });
+    });
+}
+
 /// x *= by.
 inline void multiply_by(cpu, float by, view<float, 1> x) {
     each_element(x.size(), [=](index_t i, auto part) {

@@ -5,11 +5,14 @@
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/cuda/declared.hpp>
 #include <attnlab/kernels/cuda/elements.hpp>
+#include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 
 namespace attnlab {
 
 namespace gpu {
+struct on_their_way;   ///< the purpose of memory
+
 struct copy_rule {
     constexpr void operator()(element x, element& y) const { y = x; }
 };
@@ -36,6 +39,12 @@ template <cuda_device Device>
 void copy(Device device, view<float const, 1> x, view<float, 1> y) {
     assert(x.size() == y.size());
     gpu::each_element(device, x.size(), gpu::copy_rule{}, gpu::reads{x.data()}, gpu::writes{y.data()});
+}
+
+/// to = from, n numbers of the host, which may write over its own at once.
+template <cuda_device Device, class T>
+void take_from_host(Device device, T const* from, view<float, 1> to) {
+    gpu::each_element(device, to.size(), gpu::copy_rule{}, gpu::reads{gpu::upload<gpu::on_their_way>(device, from, to.size())}, gpu::writes{to.data()});
 }
 
 /// to = by from, rows of D numbers wherever they lie; `to` may be `from`. Also what moves columns of a matrix (a stride for each, and one head),

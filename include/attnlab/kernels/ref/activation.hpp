@@ -67,6 +67,16 @@ inline void soft_cap_forward(ref, double cap, view<double const, 1> x, view<doub
     detail::each_element(rules::soft_cap<double>{cap}, x, y, slope);
 }
 
+/// y (n) of n pairs in `both`, a gate and what it multiplies: rules::clamped_gate.
+inline void clamped_gate_forward(ref, double most, double steepness, view<double const, 1> both, view<double, 1> y) {
+    for (index_t i = 0; i < y.size(); ++i) rules::clamped_gate<double>{most, steepness}(both.data()[2 * i], both.data()[2 * i + 1], y.data()[i]);
+}
+
+/// Row i of x (N, C) times by[i].
+inline void multiply_rows_by(ref, double const* by, view<double, 2> x) {
+    for (index_t i = 0; i < x.size(); ++i) x.data()[i] *= by[i / x.shape(1)];
+}
+
 /// x *= by.
 inline void multiply_by(ref, double by, view<double, 1> x) {
     for (double& v : x) rules::scale<double>{by}(v);
