@@ -1,4 +1,4 @@
-// For nvcc alone: the kernels that tests/kernels_cuda/attention_test.cpp calls on a GPU.
+// For nvcc alone: the kernels that tests/kernels_cuda call on a GPU.
 #include <attnlab/attnlab.hpp>
 
 #include "kernels_cuda/attention_policies.hpp"
@@ -12,8 +12,11 @@ void compile(std::tuple<Policies...>) {
 [[maybe_unused]] void compile_all() {
     compile(attnlab::testing::weightings_on_cuda{});
     compile(attnlab::testing::joints_on_cuda{});
-    attnlab::compile_in_family<attnlab::score_form::plain, attnlab::testing::in_families_on_cuda>();
-    attnlab::compile_in_family<attnlab::score_form::capped, attnlab::testing::in_families_on_cuda>();
+    attnlab::compile_for_families<attnlab::testing::in_families_on_cuda, attnlab::score_form::plain>();
+    attnlab::compile_for_families<attnlab::testing::in_capped_families_on_cuda, attnlab::score_form::capped>();
+    attnlab::compile_forward_kernels<attnlab::decoder_softmax>();
+    attnlab::compile_forward_kernels<attnlab::decoder_alibi>();
+    attnlab::compile_forward_kernels<attnlab::decoder_sink>();
 }
 }  // namespace
 #endif

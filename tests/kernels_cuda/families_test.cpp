@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(train_as_on_the_cpu) {
     auto clipped = described(granite);
     clipped.clip_qkv = 0.9;
     check<score_form::plain, in_families_on_cuda>(clipped);
-    check<score_form::capped, in_families_on_cuda>(described(gemma2));
+    check<score_form::capped, in_capped_families_on_cuda>(described(gemma2));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

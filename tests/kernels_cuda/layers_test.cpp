@@ -1,4 +1,5 @@
 // Kernels of layers against the reference. What a kernel is given has a name and lives until the device is done.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -21,7 +22,7 @@
 namespace {
 
 using namespace attnlab::testing;
-using attnlab::gelu_form, attnlab::index_t, attnlab::ref, attnlab::tensor, attnlab::view;
+using attnlab::bfloat16, attnlab::gelu_form, attnlab::index_t, attnlab::ref, attnlab::tensor, attnlab::view;
 
 /// On both sides of a warp, of four numbers a lane, and of a block.
 constexpr index_t row_widths[]{1, 2, 31, 32, 33, 40, 64, 100, 128, 132, 257, 772};
@@ -144,6 +145,44 @@ BOOST_AUTO_TEST_CASE(copies_of_heads) {
         BOOST_TEST(same_bits(same, xf));
         for (index_t t = 0; t < B * T; ++t)
             for (index_t c = 0; c < H * D; ++c) BOOST_REQUIRE_EQUAL(rows.data()[t * H * D + c], xf.data()[c]);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_mixtures_do_to_rows) {
+    for (index_t const n : {1, 7, 64}) {
+        auto const both = random<1>({2 * n}, 1, 3);
+        auto const both_f = narrow(both);
+        tensor<double, 1> y({n});
+        tensor<float, 1> yf({n});
+        clamped_gate_forward(ref{}, 2.0, 1.7, both, y);
+        clamped_gate_forward(device{}, 2.0f, 1.7f, both_f, yf);
+        auto x = random<2>({5, n}, 2);
+        auto xf = narrow(x);
+        auto const by = random<1>({5}, 3);
+        auto by_f = narrow(by);
+        multiply_rows_by(ref{}, by.data(), x);
+        multiply_rows_by(device{}, by_f.data(), xf);
+        for (float& b : *by_f) b = nan_value;   // free again
+        wait();
+        check_close(yf, y, 1e-6);
+        check_close(xf, x, 1e-6);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_of_the_host) {
+    for (index_t const n : {1, 8, 1001}) {
+        auto const x = narrow(random<1>({n}, 1));
+        std::vector<float> given(x.data(), x.data() + n);
+        std::vector<bfloat16> halves;
+        for (float v : given) halves.emplace_back(v);
+        tensor<float, 1> y({n}), z({n});
+        take_from_host(device{}, given.data(), y);
+        take_from_host(device{}, halves.data(), z);
+        auto const kept = halves;
+        std::fill(given.begin(), given.end(), nan_value), std::fill(halves.begin(), halves.end(), bfloat16(nan_value));
+        wait();
+        BOOST_TEST(same_bits(x, y));
+        for (index_t i = 0; i < n; ++i) BOOST_REQUIRE_EQUAL(z(i), static_cast<float>(kept[static_cast<std::size_t>(i)]));
     }
 }
 

@@ -47,7 +47,7 @@ private:
         index_t const slab = std::min(n, std::max<index_t>(256, numbers / V));
         table_.update();
         slab_.resize({slab, V});
-        losses_.resize(static_cast<std::size_t>(n));
+        losses_.resize({n});
         for (index_t first = 0; first < n; first += slab) {
             index_t const rows = std::min(slab, n - first);
             view<S const, 2> const x{h.data() + first * C, {rows, C}};
@@ -64,7 +64,7 @@ private:
         }
         synchronize(Device{});
         double sum = 0;
-        for (double l : losses_) sum += l;
+        for (double l : *losses_) sum += l;
         return sum / static_cast<double>(counted);
     }
     /// \param slope  that of the cap, (N, V), unless null
@@ -83,7 +83,7 @@ private:
     weight<Device> table_;
     logit_form<S> form_;
     tensor<S, 2> slab_, slope_;   // logits, and their cap's slope
-    buffer<double> losses_;
+    tensor<double, 1> losses_;
 };
 
 }  // namespace attnlab

@@ -61,15 +61,15 @@ public:
         run(ids, seen_by, d_.layers);
         tensor<double, 2> out({N, T - 1});
         std::vector<std::int32_t> targets;
-        buffer<double> losses;
+        tensor<double, 1> losses;
         after_blocks(ids, seen_by, [&](index_t n, index_t t, view<S, 2> logits) {
             index_t const rows = logits.shape(0);
             targets.assign(static_cast<std::size_t>(rows), -1);
             for (index_t i = 0; i < rows && t + i + 1 < T; ++i) targets[static_cast<std::size_t>(i)] = ids(n, t + i + 1);
-            losses.resize(targets.size());
+            losses.resize({rows});
             cross_entropy(Device{}, logits, targets.data(), S(1), false, losses.data());
             synchronize(Device{});
-            for (index_t i = 0; i < rows && t + i + 1 < T; ++i) out(n, t + i) = losses[static_cast<std::size_t>(i)];
+            for (index_t i = 0; i < rows && t + i + 1 < T; ++i) out(n, t + i) = losses(i);
         });
         return out;
     }
