@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "instructions.hpp"
+
+namespace simulated {
+namespace {
+
+/// "add" and the like of a type; sums and products of integers wrap around, as those of their unsigned kin.
+template <class T>
+void add_numbers(instruction_table& t, std::string const& type) {
+    using U = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
+    t["add." + type] = {lanewise<[](U a, U b) { return static_cast<U>(a + b); }>};
+    t["sub." + type] = {lanewise<[](U a, U b) { return static_cast<U>(a - b); }>};
+    t["neg." + type] = {lanewise<[](U a) { return static_cast<U>(-a); }>};
+    t["abs." + type] = {lanewise<[](T a) { return static_cast<T>(a < 0 || (a == 0 && !std::is_integral_v<T>) ? -a : a); }>};
+    if constexpr (std::is_integral_v<T>) {
+        t["min." + type] = {lanewise<[](T a, T b) { return std::min(a, b); }>};
+        t["max." + type] = {lanewise<[](T a, T b) { return std::max(a, b); }>};
+    } else {   // of a number and a NaN, the number
+        t["min." + type] = {lanewise<[](T a, T b) { return std::fmin(a, b); }>};
+        t["max." + type] = {lanewise<[](T a, T b) { return std::fmax(a, b); }>};
+        t["min.NaN." + type] = {lanewise<[](T a, T b) { return std::isnan(a) || std::isnan(b) ? std::numeric_limits<T>::quiet_NaN() : std::fmin(a, b); }>};
+        t["max.NaN." + type] = {lanewise<[](T a, T b) { return std::isnan(a) || std::isnan(b) ? std::numeric_limits<T>::quiet_NaN() : std::fmax(a, b); }>};
+        t["mul." + type] = {lanewise<[](T a, T b) { return a * b; }>};
+        t["div." + type] = {lanewise<[](T a, T b) { return a / b; }>};
+        t["fma." + type] = t["mad." + type] = {lanewise<[](T a, T b, T c) { return std::fma(a, b, c); }>};
+        t["rcp." + type] = {lanewise<[](T a) { return 1 / a; }>};
+        t["sqrt." + type] = {lanewise<[](T a) { return std::sqrt(a); }>};
+        t["rsqrt." + type] = {lanewise<[](T a) { return 1 / std::sqrt(a); }>};
+        t["copysign." + type] = {lanewise<[](T sign, T a) { return std::copysign(a, sign); }>};
+    }
+    t["selp." + type] = {lanewise<[](word a, word b, bool p) { return p ? a : b; }>};
+    t["mov." + type] = {lanewise<[](word a) { return a; }>};
+    t["setp.eq." + type] = {lanewise<[](T a, T b) { return a == b; }>};
+    t["setp.ne." + type] = {lanewise<[](T a, T b) { return (a < b || a > b); }>};   // of floats, ne and the like are false for a NaN
+    t["setp.lt." + type] = {lanewise<[](T a, T b) { return a < b; }>};
+    t["setp.le." + type] = {lanewise<[](T a, T b) { return a <= b; }>};
+    t["setp.gt." + type] = {lanewise<[](T a, T b) { return (a > b); }>};
+    t["setp.ge." + type] = {lanewise<[](T a, T b) { return a >= b; }>};
+    if constexpr (std::is_floating_point_v<T>) {
+        t["setp.equ." + type] = {lanewise<[](T a, T b) { return (!(a < b || a > b)); }>};
+        t["setp.neu." + type] = {lanewise<[](T a, T b) { return a != b; }>};
+        t["setp.ltu." + type] = {lanewise<[](T a, T b) { return (!(a >= b)); }>};
+        t["setp.leu." + type] = {lanewise<[](T a, T b) { return (!(a > b)); }>};
+        t["setp.gtu." + type] = {lanewise<[](T a, T b) { return (!(a <= b)); }>};
+        t["setp.geu." + type] = {lanewise<[](T a, T b) { return !(a < b); }>};
+        t["setp.num." + type] = {lanewise<[](T a, T b) { return !std::isnan(a) && !std::isnan(b); }>};
+        t["setp.nan." + type] = {lanewise<[](T a, T b) { return std::isnan(a) || std::isnan(b); }>};
+    }
+}
+
+template <class T, class Wide, class W>   // W: Wide without a sign
+void add_products(instruction_table& t, std::string const& type) {
+    using U = std::make_unsigned_t<T>;
+    constexpr int bits = std::numeric_limits<U>::digits;
+    t["mul.lo." + type] = {lanewise<[](U a, U b) { return static_cast<U>(W{a} * b); }>};
+    t["mul.hi." + type] = {lanewise<[](T a, T b) { return static_cast<T>((Wide{a} * Wide{b}) >> bits); }>};
+    t["mad.lo." + type] = {lanewise<[](U a, U b, U c) { return static_cast<U>(W{a} * b + c); }>};
+    t["mad.hi." + type] = {lanewise<[](T a, T b, T c) { return static_cast<T>(static_cast<U>((Wide{a} * Wide{b}) >> bits) + static_cast<U>(c)); }>};
+    if constexpr (bits < 64) {
+        t["mul.wide." + type] = {lanewise<[](T a, T b) { return static_cast<Wide>(Wide{a} * Wide{b}); }>};
+        t["mad.wide." + type] = {lanewise<[](T a, T b, Wide c) { return static_cast<Wide>(static_cast<W>(Wide{a} * Wide{b}) + static_cast<W>(c)); }>};
+    }
+    // Division by zero: "unspecified, machine-specific"; here all ones, as GPUs do.
+    t["div." + type] = {lanewise<[](T a, T b) { return b == 0 ? static_cast<T>(-1) : b == static_cast<T>(-1) && std::is_signed_v<T> ? static_cast<T>(U(0) - U(a)) : static_cast<T>(a / b); }>};
+    t["rem." + type] = {lanewise<[](T a, T b) { return b == 0 ? a : b == static_cast<T>(-1) && std::is_signed_v<T> ? T(0) : static_cast<T>(a % b); }>};
+    t["shr." + type] = {lanewise<[](T a, std::uint32_t by) { return static_cast<T>(by < bits ? a >> by : a < 0 ? -1 : 0); }>};
+}
+
+template <class U>
+void add_bits(instruction_table& t, std::string const& type) {
+    constexpr std::uint32_t bits = std::numeric_limits<U>::digits;
+    t["and." + type] = {lanewise<[](U a, U b) { return static_cast<U>(a & b); }>};
+    t["or." + type] = {lanewise<[](U a, U b) { return static_cast<U>(a | b); }>};
+    t["xor." + type] = {lanewise<[](U a, U b) { return static_cast<U>(a ^ b); }>};
+    t["not." + type] = {lanewise<[](U a) { return static_cast<U>(~a); }>};
+    t["shl." + type] = {lanewise<[](U a, std::uint32_t by) { return static_cast<U>(by < bits ? a << by : 0); }>};
+    t["shr." + type] = {lanewise<[](U a, std::uint32_t by) { return static_cast<U>(by < bits ? a >> by : 0); }>};
+    t["popc." + type] = {lanewise<[](U a) { return static_cast<std::uint32_t>(std::popcount(a)); }>};
+    t["clz." + type] = {lanewise<[](U a) { return static_cast<std::uint32_t>(std::countl_zero(a)); }>};
+    t["selp." + type] = {lanewise<[](word a, word b, bool p) { return p ? a : b; }>};
+    t["setp.eq." + type] = {lanewise<[](U a, U b) { return a == b; }>};
+    t["setp.ne." + type] = {lanewise<[](U a, U b) { return (a != b); }>};
+}
+
+std::uint32_t lookup(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t table) {
+    std::uint32_t r = 0;
+    for (int bit = 0; bit < 32; ++bit) r |= (table >> ((a >> bit & 1) * 4 + (b >> bit & 1) * 2 + (c >> bit & 1)) & 1) << bit;
+    return r;
+}
+std::uint32_t bytes_picked(std::uint32_t a, std::uint32_t b, std::uint32_t picks) {
+    word const both = word{b} << 32 | a;
+    std::uint32_t r = 0;
+    for (int byte = 0; byte < 4; ++byte) {
+        auto const pick = picks >> 4 * byte & 15;
+        auto value = static_cast<std::uint32_t>(both >> 8 * (pick & 7) & 255);
+        if (pick & 8) value = value & 128 ? 255 : 0;
+        r |= value << 8 * byte;
+    }
+    return r;
+}
+
+/// mov of a vector to a register or back: parts of `Part` bits.
+template <class Part>
+void move_parts(warp& w, instruction const& i) {
+    int const parts = i.count - 1, bits = std::numeric_limits<Part>::digits;
+    // {a, b} <- c, or c <- {a, b}: the text tells which of the two has the braces.
+    bool const unpacks = i.text.find('{') < i.text.find(',') && i.text.find('}') > i.text.find(',');
+    w.each([&](int l) {
+        if (unpacks) {
+            word const whole = w.reg(i, parts)[l];
+            for (int p = 0; p < parts; ++p) w.reg(i, p)[l] = static_cast<Part>(whole >> p * bits);
+        } else {
+            word whole = 0;
+            for (int p = 0; p < parts; ++p) whole |= word{static_cast<Part>(w.reg(i, p + 1)[l])} << p * bits;
+            w.reg(i, 0)[l] = whole;
+        }
+    });
+}
+/// mov.b32 and mov.b64, of a register or of parts.
+template <int Bits>
+void move(warp& w, instruction const& i) {
+    if (i.count == 2) return lanewise<[](word a) { return a; }>(w, i);
+    if (Bits / (i.count - 1) == 32) move_parts<std::uint32_t>(w, i);
+    else if (Bits / (i.count - 1) == 16) move_parts<std::uint16_t>(w, i);
+    else move_parts<std::uint8_t>(w, i);
+}
+
+}  // namespace
+
+void add_arithmetic(instruction_table& t) {
+    add_numbers<float>(t, "f32"), add_numbers<double>(t, "f64");
+    add_numbers<std::int16_t>(t, "s16"), add_numbers<std::int32_t>(t, "s32"), add_numbers<std::int64_t>(t, "s64");
+    add_numbers<std::uint16_t>(t, "u16"), add_numbers<std::uint32_t>(t, "u32"), add_numbers<word>(t, "u64");
+    add_products<std::int16_t, std::int32_t, std::uint32_t>(t, "s16"), add_products<std::uint16_t, std::uint32_t, std::uint32_t>(t, "u16");
+    add_products<std::int32_t, std::int64_t, word>(t, "s32"), add_products<std::uint32_t, word, word>(t, "u32");
+    add_products<std::int64_t, __int128, unsigned __int128>(t, "s64"), add_products<word, unsigned __int128, unsigned __int128>(t, "u64");
+    add_bits<std::uint16_t>(t, "b16"), add_bits<std::uint32_t>(t, "b32"), add_bits<word>(t, "b64");
+    t["and.pred"] = {lanewise<[](bool a, bool b) { return a && b; }>};
+    t["or.pred"] = {lanewise<[](bool a, bool b) { return a || b; }>};
+    t["xor.pred"] = {lanewise<[](bool a, bool b) { return a != b; }>};
+    t["not.pred"] = {lanewise<[](bool a) { return !a; }>};
+    t["mov.pred"] = {lanewise<[](bool a) { return a; }>};
+    t["mov.b16"] = {move<16>}, t["mov.b32"] = {move<32>}, t["mov.b64"] = {move<64>};
+    t["ex2.f32"] = {lanewise<[](float a) { return std::exp2(a); }>};
+    t["lg2.f32"] = {lanewise<[](float a) { return std::log2(a); }>};
+    t["sin.f32"] = {lanewise<[](float a) { return std::sin(a); }>};
+    t["cos.f32"] = {lanewise<[](float a) { return std::cos(a); }>};
+    t["tanh.f32"] = {lanewise<[](float a) { return std::tanh(a); }>};
+    // A first guess of twenty bits, which the code around it makes exact.
+    t["rcp.f64"] = {lanewise<[](double a) { return std::bit_cast<double>(std::bit_cast<word>(1 / a) & ~word{0xffffffff}); }>};
+    t["lop3.b32"] = {lanewise<lookup>};
+    t["prmt.b32"] = {lanewise<bytes_picked>};
+    t["brev.b32"] = {lanewise<[](std::uint32_t a) {
+        std::uint32_t r = 0;
+        for (int bit = 0; bit < 32; ++bit) r |= (a >> bit & 1) << (31 - bit);
+        return r;
+    }>};
+    t["shf.l.wrap.b32"] = {lanewise<[](std::uint32_t a, std::uint32_t b, std::uint32_t by) { return static_cast<std::uint32_t>(((word{b} << 32 | a) << (by & 31)) >> 32); }>};
+    t["shf.r.wrap.b32"] = {lanewise<[](std::uint32_t a, std::uint32_t b, std::uint32_t by) { return static_cast<std::uint32_t>((word{b} << 32 | a) >> (by & 31)); }>};
+}
+
+namespace {
+
+/// To an integer as PTX has it: what does not fit becomes the nearest that does, a NaN becomes 0.
+template <class To, class From>
+To clamped(From x) {
+    if (std::isnan(x)) return 0;
+    constexpr double least = static_cast<double>(std::numeric_limits<To>::min()), most = static_cast<double>(std::numeric_limits<To>::max());
+    if (static_cast<double>(x) <= least) return std::numeric_limits<To>::min();
+    if (static_cast<double>(x) >= most) return std::numeric_limits<To>::max();
+    return static_cast<To>(x);
+}
+template <class To, class From>
+void add_conversion(instruction_table& t, std::string const& to, std::string const& from) {
+    std::string const types = "." + to + "." + from;
+    if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+        t["cvt.rni" + types] = {lanewise<[](From x) { return clamped<To>(std::nearbyint(x)); }>};
+        t["cvt.rzi" + types] = {lanewise<[](From x) { return clamped<To>(std::trunc(x)); }>};
+        t["cvt.rmi" + types] = {lanewise<[](From x) { return clamped<To>(std::floor(x)); }>};
+        t["cvt.rpi" + types] = {lanewise<[](From x) { return clamped<To>(std::ceil(x)); }>};
+    } else {
+        t["cvt" + types] = {lanewise<[](From x) { return static_cast<To>(x); }>};
+        if constexpr (std::is_floating_point_v<To> && std::is_floating_point_v<From>) {
+            t["cvt.rni" + types] = {lanewise<[](From x) { return static_cast<To>(std::nearbyint(x)); }>};
+            t["cvt.rzi" + types] = {lanewise<[](From x) { return static_cast<To>(std::trunc(x)); }>};
+            t["cvt.rmi" + types] = {lanewise<[](From x) { return static_cast<To>(std::floor(x)); }>};
+            t["cvt.rpi" + types] = {lanewise<[](From x) { return static_cast<To>(std::ceil(x)); }>};
+        }
+    }
+}
+template <class To>
+void add_conversions_to(instruction_table& t, std::string const& to) {
+    add_conversion<To, std::uint8_t>(t, to, "u8"), add_conversion<To, std::int8_t>(t, to, "s8");
+    add_conversion<To, std::uint16_t>(t, to, "u16"), add_conversion<To, std::int16_t>(t, to, "s16");
+    add_conversion<To, std::uint32_t>(t, to, "u32"), add_conversion<To, std::int32_t>(t, to, "s32");
+    add_conversion<To, std::uint64_t>(t, to, "u64"), add_conversion<To, std::int64_t>(t, to, "s64");
+    add_conversion<To, float>(t, to, "f32"), add_conversion<To, double>(t, to, "f64");
+}
+
+/// The nearest bfloat16, of two the even one; a NaN stays one.
+std::uint16_t bfloat16_of(float x) {
+    auto const bits = std::bit_cast<std::uint32_t>(x);
+    if (std::isnan(x)) return 0x7fff;
+    return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+/// The nearest tf32 (10 bits of fraction), of two the one further from zero.
+std::uint32_t tf32_of(float x) {
+    auto const bits = std::bit_cast<std::uint32_t>(x);
+    return std::isfinite(x) ? (bits + 0x1000) & ~0x1fffu : bits;
+}
+
+}  // namespace
+
+void add_conversions(instruction_table& t) {
+    add_conversions_to<std::uint8_t>(t, "u8"), add_conversions_to<std::int8_t>(t, "s8");
+    add_conversions_to<std::uint16_t>(t, "u16"), add_conversions_to<std::int16_t>(t, "s16");
+    add_conversions_to<std::uint32_t>(t, "u32"), add_conversions_to<std::int32_t>(t, "s32");
+    add_conversions_to<std::uint64_t>(t, "u64"), add_conversions_to<std::int64_t>(t, "s64");
+    add_conversions_to<float>(t, "f32"), add_conversions_to<double>(t, "f64");
+    t["cvt.sat.f32.f32"] = {lanewise<[](float x) { return std::fmin(std::fmax(x, 0.0f), 1.0f); }>};
+    t["cvt.bf16.f32"] = {lanewise<bfloat16_of>};
+    t["cvt.bf16x2.f32"] = {lanewise<[](float high, float low) { return static_cast<std::uint32_t>(bfloat16_of(high)) << 16 | bfloat16_of(low); }>};
+    t["cvt.f32.bf16"] = {lanewise<[](std::uint32_t x) { return std::bit_cast<float>(x << 16); }>};
+    t["cvt.rna.tf32.f32"] = {lanewise<tf32_of>};
+}
+
+}  // namespace simulated

@@ -1,0 +1,125 @@
+#pragma once
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ptx.hpp"
+
+/// \file
+/// The memories of a GPU: what the host allocates, and what a block shares, which remembers who touched it.
+
+namespace simulated {
+
+/// Where kernels may look: an address elsewhere is a fault, as on a GPU that does not see the host's own memory.
+class device_memory {
+public:
+    struct range {
+        word begin = 0, end = 0;
+    };
+    void add(void const* p, std::size_t bytes) { add({reinterpret_cast<word>(p), reinterpret_cast<word>(p) + bytes}); }
+    void remove(void const* p) {
+        std::lock_guard const lock(mutex_);
+        ranges_.erase(reinterpret_cast<word>(p));
+    }
+    /// The allocation that holds an address; an empty one where none does.
+    range around(word address) const {
+        std::lock_guard const lock(mutex_);
+        auto at = ranges_.upper_bound(address);
+        if (at == ranges_.begin()) return {};
+        --at;
+        return address < at->second ? range{at->first, at->second} : range{};
+    }
+
+private:
+    void add(range r) {
+        std::lock_guard const lock(mutex_);
+        ranges_[r.begin] = r.end;
+    }
+    mutable std::mutex mutex_;
+    std::map<word, word> ranges_;
+};
+device_memory& memory_of_device();
+
+/// Who touches an element of shared memory, and when.
+struct moment {
+    std::uint32_t phase;    ///< barriers of the block so far, over all blocks that this memory has served
+    std::uint16_t meeting;  ///< of a warp: bar.warp.sync since its last barrier
+    std::uint16_t thread;
+};
+
+/// Shared memory of a block, by elements of two bytes. Between two barriers one thread may not touch what another has written, nor write
+/// what another has read; threads of a warp may after bar.warp.sync. What nobody wrote may not be read, nor what a copy that was not waited for will write.
+class shared_memory {
+public:
+    void begin_block(std::size_t bytes) {
+        data_.assign(bytes, 0xcd);
+        if (touched_.size() < bytes / 2 + 8) touched_.resize(bytes / 2 + 8);
+        first_ = ++phase_;
+    }
+    void barrier() { ++phase_; }
+    std::uint32_t phase() const { return phase_; }
+
+    template <class T>
+    T load(word at, moment now) {
+        check(at, sizeof(T));
+        for (std::size_t i = 0; i < elements(sizeof(T)); ++i) {
+            auto& t = touched_[at / 2 + i];
+            if (t.write.phase < first_) throw fault("reads shared memory that nobody has written, at byte " + std::to_string(at));
+            if (t.pending) throw fault("reads shared memory before cp.async was waited for, at byte " + std::to_string(at));
+            if (conflict(t.write, now)) throw fault(story("reads", "wrote", t.write, at));
+            if (t.read.phase == now.phase && t.read.thread != now.thread) t.many_read = true;
+            if (t.read.phase != now.phase) t.many_read = false;
+            t.read = now;
+        }
+        T value;
+        std::memcpy(&value, data_.data() + at, sizeof(T));
+        return value;
+    }
+    template <class T>
+    void store(word at, T const& value, moment now) {
+        note_write(at, sizeof(T), now, false);
+        std::memcpy(data_.data() + at, &value, sizeof(T));
+    }
+    /// A write that is on its way (`pending`), or there.
+    void note_write(word at, std::size_t bytes, moment now, bool pending) {
+        check(at, bytes);
+        for (std::size_t i = 0; i < elements(bytes); ++i) {
+            auto& t = touched_[at / 2 + i];
+            if (conflict(t.write, now)) throw fault(story("writes", "wrote", t.write, at));
+            if (conflict(t.read, now) || (t.many_read && t.read.phase == now.phase)) throw fault(story("writes", "read", t.read, at));
+            t.write = now;
+            t.pending = pending;
+        }
+    }
+    void copy_in(word at, void const* from, std::size_t bytes, moment now) {
+        for (std::size_t i = 0; i < elements(bytes); ++i) touched_[at / 2 + i].pending = false;
+        note_write(at, bytes, now, false);
+        std::memcpy(data_.data() + at, from, bytes);
+    }
+
+private:
+    struct touched {
+        moment write{}, read{};
+        bool pending = false, many_read = false;
+    };
+    static std::size_t elements(std::size_t bytes) { return std::max<std::size_t>(1, bytes / 2); }
+    bool conflict(moment then, moment now) const {
+        if (then.phase < first_ || then.phase != now.phase || then.thread == now.thread) return false;
+        return then.thread / lanes != now.thread / lanes || then.meeting == now.meeting;
+    }
+    void check(word at, std::size_t bytes) const {
+        if (at + bytes > data_.size()) throw fault("touches shared memory at byte " + std::to_string(at) + ", where the block has " + std::to_string(data_.size()));
+    }
+    static std::string story(char const* now, char const* before, moment then, word at) {
+        return std::string(now) + " what thread " + std::to_string(then.thread) + " " + before + " since the last barrier, at byte " + std::to_string(at) + " of shared memory";
+    }
+
+    std::vector<unsigned char> data_;
+    std::vector<touched> touched_;
+    std::uint32_t phase_ = 0, first_ = 0;
+};
+
+}  // namespace simulated
