@@ -8,7 +8,6 @@ Compiles with nvcc; needs no GPU. A policy is the joints of attention<causal, ..
 nothing was compiled.
 """
 import argparse
-import concurrent.futures
 import os
 import pathlib
 import re
@@ -36,16 +35,16 @@ def run(command, what):
 
 
 def kernels_of(log):
-    """(mangled name, registers, spilled bytes, stack bytes) of each kernel in what `ptxas -v` wrote."""
+    """(architecture, mangled name, registers, spilled bytes, stack bytes) of each kernel in what `ptxas -v` wrote."""
     found, name, stack, spilled = [], None, 0, 0
     for line in log.splitlines():
-        if entry := re.search(r"Compiling entry function '(\S+)'", line):
-            name, stack, spilled = entry[1], 0, 0
+        if entry := re.search(r"Compiling entry function '(\S+)' for 'sm_(\w+)'", line):
+            name, architecture, stack, spilled = entry[1], entry[2], 0, 0
         # Functions that were not inlined are listed as well, without "Used".
         elif frame := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line):
             stack, spilled = stack + int(frame[1]), spilled + int(frame[2])
         elif name and (used := re.search(r"Used (\d+) registers", line)):
-            found.append((name, int(used[1]), spilled, stack))
+            found.append((architecture, name, int(used[1]), spilled, stack))
             name = None
     return found
 
@@ -80,7 +79,7 @@ def main():
     o.add_argument("--architectures", default="80,90", help="compute capabilities, 80 and newer")
     o.add_argument("--no_spills", metavar="REGEX", help="kernels, as in the first column, that must not spill")
     o.add_argument("--all", action="store_true", help="token by token kernels too, not only tiles")
-    o.add_argument("--log", type=pathlib.Path, help="read this output of nvcc -Xptxas -v instead, with its own architecture")
+    o.add_argument("--log", type=pathlib.Path, help="read this output of nvcc -Xptxas -v instead")
     a = o.parse_args()
 
     joints = [f"attention<causal, {p.strip()}>" for p in a.policies.split(";")]
@@ -92,23 +91,17 @@ def main():
         source.write_text(includes + "#include <attnlab/cli/device_pass.hpp>\nusing namespace attnlab;\nvoid all() {\n" +
                           "".join(f"    compile_kernels<{p}>();\n" for p in joints) + "}\n")
 
-        def compiled(architecture):
-            return run([find_nvcc(), *flags, f"-gencode=arch=compute_{architecture},code=sm_{architecture}", "-Xptxas=-v", "-c", str(source), "-o",
-                        str(folder / f"{architecture}.o")], f"nvcc for sm_{architecture}")
-
         if a.log:
-            logs = {"log": a.log.read_text()}
-        else:
+            log = a.log.read_text()
+        else:   # one PTX, as cmake/cuda.cmake has it
             architectures = a.architectures.split(",")
-            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-                logs = dict(zip(architectures, pool.map(compiled, architectures)))
-        for architecture, log in logs.items():
-            kernels = kernels_of(log)
-            plain = run(["c++filt", *[k[0] for k in kernels]], "c++filt").splitlines() if kernels else []
-            for (_, registers, spilled, stack), text in zip(kernels, plain):
-                inner = re.search(r"run_kernel<(.*)>\(", text)
-                if not inner or not (a.all or "_products, " in inner[1]):
-                    continue
+            log = run([find_nvcc(), *flags, "--threads=0", f"-gencode=arch=compute_{min(architectures, key=int)},code=[{','.join('sm_' + x for x in architectures)}]",
+                       "-Xptxas=-v", "-c", str(source), "-o", str(folder / "kernels.o")], "nvcc")
+        kernels = kernels_of(log)
+        plain = run(["c++filt", *[k[1] for k in kernels]], "c++filt").splitlines() if kernels else []
+        for (architecture, _, registers, spilled, stack), text in zip(kernels, plain):
+            inner = re.search(r"run_kernel<(.*)>\(", text)
+            if inner and (a.all or "_products, " in inner[1]):
                 rows.append([architecture, inner[1].strip(), registers, spilled, stack])
         if not rows:
             sys.exit("kernel_resources: expected kernels, found none")

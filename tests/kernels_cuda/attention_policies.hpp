@@ -19,4 +19,14 @@ using joints_on_cuda = std::tuple<attention<rope<>, causal, softmax, attention_b
 using in_families_on_cuda = attention<causal, softmax, attention_bias>;
 using in_capped_families_on_cuda = attention<causal, softmax>;
 
+/// Compiled for all sizes of heads, where the others are for one.
+using head_sizes_on_cuda = std::tuple<attention<full, softmax>>;
+
+#ifdef ATTNLAB_DEVICE_PASS
+template <class... Policies>
+void compile(std::tuple<Policies...>) {
+    (compile_kernels<Policies>(), ...);
+}
+#endif
+
 }  // namespace attnlab::testing

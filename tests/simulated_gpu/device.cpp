@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 
 namespace simulated {
 
@@ -16,8 +17,7 @@ device_memory& memory_of_device() {
 namespace {
 
 /// One block: its warps go from barrier to barrier, in another order each time.
-counts run_block(launch const& l, std::array<int, 3> index, shared_memory& shared) {
-    counts c;
+void run_block(launch const& l, std::array<int, 3> index, shared_memory& shared, counts& c) {
     shared.begin_block(l.program->static_shared + l.shared);
     block_state block{l.program, l.threads, l.blocks, index, &l.arguments, &shared, &c};
     int const threads = l.threads[0] * l.threads[1] * l.threads[2];
@@ -33,7 +33,7 @@ counts run_block(launch const& l, std::array<int, 3> index, shared_memory& share
             ended[w] = warps[w].run() == warp::state::ended;
             waiting = waiting || !ended[w];
         }
-        if (!waiting) return c;
+        if (!waiting) return;
         shared.barrier();
         for (std::size_t w = 0; w < warps.size(); ++w)
             if (!ended[w]) warps[w].release();
@@ -58,10 +58,11 @@ counts run(launch const& l) {
     {
         shared_memory shared;
         counts mine;
+        mine.executed.resize(l.program->code.size());
 #pragma omp for schedule(dynamic)
         for (long b = 0; b < blocks; ++b) {
             try {
-                mine += run_block(l, {static_cast<int>(b % l.blocks[0]), static_cast<int>(b / l.blocks[0] % l.blocks[1]), static_cast<int>(b / l.blocks[0] / l.blocks[1])}, shared);
+                run_block(l, {static_cast<int>(b % l.blocks[0]), static_cast<int>(b / l.blocks[0] % l.blocks[1]), static_cast<int>(b / l.blocks[0] / l.blocks[1])}, shared, mine);
             } catch (...) {
 #pragma omp critical
                 problem = std::current_exception();
@@ -108,22 +109,30 @@ bool device::idle() const {
 void device::start(launch l) {
     enqueue([this, l = std::move(l)] {
         try {
-            counts_[l.program->name] += run(l);
+            counts_[l.program] += run(l);
         } catch (fault const& f) {
             throw fault(demangled(l.program->name) + ": " + f.what());
         }
     });
 }
 
+/// SIMULATED_GPU_COUNTS=1 prints what each kernel did, =FILE also writes each program with how often a warp did each instruction.
 device::~device() {
-    if (std::getenv("SIMULATED_GPU_COUNTS")) report();
+    if (char const* const wanted = std::getenv("SIMULATED_GPU_COUNTS")) report(wanted);
 }
-void device::report() const {
+void device::report(std::string const& file) const {
+    auto const number = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
     std::fprintf(stderr, "%9s %14s %14s %12s %12s %8s  kernel\n", "launches", "instructions", "multiply-adds", "global, KiB", "shared turns", "x least");
-    for (auto const& [name, c] : counts_)
-        std::fprintf(stderr, "%9llu %14llu %14llu %12llu %12llu %8.2f  %s\n", static_cast<unsigned long long>(c.launches), static_cast<unsigned long long>(c.instructions),
-                     static_cast<unsigned long long>(c.products), static_cast<unsigned long long>(c.global_sectors / 32), static_cast<unsigned long long>(c.shared_wavefronts),
-                     c.shared_least == 0 ? 1.0 : static_cast<double>(c.shared_wavefronts) / static_cast<double>(c.shared_least), demangled(name).c_str());
+    for (auto const& [program, c] : counts_)
+        std::fprintf(stderr, "%9llu %14llu %14llu %12llu %12llu %8.2f  %s\n", number(c.launches), number(c.instructions()), number(c.products), number(c.global_sectors / 32),
+                     number(c.shared_wavefronts), c.shared_least == 0 ? 1.0 : static_cast<double>(c.shared_wavefronts) / static_cast<double>(c.shared_least),
+                     demangled(program->name).c_str());
+    if (file == "1") return;
+    std::ofstream out(file);
+    for (auto const& [program, c] : counts_) {
+        out << "\n" << demangled(program->name) << "\n";
+        for (std::size_t i = 0; i < c.executed.size(); ++i) out << c.executed[i] << "\t" << i << "\t" << program->code[i].text << "\n";
+    }
 }
 
 }  // namespace simulated

@@ -42,13 +42,13 @@ public:
     ~device();
 
 private:
-    void report() const;
+    void report(std::string const& file) const;
 
     mutable std::recursive_mutex mutex_;
     std::deque<std::pair<std::uint64_t, std::function<void()>>> queue_;
     std::uint64_t given_ = 0;
     std::string problem_;
-    std::map<std::string, counts> counts_;
+    std::map<kernel const*, counts> counts_;
 };
 
 }  // namespace simulated

@@ -65,7 +65,7 @@ void warp::step(group& g) {
             for (int l = 0; l < lanes; ++l) on |= static_cast<lane_mask>((p[l] != 0) != i.unless) << l;
             active_ &= on;
         }
-        ++block_->count->instructions;
+        ++block_->count->executed[static_cast<std::size_t>(g.at)];
         lane_mask const takes = active_;
         switch (i.then) {
         case flow::next:

@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
+#include <numeric>
 #include <type_traits>
 #include <vector>
 
@@ -15,11 +17,15 @@ namespace simulated {
 
 /// What a kernel did, summed over its launches.
 struct counts {
-    std::uint64_t launches = 0, instructions = 0, products = 0, global_sectors = 0, shared_wavefronts = 0, shared_least = 0;
+    std::uint64_t launches = 0, products = 0, global_sectors = 0, shared_wavefronts = 0, shared_least = 0;
+    std::vector<std::uint64_t> executed;   ///< how often a warp did each of the program's instructions
     void operator+=(counts const& o) {
-        launches += o.launches, instructions += o.instructions, products += o.products, global_sectors += o.global_sectors;
+        launches += o.launches, products += o.products, global_sectors += o.global_sectors;
         shared_wavefronts += o.shared_wavefronts, shared_least += o.shared_least;
+        executed.resize(std::max(executed.size(), o.executed.size()));
+        for (std::size_t i = 0; i < o.executed.size(); ++i) executed[i] += o.executed[i];
     }
+    std::uint64_t instructions() const { return std::accumulate(executed.begin(), executed.end(), std::uint64_t{0}); }
 };
 
 template <class T>

@@ -132,19 +132,27 @@ constexpr auto evaluate(symbol<Tag> const&, scalar_point<L> const& at) {
         return make_graded<degree>(value, nothing{});
 }
 
+/// e^(a - b), which some lanes know better.
+template <class L>
+constexpr L exp_of_difference(L const& a, L const& b) {
+    if constexpr (requires { lane_functions<L>::exp_of_difference(a, b); })
+        return lane_functions<L>::exp_of_difference(a, b);
+    else
+        return exp_op::value(a - b);
+}
 template <class Variable, class L, class Op, class A>
 constexpr auto evaluate(unary<Op, A> const& e, scalar_point<L> const& at) {
     auto const a = evaluate<Variable>(e.a, at);
     constexpr int degree = degree_of<unary<Op, A>>;
-    L x = a.value;
+    L x = a.value, y;
     if constexpr (std::is_same_v<Op, exp_op> && degree == 1) {
         static_assert(std::is_same_v<A, symbol<score_tag>>, "weighting: exp wants the score itself; change the score by a score joint");
-        x = x - at.reference;
+        y = exp_of_difference(x, at.reference);
     } else {
+        y = Op::value(x);
         static_assert(degree_of<A> == 0 || degree_of<unary<Op, A>> != 0,
                       "weighting: log, sqrt, tanh, sigmoid and exp want an argument in which exp(s) cancels, as in exp(s) / z");
     }
-    L const y = Op::value(x);
     if constexpr (a.varies)
         return make_graded<degree>(y, Op::derivative(x, y) * a.derivative);
     else

@@ -129,6 +129,20 @@ public:
                 if ((all >> c & 1) && !Mask::sees(i_, first + c)) all &= ~(std::uint64_t{1} << c);
         return all;
     }
+    /// Whether some of the keys first .. first + count are seen, count <= 64.
+    constexpr bool some(index_t first, index_t count) const {
+        if constexpr (has_holes) return bits(first, count) != 0;
+        bool found = false;
+        for (auto const& r : ranges_) found = found || (r.begin < r.end && r.begin < first + count && first < r.end);
+        return found;
+    }
+    /// Whether all of them are, in one range.
+    constexpr bool all(index_t first, index_t count) const {
+        if constexpr (has_holes) return bits(first, count) == ~std::uint64_t{0} >> (64 - count);
+        bool found = false;
+        for (auto const& r : ranges_) found = found || (r.begin <= first && first + count <= r.end);
+        return found;
+    }
     /// `body(j)` for each key seen, in order.
     template <class Body>
     constexpr void each(Body body) const {

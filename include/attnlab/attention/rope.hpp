@@ -54,17 +54,17 @@ struct rotary {
     static constexpr auto key(auto const& row) { return rotate(row.key, Rotation{}); }
 };
 
-/// `rope<>`, or as GPT-J `rope<10000, 64, true>`.
+/// `rope<>`, or as GPT-J `rope<10000, 64, true>`. (A struct, as nvcc 13 mistakes aliases whose arguments are of class type.)
 template <real Base = 10000, index_t Rotated = 0, bool Interleaved = false>
-using rope = rotary<rope_frequencies<Base, Rotated, Interleaved>>;
+struct rope : rotary<rope_frequencies<Base, Rotated, Interleaved>> {};
 
 /// `rope_linear<4>`: for texts four times as long.
 template <real Factor, real Base = 10000, index_t Rotated = 0, bool Interleaved = false>
-using rope_linear = rotary<linear_scaled<rope_frequencies<Base, Rotated, Interleaved>, Factor>>;
+struct rope_linear : rotary<linear_scaled<rope_frequencies<Base, Rotated, Interleaved>, Factor>> {};
 
 /// `rope_llama3<>`: Llama 3.1; `rope_llama3<500000, 32>`: the small ones of 3.2.
 template <real Base = 500000, real Factor = 8, real Low = 1, real High = 4, index_t Length = 8192, index_t Rotated = 0,
           bool Interleaved = false>
-using rope_llama3 = rotary<llama3_scaled<rope_frequencies<Base, Rotated, Interleaved>, Factor, Low, High, Length>>;
+struct rope_llama3 : rotary<llama3_scaled<rope_frequencies<Base, Rotated, Interleaved>, Factor, Low, High, Length>> {};
 
 }  // namespace attnlab

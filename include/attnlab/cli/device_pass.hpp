@@ -1,5 +1,4 @@
 #pragma once
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -87,6 +86,5 @@ inline int run_program(int, char**, std::vector<experiment>, std::vector<experim
 }  // namespace device_pass
 
 std::vector<experiment> paper_experiments();
-family_policies paper_policy_for_families(std::string const& name);
 
 }  // namespace attnlab

@@ -1,4 +1,8 @@
 #pragma once
+#include <cstddef>
+#include <tuple>
+#include <vector>
+
 #include <attnlab/attention/attention_bias.hpp>
 #include <attnlab/attention/context_bias.hpp>
 #include <attnlab/attention/context_scale.hpp>
@@ -14,22 +18,30 @@
 
 namespace attnlab {
 
+/// Number `I`, 0 to 5, which is (a) to (f) of the paper.
+template <std::size_t I>
+using paper_policy = std::tuple_element_t<I, std::tuple<attention<causal, softmax>, attention<causal, softmax, value_bias>, attention<causal, softmax, context_bias>,
+                                                        attention<causal, softmax, attention_bias>, attention<causal, softmax, context_scale>,
+                                                        attention<causal, sigmoid_attention>>>;
+
+#ifndef ATTNLAB_DEVICE_PASS   // where nvcc compiles each in a file of its own
 std::vector<experiment> paper_experiments() {
     std::vector<experiment> all{
-        make_experiment<attention<causal, softmax>>(
+        make_experiment<paper_policy<0>>(
             {"softmax", {"default"}, "y = sum_j exp(s_ij) v_j / sum_j exp(s_ij)", "1706.03762; (a) of 2502.06415"}),
-        make_experiment<attention<causal, softmax, value_bias>>({"value_bias", {"vbias"}, "y = o + v'", "(b) of 2502.06415"}),
-        make_experiment<attention<causal, softmax, context_bias>>(
+        make_experiment<paper_policy<1>>({"value_bias", {"vbias"}, "y = o + v'", "(b) of 2502.06415"}),
+        make_experiment<paper_policy<2>>(
             {"context_bias", {"cabias"}, "y = o + p0 v', p0 = sigmoid(q.k'/sqrt(D) - L)", "(c) of 2502.06415"}),
-        make_experiment<attention<causal, softmax, attention_bias>>(
+        make_experiment<paper_policy<3>>(
             {"attention_bias", {"attn_bias"}, "y = (1 - p0) o + p0 v', p0 = sigmoid(q.k'/sqrt(D) - L)", "2402.17762; (d) of 2502.06415"}),
-        make_experiment<attention<causal, softmax, context_scale>>(
+        make_experiment<paper_policy<4>>(
             {"context_scale", {"ca_softmax"}, "y = 2 sigmoid(x W + b) o", "(e) of 2502.06415"}),
-        make_experiment<attention<causal, sigmoid_attention>>(
+        make_experiment<paper_policy<5>>(
             {"sigmoid", {}, "y = sum_j sigmoid(s_ij - log T) v_j", "2409.04431; (f) of 2502.06415"}),
     };
     for (auto& e : all) e.in_families = paper_policy_for_families(e.card.name);
     return all;
 }
+#endif
 
 }  // namespace attnlab

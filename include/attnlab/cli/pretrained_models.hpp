@@ -1,11 +1,4 @@
 #pragma once
-#ifdef ATTNLAB_DEVICE_PASS
-#include <attnlab/cli/device_pass.hpp>
-namespace attnlab::device_pass {
-/// gpt-oss's attention; those of the other folders are softmax for families (cli/paper_families.hpp).
-void compile_for_folders() { compile_forward_kernels<decoder_sink>(); }
-}  // namespace attnlab::device_pass
-#else
 #include <attnlab/cli/compiled.hpp>
 #include <attnlab/cli/compiled_family.hpp>
 #include <attnlab/cli/open_folder.hpp>
@@ -28,4 +21,3 @@ std::unique_ptr<language_model> open_folder(std::filesystem::path const& path, s
 std::shared_ptr<tokenizer const> open_tokenizer(std::filesystem::path const& path) { return load_tokenizer(path); }
 
 }  // namespace attnlab
-#endif

@@ -1,5 +1,6 @@
 #pragma once
 #include <bit>
+#include <concepts>
 #include <cstdint>
 
 /// \file
@@ -12,6 +13,12 @@ struct real {
     std::uint64_t bits;
     consteval real(double x) : bits(std::bit_cast<std::uint64_t>(x)) {}
     consteval real(int x) : real(static_cast<double>(x)) {}   // a template argument is not converted from int to double on its own
+#ifdef __CUDACC__
+    /// nvcc hands a template argument of class type to the host's compiler as its members in braces.
+    template <std::integral Bits>
+        requires(std::same_as<Bits, long> || std::same_as<Bits, unsigned long>)
+    consteval real(Bits members) : bits(static_cast<std::uint64_t>(members)) {}
+#endif
     constexpr operator double() const { return std::bit_cast<double>(bits); }
 };
 

@@ -27,29 +27,37 @@ struct for_dy;
 struct for_rows;
 struct for_copies;
 
-/// The head sizes that kernels are compiled for; others are padded to the next one.
+#ifndef ATTNLAB_CUDA_HEAD_SIZES   // CMake has an option of this name
+#define ATTNLAB_CUDA_HEAD_SIZES 64, 128, 256
+#endif
+/// The head sizes that kernels are compiled for, in order; others are padded to the next one.
 template <class Device>
 struct compiled_head_sizes {
-    using type = std::integer_sequence<int, 64, 128, 256>;
+    using type = std::integer_sequence<int, ATTNLAB_CUDA_HEAD_SIZES>;
 };
 template <>
 struct compiled_head_sizes<emulated_cuda> {   // tests compile many policies: the sizes have a test of their own
     using type = std::integer_sequence<int, 64>;
 };
 
-/// `body(Products{}, std::integral_constant<int, D>{})` for the products asked for and the head size. \throws error for larger heads
+/// `body(std::integral_constant<int, S>{})` for the head size S whose kernels serve heads of D channels. \throws error for larger heads
+template <class Device, class Body>
+void with_head_size(index_t D, Body body) {
+    [&]<int... S>(std::integer_sequence<int, S...>) {
+        bool const done = ((D <= S && (body(std::integral_constant<int, S>{}), true)) || ...);
+        require(done, "attention on ", Device::name, ": heads of ", D, " channels: expected at most ", std::max({S...}),
+                D > 256 ? "" : ", for which this program was compiled (CMake's ATTNLAB_CUDA_HEAD_SIZES)");
+    }(typename compiled_head_sizes<Device>::type{});
+}
+/// `body(Products{})` for the products asked for.
+template <class Body>
+void with_products(attention_problem<float> const& p, Body body) {
+    p.products == precision::bfloat16 ? body(bfloat16_products{}) : body(float_products{});
+}
+/// `body(Products{}, std::integral_constant<int, S>{})`: both.
 template <class Device, class Body>
 void with_tiles(attention_problem<float> const& p, Body body) {
-    [&]<int... D>(std::integer_sequence<int, D...>) {
-        bool done = false;
-        auto const run = [&]<int Size>(std::integral_constant<int, Size> size) {
-            if (done || p.D > Size) return;
-            done = true;
-            p.products == precision::bfloat16 ? body(bfloat16_products{}, size) : body(float_products{}, size);
-        };
-        (run(std::integral_constant<int, D>{}), ...);
-        require(done, "attention on ", Device::name, ": heads of ", p.D, " channels: expected at most ", std::max({D...}));
-    }(typename compiled_head_sizes<Device>::type{});
+    with_head_size<Device>(p.D, [&](auto size) { with_products(p, [&](auto products) { body(products, size); }); });
 }
 
 template <class Policy, class Device>
@@ -103,7 +111,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
         heads<float> to = y;
         if constexpr (Policy::has_output) to = merged_heads(*saved.core, p.D);
         gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p),
-                                                            gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                            gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>()),
                                                             gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
                                                             gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
                                                             to,
@@ -136,11 +144,13 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     }
     gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
     auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
-    gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
-        auto const q = gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D);
+    int D = 0;
+    gpu::with_head_size<Device>(p.D, [&](int size) { D = size; });
+    gpu::with_products(p, [&]<class Products>(Products) {
+        auto const q = gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>());
         auto const k = gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D);
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
-            gpu::statistics_tiles<Policy, Products, D, ByKeys> const tiles{gpu::portable<Policy>(p), q, k, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+            gpu::statistics_tiles<Policy, Products, ByKeys> const tiles{gpu::portable<Policy>(p), q, k, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
                                                                           statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
                                                                           keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
             gpu::launch(device, tiles, tiles.blocks());
@@ -228,21 +238,22 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, dy, d_log_normalizer, gradients);
 
-    float *const factor = gpu::scratch<gpu::for_row_numbers, float>(device, 2 * rows), *const adjoint = factor + rows;
+    index_t const padded_rows = p.B * p.H * gpu::padded_length(p.T);
+    auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
     heads<float const> weighted = saved.template weighted_values<Policy>(p, y);
     if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
-    gpu::launch_rows(device, rows,
-                     gpu::adjoint_rows<Policy>{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, factor, adjoint});
+    gpu::launch_rows(device, padded_rows,
+                     gpu::adjoint_rows<Policy>{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
 
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         using queries = gpu::backward_queries<Policy, Products, D>;
         using keys = gpu::backward_keys<Policy, Products, D>;
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p),
-                                                        gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D),
+                                                        gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>()),
                                                         gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
                                                         gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
                                                         gpu::pack<gpu::for_dy, Products>(device, d_weighted, p.B, p.H, p.T, p.D, D),
-                                                        saved.reference.data(), saved.sum.data(), factor, adjoint, saved.tokens.data(), {}, nullptr};
+                                                        records, saved.tokens.data(), {}, nullptr};
         queries by_queries{in, gradients.q, Policy::has_output, nullptr};
         keys by_keys{in, gradients.k, gradients.v, nullptr};
         if constexpr (Policy::has_score) {

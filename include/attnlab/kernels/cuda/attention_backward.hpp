@@ -18,7 +18,7 @@ template <class Policy, class Products>
 struct backward_inputs {
     tile_problem<Policy> p;
     packed_rows<Products> q, k, v, dy;                        ///< dy: by the weighted values
-    float const *reference, *sum, *factor, *adjoint;          ///< (B, H, T)
+    row_record const* records;                                ///< (B, H, padded T)
     float const* tokens;                                      ///< (B, H, T), of a score joint
     gradient_copies<Policy> copies;                           ///< of what a score joint learns: B tiles warps of them
     float* unread;                                            ///< where gradients go that the other kernel makes: `unread_numbers` a warp
@@ -32,12 +32,14 @@ struct backward_inputs {
     }
     constexpr float* unread_tokens(index_t warp) const { return unread + warp * unread_numbers() + copies.numbers / p.H; }
 
-    /// The numbers of query i, of which a lane's may be beyond the end.
+    constexpr row_record const* records_of(index_t b, index_t h, index_t first) const { return records + (b * p.H + h) * padded_length(p.T) + first; }
+    /// The numbers of queries `query(lane)`, from their records.
     template <class Warp, class Query>
-    constexpr row_numbers<typename Warp::number> look(index_t b, index_t h, Query query) const {
+    constexpr row_numbers<typename Warp::number> numbers(index_t b, typename Warp::template lanes<row_record> const& of, Query query) const {
         using number = typename Warp::number;
-        auto const at = [&](float const* x, float other) { return at_queries<Warp>(p, x, b, h, query, other); };
-        row_numbers<number> r{at(reference, 0), at(sum, 1), number(1.0f), number(1.0f), number(1.0f), at(factor, 0), at(adjoint, 0)};
+        auto const part = [&](auto get) { return each(of, get); };
+        row_numbers<number> r{part([](row_record const& e) { return e.m; }), part([](row_record const& e) { return e.z; }), number(1.0f), number(1.0f), number(1.0f),
+                              part([](row_record const& e) { return e.factor; }), part([](row_record const& e) { return e.adjoint; })};
         r.lift = weighting_facts<Policy>::lift(r.m);
         read_lengths<Policy, Warp>(r, p, b, query);
         return r;
@@ -133,32 +135,34 @@ struct backward_queries {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products, D>(block, w, q, 0, in.q.row(b, h, i0), own);
-            copy_rows<Products, D>(block, w, dy, 0, in.dy.row(b, h, i0), own);
+            copy_rows<Products, warps>(w, D, q, 0, in.q.row(b, h, i0), own);
+            copy_rows<Products, warps>(w, D, dy, 0, in.dy.row(b, h, i0), own);
             block.commit(w);
             int const warp = w.index();
             unrolled<2>([&](int half) {
-                states[w].row[static_cast<std::size_t>(half)] = in.template look<Warp>(b, h, [&](int lane) { return i0 + 16 * warp + lane / 4 + 8 * half; });
+                auto const query = [&](int lane) { return i0 + 16 * warp + lane / 4 + 8 * half; };
+                row_record const* const records = in.records_of(b, h, 0);
+                states[w].row[static_cast<std::size_t>(half)] = in.template numbers<Warp>(b, Warp::each_lane([&](int lane) { return records[query(lane)]; }), query);
             });
             for (auto& f : states[w].dq) clear<Warp>(f);
         });
         walk_tiles<stages>(
             block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, own, j * columns, columns); },
             [&](Warp const& w, index_t j, int stage) {
-                copy_rows<Products, D>(block, w, k, stage * columns, in.k.row(b, kv, j * columns), columns);
-                copy_rows<Products, D>(block, w, v, stage * columns, in.v.row(b, kv, j * columns), columns);
+                copy_rows<Products, warps>(w, D, k, stage * columns, in.k.row(b, kv, j * columns), columns);
+                copy_rows<Products, warps>(w, D, v, stage * columns, in.v.row(b, kv, j * columns), columns);
             },
             [&](index_t j, int stage, tile_seen seen) {
                 tile_place const at{b, h, i0, j * columns};
                 auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
-                work.run(
+                whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) { work.run(
                     block, in, at,
                     [&](Warp const& w, auto& scores) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * w.index(), k, stage * columns, scores); },
                     [&](Warp const& w, auto& d) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * w.index(), v, stage * columns, d); },
                     [&](Warp const& w, int, int i) { return states[w].row[static_cast<std::size_t>(i / 2)]; },
                     [&](Warp const& w, int n, int i) {
                         int const warp = w.index();
-                        return Warp::each_lane([&](int lane) { return sees(i0 + 16 * warp + row_of(lane, i), at.j0 + 8 * n + column_of(lane, i)); });
+                        return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 16 * warp + row_of(lane, i), at.j0 + 8 * n + column_of(lane, i)); });
                     },
                     [&](Warp const& w, row_point<float>& row) {
                         if constexpr (Policy::has_tokens) {
@@ -168,6 +172,7 @@ struct backward_queries {
                         return in.copies.at(h, (b * tiles() + tile) * warps + w.index());
                     },
                     [&](Warp const& w, auto const&, auto const& d) { multiply_fragments<Products, D, columns>(w, d, k, stage * columns, 0, states[w].dq); });
+                });
             });
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
@@ -198,8 +203,8 @@ struct backward_keys {
     float* d_key_tokens;     ///< (warps, B, H, T), added to
 
     constexpr index_t shared_bytes() const {
-        index_t const scores = Policy::has_score ? 3 * shared_scores<columns, own>::bytes : 0;
-        return static_cast<index_t>(sizeof(element)) * stride * 2 * (own + stages * columns) + scores;
+        index_t const scores = Policy::has_score ? 3 * shared_scores<columns, own>::bytes : 0, records = static_cast<index_t>(sizeof(row_record)) * stages * columns;
+        return static_cast<index_t>(sizeof(element)) * stride * 2 * (own + stages * columns) + records + scores;
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.kv_heads() * tiles() * parts; }
@@ -213,6 +218,7 @@ struct backward_keys {
         index_t const b = pair / p.kv_heads(), kv = pair % p.kv_heads(), group = p.H / p.kv_heads(), j0 = tile * own;
         auto const k = block.template shared<element>(own * stride), v = block.template shared<element>(own * stride);
         auto const q = block.template shared<element>(stages * columns * stride), dy = block.template shared<element>(stages * columns * stride);
+        auto const records = block.template shared<row_record>(stages * columns);
         backward_tile<Policy, Products, D, columns, true, Block> work(block);
         struct state {
             std::array<fragment_c<Warp>, part / 8> dk, dv;
@@ -220,8 +226,8 @@ struct backward_keys {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products, D>(block, w, k, 0, in.k.row(b, kv, j0), own);
-            copy_rows<Products, D>(block, w, v, 0, in.v.row(b, kv, j0), own);
+            copy_rows<Products, warps>(w, D, k, 0, in.k.row(b, kv, j0), own);
+            copy_rows<Products, warps>(w, D, v, 0, in.v.row(b, kv, j0), own);
             block.commit(w);
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
@@ -230,22 +236,24 @@ struct backward_keys {
             walk_tiles<stages>(
                 block, (p.T + columns - 1) / columns, [&](index_t i) { return seen_tile<Policy>(block, p, b, i * columns, columns, j0, own); },
                 [&](Warp const& w, index_t i, int stage) {
-                    copy_rows<Products, D>(block, w, q, stage * columns, in.q.row(b, h, i * columns), columns);
-                    copy_rows<Products, D>(block, w, dy, stage * columns, in.dy.row(b, h, i * columns), columns);
+                    copy_rows<Products, warps>(w, D, q, stage * columns, in.q.row(b, h, i * columns), columns);
+                    copy_rows<Products, warps>(w, D, dy, stage * columns, in.dy.row(b, h, i * columns), columns);
+                    copy_records<warps>(w, records, stage * columns, in.records_of(b, h, i * columns), columns);
                 },
                 [&](index_t i, int stage, tile_seen seen) {
                     tile_place const at{b, h, i * columns, j0};
                     auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
-                    work.run(
+                    whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) { work.run(
                         block, in, at,
                         [&](Warp const& w, auto& scores) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * w.index(), q, stage * columns, scores); },
                         [&](Warp const& w, auto& d) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * w.index(), dy, stage * columns, d); },
-                        [&](Warp const&, int n, int e) {
-                            return in.template look<Warp>(b, h, [&](int lane) { return at.i0 + 8 * n + column_of(lane, e); });
+                        [&](Warp const& w, int n, int e) {
+                            auto const places = Warp::each_lane([&](int lane) { return stage * columns + 8 * n + column_of(lane, e); });
+                            return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return at.i0 + 8 * n + column_of(lane, e); });
                         },
                         [&](Warp const& w, int n, int e) {
                             int const warp = w.index();
-                            return Warp::each_lane([&](int lane) { return sees(at.i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
+                            return Warp::each_lane([&](int lane) { return Whole || sees(at.i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
                         },
                         [&](Warp const& w, row_point<float>& row) {
                             index_t const warp = id * warps + w.index();
@@ -260,20 +268,20 @@ struct backward_keys {
                             multiply_fragments<Products, D, columns>(w, weights, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
                             multiply_fragments<Products, D, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
                         });
+                    });
                 });
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
-            float const scale = p.template score_scale<Policy>();
-            auto const put = [&](heads<float> const& to, auto& acc, float by) {
+            auto const put = [&](heads<float> const& to, auto& acc) {
                 each_score(acc, [&](int n, int i, number& e) {
                     Warp::visit([&](int lane, int l) {
                         index_t const t = j0 + 16 * warp + row_of(lane, i), c = channels * part + 8 * n + column_of(lane, i);
-                        if (t < p.T && c < p.D) to.row(b, kv, t)[c] = e.v[l] * by;
+                        if (t < p.T && c < p.D) to.row(b, kv, t)[c] = e.v[l];
                     });
                 });
             };
-            put(dk, states[w].dk, scale);
-            put(dv, states[w].dv, 1);
+            put(dk, states[w].dk);   // q carried the scale
+            put(dv, states[w].dv);
         });
     }
 };

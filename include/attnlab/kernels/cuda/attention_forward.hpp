@@ -74,7 +74,7 @@ private:
 
         constexpr void all() {
             block.each_warp([&](Warp const& w) {
-                copy_rows<Products, D>(block, w, q_, 0, all_.q.row(b, h, i0), rows);
+                copy_rows<Products, warps>(w, D, q_, 0, all_.q.row(b, h, i0), rows);
                 block.commit(w);
                 start(w, states[w]);
             });
@@ -111,37 +111,36 @@ private:
             walk_tiles<stages>(
                 block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, rows, j * columns, columns); },
                 [&](Warp const& w, index_t j, int stage) {
-                    copy_rows<Products, D>(block, w, k_, stage * columns, all_.k.row(b, kv, j * columns), columns);
-                    if constexpr (WithValues) copy_rows<Products, D>(block, w, v_, stage * columns, all_.v.row(b, kv, j * columns), columns);
+                    copy_rows<Products, warps>(w, D, k_, stage * columns, all_.k.row(b, kv, j * columns), columns);
+                    if constexpr (WithValues) copy_rows<Products, warps>(w, D, v_, stage * columns, all_.v.row(b, kv, j * columns), columns);
                 },
                 [&](index_t j, int stage, tile_seen seen) {
                     auto const sees = [this, j](int warp, int lane, int n, int i) {
                         index_t const query = i0 + 16 * warp + row_of(lane, i);
                         return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
                     };
-                    bool const whole = seen == tile_seen::all;
-                    if constexpr (!Policy::one_pass)
-                        tile(j, stage, body, [=](int warp, int lane, int n, int i) { return whole || sees(warp, lane, n, i); });
-                    else if (whole)   // compiled twice: most tiles need ask nothing
-                        tile(j, stage, body, [](int, int, int, int) { return true; });
+                    // Most tiles need ask nothing: compiled twice where it counts, beside products of one instruction.
+                    if constexpr (!Policy::one_pass || !Products::written_out)
+                        tile(j, stage, body, [&, j, seen](Warp const& w) { return pairs_of<Policy>(w, all_.p, seen, b, i0 + 16 * w.index(), j * columns, columns); });
+                    else if (seen == tile_seen::all)
+                        tile(j, stage, body, [](Warp const&) { return [](int, int) { return flag(true); }; });
                     else
-                        tile(j, stage, body, sees);
+                        tile(j, stage, body, [sees](Warp const& w) {
+                            return [sees, &w](int n, int i) {
+                                int const warp = w.index();
+                                return Warp::each_lane([&](int lane) { return sees(warp, lane, n, i); });
+                            };
+                        });
                 });
         }
         template <class Body, class Seen>
         constexpr void tile(index_t j, int stage, Body body, Seen seen) {
-            auto const flags = [&](Warp const& w) {
-                return [&w, seen](int n, int i) {
-                    int const warp = w.index();
-                    return Warp::each_lane([&](int lane) { return seen(warp, lane, n, i); });
-                };
-            };
             each_warps_scores<Policy, false, columns>(
                 block, joint_, all_.p, all_.tokens, tile_place{b, h, i0, j * columns},
                 [&](Warp const& w, auto& scores) {
                     multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
                 },
-                [&](Warp const& w, auto& scores) { body(w, states[w], scores, flags(w), stage); });
+                [&](Warp const& w, auto& scores) { body(w, states[w], scores, seen(w), stage); });
         }
 
         /// The rows' references rise to the largest score seen; what was weighted before shrinks.
@@ -156,9 +155,10 @@ private:
                 std::array<number, 2> shrunk;
                 unrolled<2>([&](int half) {
                     auto const r = static_cast<std::size_t>(half);
-                    shrunk[r] = weigh::raise(s.row[r], over_row<Warp>(top[r], [](float x, float y) { return x > y ? x : y; }));
+                    shrunk[r] = weigh::raise(s.row[r], over_row<Warp>(top[r], [](float x, float y) { return elementary<Warp::held>::max(x, y); }));
                 });
-                if constexpr (Policy::one_pass) each_score(s.o, [&](int, int i, number& e) { e = e * shrunk[static_cast<std::size_t>(i / 2)]; });
+                if constexpr (Policy::one_pass)
+                    if (Warp::any(shrunk[0] * shrunk[1] < number(1.0f))) each_score(s.o, [&](int, int i, number& e) { e = e * shrunk[static_cast<std::size_t>(i / 2)]; });
             }
         }
         /// Adds, over a row's columns, what each lane found of them.
@@ -177,7 +177,7 @@ private:
                 e = select(in, f, number(0.0f));
                 if constexpr (Policy::has_sum) z[half] += select(in, summand, number(0.0f));
             });
-            if constexpr (Policy::has_sum) unrolled<2>([&](int half) { add_row(s.row[static_cast<std::size_t>(half)].z, z[static_cast<std::size_t>(half)]); });
+            if constexpr (Policy::has_sum) unrolled<2>([&](int half) { s.row[static_cast<std::size_t>(half)].z += z[static_cast<std::size_t>(half)]; });   // of a lane's columns
             multiply_fragments<Products, D, columns>(w, scores, v_, stage * columns, 0, s.o);
         }
         template <class Scores, class Seen>
@@ -264,6 +264,7 @@ private:
                 auto const at = static_cast<std::size_t>(half);
                 auto& r = s.row[at];
                 number factor(1.0f), second(1.0f);
+                if constexpr (Policy::one_pass && Policy::has_sum) r.z = over_row<Warp>(r.z, [](float x, float y) { return x + y; });
                 if constexpr (Policy::one_pass) factor = weighting_facts<Policy>::row_factor(r.m, r.z);
                 // dt/ds_j = (dw_j/ds_j) / sum_k -dw_k/dt: the threshold's share of every gradient.
                 if constexpr (Policy::has_threshold) second = each(s.slope[at], [](float x) { return x == 0 ? 0.0f : -1 / x; });

@@ -9,15 +9,15 @@
 
 /// \file
 /// Statistics of the weights, once forward is done and every row's numbers are known: tiles of scores are made again, by blocks that own
-/// queries (entropy, largest score, columns asked for) or keys (column sums). O(T) numbers a head, no T x T array.
+/// queries (entropy, largest score, columns asked for) or keys (column sums). O(T) numbers a head, no T x T array. Nothing is summed over
+/// channels but the scores, so that one kernel serves all head sizes.
 
 namespace attnlab::gpu {
 
-template <class Policy, class Products, int D, bool ByKeys>
+template <class Policy, class Products, bool ByKeys>
 struct statistics_tiles {
-    using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages, stride = sizes::stride;
     using element = typename Products::element;
+    static constexpr int warps = 4, own = 16 * warps, columns = sizeof(element) > 2 ? 32 : 64, stages = 2;
 
     tile_problem<Policy> p;
     packed_rows<Products> q, k;
@@ -30,8 +30,9 @@ struct statistics_tiles {
 
     constexpr index_t shared_bytes() const {
         index_t const scores = Policy::has_score ? 2 * shared_scores<ByKeys ? columns : own, ByKeys ? own : columns>::bytes : 0;
-        return static_cast<index_t>(sizeof(element)) * stride * (own + stages * columns) + scores;
+        return static_cast<index_t>(sizeof(element)) * row_stride<Products>(size()) * (own + stages * columns) + scores;
     }
+    constexpr int size() const { return static_cast<int>(q.D); }   ///< of a head, padded
     constexpr index_t tiles() const { return (p.T + own - 1) / own; }
     constexpr index_t blocks() const { return p.B * p.H * tiles(); }
 
@@ -40,6 +41,7 @@ struct statistics_tiles {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
         index_t const pair = id % (p.B * p.H), b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = id / (p.B * p.H) * own;
+        int const D = size(), stride = row_stride<Products>(D);
         auto const mine = block.template shared<element>(own * stride), others = block.template shared<element>(stages * columns * stride);
         score_tile<Block, ByKeys ? columns : own, ByKeys ? own : columns, Policy::has_score ? 2 : 0> joint(block);
         struct state {
@@ -55,7 +57,7 @@ struct statistics_tiles {
         };
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products, D>(block, w, mine, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
+            copy_rows<Products, warps>(w, D, mine, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
             block.commit(w);
             state& s = states[w];
             s.entropy = {number(0.0f), number(0.0f)};
@@ -69,20 +71,29 @@ struct statistics_tiles {
                 return ByKeys ? seen_tile<Policy>(block, p, b, j * columns, columns, own0, own) : seen_tile<Policy>(block, p, b, own0, own, j * columns, columns);
             },
             [&](Warp const& w, index_t j, int stage) {
-                copy_rows<Products, D>(block, w, others, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
+                copy_rows<Products, warps>(w, D, others, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
             },
             [&](index_t j, int stage, tile_seen seen) {
                 index_t const other0 = j * columns;
                 tile_place const at = ByKeys ? tile_place{b, h, other0, own0} : tile_place{b, h, own0, other0};
                 auto const products = [&](Warp const& w, score_fragments<Warp, columns>& scores) {
-                    multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores);
+                    multiply_rows<Products, 0, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores, stride);
+                };
+                auto const sees = [&](Warp const& w) {
+                    if constexpr (ByKeys)
+                        return [&](int n, int i) {
+                            return Warp::each_lane([&](int lane) {
+                                index_t const query = query_of(w, other0, lane, n, i);
+                                return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key_of(w, other0, lane, n, i)));
+                            });
+                        };
+                    else
+                        return pairs_of<Policy>(w, p, seen, b, own0 + 16 * w.index(), other0, columns);
                 };
                 auto const look = [&](Warp const& w, score_fragments<Warp, columns>& scores) {
+                    auto const in_tile = sees(w);
                     each_score(scores, [&](int n, int i, number& e) {
-                        auto const in = Warp::each_lane([&](int lane) {
-                            index_t const query = query_of(w, other0, lane, n, i);
-                            return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key_of(w, other0, lane, n, i)));
-                        });
+                        auto const in = in_tile(n, i);
                         number const weight = select(in, weight_of(w, b, h, e, [&](int lane) { return query_of(w, other0, lane, n, i); }), number(0.0f));
                         state& s = states[w];
                         auto const half = static_cast<std::size_t>(i / 2);

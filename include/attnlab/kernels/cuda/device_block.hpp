@@ -13,14 +13,22 @@
 namespace attnlab::gpu {
 
 /// Functions of the special units: exp has an error of 2 + 1.2 |x| units in the last place (CUDA C++ programming guide, intrinsics),
-/// which for the weights of attention, e^x with x <= 0, is at most 4e-8 of the largest.
+/// which for the weights of attention, e^x with x <= 0, is at most 4e-8 of the largest. Results below 2^-126 are 0: to keep them costs three instructions more.
 template <>
 struct elementary<1> {
     static __host__ __device__ float exp(float x) {
 #ifdef __CUDA_ARCH__
-        return __expf(x);
+        return exp2(x * log2_e);
 #else
         return std::exp(x);   // nvcc compiles the text of kernels for the host as well
+#endif
+    }
+    /// e^(a - b), where b is a row's: a multiplication less. What it rounds of b is the same for the whole row.
+    static __host__ __device__ float exp_of_difference(float a, float b) {
+#ifdef __CUDA_ARCH__
+        return exp2(fmaf(a, log2_e, -(b * log2_e)));
+#else
+        return std::exp(a - b);
 #endif
     }
     static __host__ __device__ float log(float x) { return ::logf(x); }
@@ -28,6 +36,17 @@ struct elementary<1> {
     static __host__ __device__ float sqrt(float x) { return ::sqrtf(x); }
     static __host__ __device__ float tanh(float x) { return ::tanhf(x); }
     static __host__ __device__ float erf(float x) { return ::erff(x); }
+    static __host__ __device__ float max(float x, float y) { return ::fmaxf(x, y); }
+
+private:
+    static constexpr float log2_e = 1.44269504f;
+#ifdef __CUDA_ARCH__
+    static __device__ float exp2(float x) {
+        float r;
+        asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+        return r;
+    }
+#endif
 };
 
 class device_warp {
@@ -98,8 +117,11 @@ public:
         if (in.v[0])
             asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(at.v[0])), "l"(from + offset.v[0]) : "memory");
     }
-    /// As PTX wants it.
-    __device__ std::uint32_t address(int at) const { return static_cast<std::uint32_t>(__cvta_generic_to_shared(data_ + at)); }
+    /// As PTX wants it, of element `of_lane` + `at`. The lane's share is computed once in a kernel; what is constant in `at` becomes part of an instruction.
+    __device__ std::uint32_t address(int of_lane, int at = 0) const {
+        constexpr auto size = static_cast<std::uint32_t>(sizeof(T));
+        return static_cast<std::uint32_t>(__cvta_generic_to_shared(data_)) + static_cast<std::uint32_t>(of_lane) * size + static_cast<std::uint32_t>(at) * size;
+    }
 
 private:
     T* data_;
@@ -138,14 +160,17 @@ public:
         return __syncthreads_or(f(warp{})) != 0;
     }
     template <class F>
-    __device__ bool any(index_t n, F f) const {
+    __device__ bool any(int n, F f) const {
         bool found = false;
-        for (index_t i = warp::lane(); i < n; i += warp_size) found = f(i) || found;
+        for (int first = 0; first < n; first += warp_size) {
+            int const i = first + warp::lane();
+            found = (i < n && f(i)) || found;
+        }
         return __any_sync(~0u, found) != 0;
     }
     template <class F>
-    __device__ bool all(index_t n, F f) const {
-        return !any(n, [&](index_t i) { return !f(i); });
+    __device__ bool all(int n, F f) const {
+        return !any(n, [&](int i) { return !f(i); });
     }
     static __device__ void commit(warp) { asm volatile("cp.async.commit_group;" ::: "memory"); }
     /// `left` is known when the kernel is compiled, or 0.

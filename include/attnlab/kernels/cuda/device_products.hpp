@@ -49,6 +49,8 @@ __device__ inline void multiply_add(device_warp, float_products, fragment_c<devi
     }
 }
 
+// Below, an element's place is the lane's, which a kernel computes once, plus the matrix's, of which loops that are written out leave constants.
+
 namespace detail {
 /// Four matrices of 8 x 8: lane l names row l % 8 of matrix l / 8.
 __device__ inline std::array<device_warp::lanes<std::uint32_t>, 4> load_matrices(std::uint32_t address) {
@@ -69,16 +71,16 @@ __device__ inline std::array<device_warp::lanes<std::uint32_t>, 4> load_matrices
 
 __device__ inline fragment_a<device_warp, bfloat16_products> load_a(device_warp w, bfloat16_products, device_shared<bfloat16> x, int stride, int row, int k) {
     int const l = w.lane();
-    return detail::load_matrices(x.address((row + l % 16) * stride + k + 8 * (l / 16)));
+    return detail::load_matrices(x.address(l % 16 * stride + 8 * (l / 16), row * stride + k));
 }
 __device__ inline std::array<fragment_b<device_warp, bfloat16_products>, 2> load_b(device_warp w, bfloat16_products, device_shared<bfloat16> x, int stride, int n, int k) {
     int const l = w.lane();
-    auto const m = detail::load_matrices(x.address((n + l % 8 + 8 * (l / 16)) * stride + k + 8 * (l / 8 % 2)));
+    auto const m = detail::load_matrices(x.address((l % 8 + 8 * (l / 16)) * stride + 8 * (l / 8 % 2), n * stride + k));
     return {{{m[0], m[1]}, {m[2], m[3]}}};
 }
 __device__ inline std::array<fragment_b<device_warp, bfloat16_products>, 2> load_b_rows(device_warp w, bfloat16_products, device_shared<bfloat16> x, int stride, int k, int n) {
     int const l = w.lane();
-    auto const m = detail::load_matrices_turned(x.address((k + l % 16) * stride + n + 8 * (l / 16)));
+    auto const m = detail::load_matrices_turned(x.address(l % 16 * stride + 8 * (l / 16), k * stride + n));
     return {{{m[0], m[1]}, {m[2], m[3]}}};
 }
 
@@ -89,15 +91,15 @@ __device__ inline float_products::pair<device_warp> pair_at(device_warp w, devic
 }  // namespace detail
 
 __device__ inline fragment_a<device_warp, float_products> load_a(device_warp w, float_products, device_shared<float> x, int stride, int row, int k) {
-    int const at = (row + w.lane() / 4) * stride + k + 2 * (w.lane() % 4), down = 8 * stride;
+    int const at = w.lane() / 4 * stride + 2 * (w.lane() % 4) + (row * stride + k), down = 8 * stride;
     return {detail::pair_at(w, x, at, 1), detail::pair_at(w, x, at + down, 1), detail::pair_at(w, x, at + 8, 1), detail::pair_at(w, x, at + down + 8, 1)};
 }
 __device__ inline std::array<fragment_b<device_warp, float_products>, 2> load_b(device_warp w, float_products, device_shared<float> x, int stride, int n, int k) {
-    int const at = (n + w.lane() / 4) * stride + k + 2 * (w.lane() % 4), next = 8 * stride;
+    int const at = w.lane() / 4 * stride + 2 * (w.lane() % 4) + (n * stride + k), next = 8 * stride;
     return {{{detail::pair_at(w, x, at, 1), detail::pair_at(w, x, at + 8, 1)}, {detail::pair_at(w, x, at + next, 1), detail::pair_at(w, x, at + next + 8, 1)}}};
 }
 __device__ inline std::array<fragment_b<device_warp, float_products>, 2> load_b_rows(device_warp w, float_products, device_shared<float> x, int stride, int k, int n) {
-    int const at = (k + 2 * (w.lane() % 4)) * stride + n + w.lane() / 4, down = 8 * stride;
+    int const at = 2 * (w.lane() % 4) * stride + w.lane() / 4 + (k * stride + n), down = 8 * stride;
     return {{{detail::pair_at(w, x, at, stride), detail::pair_at(w, x, at + down, stride)}, {detail::pair_at(w, x, at + 8, stride), detail::pair_at(w, x, at + down + 8, stride)}}};
 }
 

@@ -88,22 +88,24 @@ constexpr lanes_of<T, N> select(lanes_of<bool, N> const& which, lanes_of<T, N> c
     for (int i = 0; i < N; ++i) r.v[i] = which.v[i] ? a.v[i] : b.v[i];
     return r;
 }
-/// The larger; b where one is NaN.
-template <int N>
-constexpr lanes_of<float, N> max(lanes_of<float, N> const& a, lanes_of<float, N> const& b) {
-    return each(a, b, [](float x, float y) { return x > y ? x : y; });
-}
-
 /// Elementary functions of one number: of a device thread (`Held` 1, kernels/cuda/device_warp.hpp), or of the host.
 template <int Held>
 struct elementary {
     static float exp(float x) { return std::exp(x); }
+    static float exp_of_difference(float a, float b) { return std::exp(a - b); }
     static float log(float x) { return std::log(x); }
     static float log1p(float x) { return std::log1p(x); }
     static float sqrt(float x) { return std::sqrt(x); }
     static float tanh(float x) { return std::tanh(x); }
     static float erf(float x) { return std::erf(x); }
+    static float max(float x, float y) { return std::fmax(x, y); }
 };
+
+/// The larger; of a number and a NaN, the number.
+template <int N>
+constexpr lanes_of<float, N> max(lanes_of<float, N> const& a, lanes_of<float, N> const& b) {
+    return each(a, b, [](float x, float y) { return elementary<N>::max(x, y); });
+}
 
 }  // namespace attnlab::gpu
 
@@ -116,6 +118,9 @@ struct lane_functions<gpu::lanes_of<float, Held>> {
     static constexpr L exp(L x) {
         for (float& e : x.v) e = one::exp(e);
         return x;
+    }
+    static constexpr L exp_of_difference(L const& a, L const& b) {
+        return gpu::each(a, b, [](float x, float y) { return one::exp_of_difference(x, y); });
     }
     static constexpr L log(L x) {
         for (float& e : x.v) e = one::log(e);

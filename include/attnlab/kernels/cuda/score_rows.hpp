@@ -11,20 +11,6 @@
 
 namespace attnlab::gpu {
 
-/// The lowest and the highest bit of a word that has one. (<bit> calls functions of the host compiler, which nvcc leaves out of device code.)
-constexpr int first_bit(std::uint64_t x) {
-    int n = 0;
-    for (int half = 32; half > 0; half /= 2)
-        if ((x & ((std::uint64_t{1} << half) - 1)) == 0) x >>= half, n += half;
-    return n;
-}
-constexpr int last_bit(std::uint64_t x) {
-    int n = 0;
-    for (int half = 32; half > 0; half /= 2)
-        if (x >> half) x >>= half, n += half;
-    return n;
-}
-
 /// Room for `Queries` x `Keys` numbers; a row begins one bank after the one before.
 template <int Queries, int Keys>
 struct shared_scores {
@@ -149,8 +135,6 @@ constexpr void each_warps_scores(Block& block, [[maybe_unused]] Tile const& join
         block.each_warp([&](Warp const& w) {
             fragments scores;
             products(w, scores);
-            typename Warp::number const scale(p.scale);
-            each_score(scores, [&](int, int, typename Warp::number& e) { e = e * scale; });
             use(w, scores);
         });
     }

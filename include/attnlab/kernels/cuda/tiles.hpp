@@ -29,6 +29,14 @@ struct packed_rows {
     constexpr element const* row(index_t b, index_t h, index_t t) const { return data + ((b * heads + h) * T + t) * D; }
 };
 
+/// T in whole tiles, of whatever kernel.
+constexpr index_t padded_length(index_t T) { return (T + 63) / 64 * 64; }
+
+/// A row of D in shared memory: 16 bytes apart modulo 128 from the next, so that eight rows lie in eight groups of banks.
+template <class Products>
+constexpr int row_stride(int D) {
+    return D + 16 / static_cast<int>(sizeof(typename Products::element));
+}
 /// Sizes of tiles for heads of up to D channels. A block owns `own` tokens (queries, or keys), 16 a warp, and walks the others in tiles.
 template <class Products, int D>
 struct tile_sizes {
@@ -38,9 +46,22 @@ struct tile_sizes {
     static constexpr int other = row_bytes > 256 ? 32 : 64;
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
-    /// A row in shared memory: 16 bytes apart modulo 128 from the next, so that eight rows lie in eight groups of banks.
-    static constexpr int stride = D + 16 / static_cast<int>(sizeof(typename Products::element));
+    static constexpr int stride = row_stride<Products>(D);
 };
+
+/// The lowest and the highest bit of a word that has one. (<bit> calls functions of the host compiler, which nvcc leaves out of device code.)
+constexpr int first_bit(std::uint64_t x) {
+    int n = 0;
+    for (int half = 32; half > 0; half /= 2)
+        if ((x & ((std::uint64_t{1} << half) - 1)) == 0) x >>= half, n += half;
+    return n;
+}
+constexpr int last_bit(std::uint64_t x) {
+    int n = 0;
+    for (int half = 32; half > 0; half /= 2)
+        if (x >> half) x >>= half, n += half;
+    return n;
+}
 
 /// Whether a tile's pairs of query and key are seen.
 enum class tile_seen { none, some, all };
@@ -48,10 +69,9 @@ enum class tile_seen { none, some, all };
 /// Of queries i0 .. i0 + rows and keys j0 .. j0 + columns of sequence b; the same for all warps.
 template <class Policy, class Block, class Problem>
 constexpr tile_seen seen_tile(Block& block, Problem const& p, index_t b, index_t i0, index_t rows, index_t j0, index_t columns) {
-    auto const bits = [&](index_t r) { return i0 + r < p.T ? p.template visible<Policy>(b, i0 + r).bits(j0, columns) : 0; };
-    if (!block.any(rows, [&](index_t r) { return bits(r) != 0; })) return tile_seen::none;
-    std::uint64_t const every = ~std::uint64_t{0} >> (64 - columns);
-    return block.all(rows, [&](index_t r) { return bits(r) == every; }) ? tile_seen::all : tile_seen::some;
+    if (!block.any(rows, [&](index_t r) { return i0 + r < p.T && p.template visible<Policy>(b, i0 + r).some(j0, columns); })) return tile_seen::none;
+    bool const all = block.all(rows, [&](index_t r) { return i0 + r < p.T && p.template visible<Policy>(b, i0 + r).all(j0, columns); });
+    return all ? tile_seen::all : tile_seen::some;
 }
 
 /// Walks those tiles j < `tiles` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
@@ -91,28 +111,49 @@ constexpr void walk_tiles(Block& block, index_t tiles, SeenOf seen_of, Fetch fet
     }
 }
 
-/// Copies `count` packed rows into shared memory, to row `first` and on, 16 bytes a lane; all warps of the block together.
-template <class Products, int D, class Block, class Shared>
-constexpr void copy_rows(Block& block, typename Block::warp const& w, Shared const& to, int first_row, typename Products::element const* from, int count) {
-    using Warp = typename Block::warp;
-    constexpr int in_one = 16 / static_cast<int>(sizeof(typename Products::element)), of_row = D / in_one;
-    constexpr int stride = tile_sizes<Products, D>::stride;
-    for (int first = w.index() * warp_size; first < count * of_row; first += block.warps() * warp_size) {
-        auto const in = Warp::each_lane([&](int lane) { return first + lane < count * of_row; });
-        auto const at = Warp::each_lane([&](int lane) { return (first_row + (first + lane) / of_row) * stride + (first + lane) % of_row * in_one; });
-        auto const offset = Warp::each_lane([&](int lane) { return static_cast<index_t>((first + lane) / of_row * D + (first + lane) % of_row * in_one); });
-        to.copy_async(w, at, from, offset, in);
-    }
+/// `body(std::true_type{})` for a tile that is seen whole, else of false_type: compiled twice where products are instructions of their own, beside which questions
+/// of what is seen would count.
+template <class Products, class Body>
+constexpr void whole_or_not(tile_seen seen, Body body) {
+    if constexpr (Products::written_out)
+        if (seen == tile_seen::all) return body(std::true_type{});
+    body(std::false_type{});
+}
+
+/// Copies `count` packed rows of D, a power of two, into shared memory, to row `first_row` and on, 16 bytes a lane; all `Warps` of the block
+/// together, which copy a divisor of `count` at once.
+template <class Products, int Warps, class Warp, class Shared>
+constexpr void copy_rows(Warp const& w, int D, Shared const& to, int first_row, typename Products::element const* from, int count) {
+    constexpr int in_one = 16 / static_cast<int>(sizeof(typename Products::element));
+    int const stride = row_stride<Products>(D), pieces = D / in_one, bits = first_bit(static_cast<std::uint64_t>(pieces));
+    int const rows = Warps * warp_size >> bits;   // at once
+    // A lane's piece of the first of them; the others are constants further.
+    auto const piece = Warp::each_lane([&](int lane) { return w.index() * warp_size + lane; });
+    auto const at = each(piece, [&](int i) { return (first_row + (i >> bits)) * stride + (i & (pieces - 1)) * in_one; });
+    auto const offset = each(piece, [&](int i) { return static_cast<index_t>(i * in_one); });
+    for (int r = 0; r < count; r += rows)
+        to.copy_async(w, at + typename Warp::whole(r * stride), from, offset + typename Warp::template lanes<index_t>(index_t{r} * D), typename Warp::flag(true));
+}
+
+/// Copies `count` records of 16 bytes, a multiple of a warp's lanes, a lane a record.
+template <int Warps, class Warp, class Shared>
+constexpr void copy_records(Warp const& w, Shared const& to, int at, typename Shared::value_type const* from, int count) {
+    static_assert(sizeof(typename Shared::value_type) == 16);
+    for (int first = w.index() * warp_size; first < count; first += Warps * warp_size)
+        to.copy_async(w, Warp::each_lane([&](int lane) { return at + first + lane; }), from, Warp::each_lane([&](int lane) { return static_cast<index_t>(first + lane); }),
+                      typename Warp::flag(true));
 }
 
 /// Scores of a warp's 16 tokens with `Columns` others: fragment n holds columns 8 n to 8 n + 7.
 template <class Warp, int Columns>
 using score_fragments = std::array<fragment_c<Warp>, Columns / 8>;
 
-/// c = rows a0 .. a0 + 16 of `a` times rows b0, b0 + 1, ... of `b`, in shared memory; `channels` of D are not padding.
-template <class Products, int D, int Columns, class Warp, class Shared>
-constexpr void multiply_rows(Warp const& w, [[maybe_unused]] int channels, Shared const& a, int a0, Shared const& b, int b0, score_fragments<Warp, Columns>& c) {
-    constexpr int stride = tile_sizes<Products, D>::stride;
+/// c = rows a0 .. a0 + 16 of `a` times rows b0, b0 + 1, ... of `b`, in shared memory; `channels` of D are not padding. Where D is 0 it is the
+/// caller who knows the rows' stride, and that they are padded to 64.
+template <class Products, int D, int Columns, class Warp, class Shared, class Stride = std::integral_constant<int, row_stride<Products>(D)>>
+constexpr void multiply_rows(Warp const& w, [[maybe_unused]] int channels, Shared const& a, int a0, Shared const& b, int b0, score_fragments<Warp, Columns>& c,
+                             Stride given = {}) {
+    int const stride = given;   // a constant in here as well: nvcc then takes fewer registers
     for (auto& f : c) clear<Warp>(f);
     auto const add = [&](int k) {
         auto const left = load_a(w, Products{}, a, stride, a0, k);
@@ -122,8 +163,10 @@ constexpr void multiply_rows(Warp const& w, [[maybe_unused]] int channels, Share
             multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n + 1)], left, right[1]);
         });
     };
-    if constexpr (Products::written_out)
+    if constexpr (Products::written_out && D > 0)
         unrolled<D / 16>([&](int k) { add(16 * k); });
+    else if constexpr (Products::written_out)
+        for (int k = 0; k < channels; k += 64) unrolled<4>([&](int step) { add(k + 16 * step); });
     else
         for (int k = 0; k < channels; k += 16) add(k);
 }
@@ -139,6 +182,28 @@ constexpr void multiply_fragments(Warp const& w, score_fragments<Warp, Columns> 
             multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n + 1)], left, right[1]);
         });
     });
+}
+/// Which pairs of a tile are seen, where a warp's rows are queries: bit c of a lane's two words is column c + column_of(lane, 0) of its two rows.
+template <class Warp>
+struct seen_pairs {
+    std::array<typename Warp::template lanes<std::uint64_t>, 2> rows;
+    /// Of element i of fragment n.
+    constexpr typename Warp::flag operator()(int n, int i) const {
+        return each(rows[static_cast<std::size_t>(i / 2)], [&](std::uint64_t bits) { return (bits >> (8 * n + i % 2) & 1) != 0; });
+    }
+};
+/// Of queries i0 .. i0 + 16 and keys j0 .. j0 + columns of sequence b.
+template <class Policy, class Warp, class Problem>
+constexpr seen_pairs<Warp> pairs_of(Warp const&, Problem const& p, tile_seen seen, index_t b, index_t i0, index_t j0, index_t columns) {
+    seen_pairs<Warp> pairs;
+    unrolled<2>([&](int half) {
+        pairs.rows[static_cast<std::size_t>(half)] = Warp::each_lane([&](int lane) {
+            index_t const i = i0 + row_of(lane, 2 * half);
+            if (seen == tile_seen::all) return ~std::uint64_t{0};
+            return i < p.T ? p.template visible<Policy>(b, i).bits(j0, columns) >> column_of(lane, 0) : 0;
+        });
+    });
+    return pairs;
 }
 /// `body(n, i, x)` for each number x of fragments: element i of fragment n.
 template <std::size_t N, class Fragment, class Body>

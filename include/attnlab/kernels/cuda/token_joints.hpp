@@ -202,13 +202,14 @@ struct adjoint_rows {
     tile_problem<Policy> p;
     heads<float const> d_weighted, weighted;   ///< `weighted` is by_sum where the weight does not separate
     float const *reference, *sum, *d_log_normalizer;
-    float *factor, *adjoint;                   ///< (B, H, T), assigned
+    row_record* records;                       ///< (B, H, padded T), assigned
 
     template <class Warp>
-    constexpr void operator()(Warp const&, index_t i) const {
+    constexpr void operator()(Warp const&, index_t row) const {
         using facts = weighting_facts<Policy>;
         using N = typename Warp::number;
-        index_t const t = i % p.T, h = i / p.T % p.H, b = i / p.T / p.H;
+        index_t const length = padded_length(p.T), t = row % length, h = row / length % p.H, b = row / length / p.H, i = (b * p.H + h) * p.T + t;
+        if (t >= p.T) return Warp::once([&] { records[row] = {0, 1, 0, 0}; });
         float f = 1, r = 0;
         if constexpr (Policy::one_pass) f = facts::row_factor(N(reference[i]), N(sum[i])).v[0];
         if constexpr (Policy::has_sum || Policy::has_threshold) {
@@ -222,7 +223,7 @@ struct adjoint_rows {
                 r = dot + (d_l == 0 ? 0 : d_l / sum[i]);
             if (p.template visible<Policy>(b, t).none()) r = 0;
         }
-        Warp::once([&] { factor[i] = f, adjoint[i] = r; });
+        Warp::once([&] { records[row] = {reference[i], sum[i], f, r}; });
     }
 };
 

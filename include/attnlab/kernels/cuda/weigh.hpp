@@ -20,6 +20,11 @@ struct row_numbers {
     L factor, adjoint;   ///< on the way back: g(Z) of a weight f(s) g(Z); R, what Z, or the threshold, passes on to each score
 };
 
+/// The same of a query in memory, as the way back reads it: (B, H, T) of them, T padded, of which those beyond the last have no weight.
+struct alignas(16) row_record {
+    float m, z, factor, adjoint;
+};
+
 /// x[(b, h, query(lane))] of a (B, H, T) array, lane by lane; `other` beyond the last query.
 template <class Warp, class Problem, class Query>
 constexpr typename Warp::number at_queries(Problem const& p, float const* x, index_t b, index_t h, Query query, float other) {
@@ -89,10 +94,9 @@ struct weigher {
             constexpr auto of_score = Policy::factors.of_score;
             auto const f = expr::evaluate<expr::score_tag>(of_score, at);
             w = f.value * r.factor;
+            if constexpr (same && f.varies) return {w, f.derivative * (d_w * r.factor + r.adjoint)};
             if constexpr (f.varies) ds = d_w * f.derivative * r.factor;
-            if constexpr (same && f.varies)
-                ds = f.derivative * r.adjoint + ds;
-            else if constexpr (has_sum) {
+            if constexpr (has_sum) {
                 constexpr auto summand = Policy::summand;
                 ds = expr::evaluate<expr::score_tag>(summand, at).derivative * r.adjoint + ds;
             }
@@ -110,9 +114,11 @@ struct weigher {
         return {w, ds};
     }
 
-    /// m rises to the larger of itself and `top`, z with it. Returns by what weighted values must be multiplied.
+    /// m rises to `top` if that is larger, z with it. Returns by what weighted values must be multiplied. Where m is no more than what exp is taken
+    /// relative to, it stays until `top` is e^5 times as much: then there is mostly nothing to multiply.
     static constexpr L raise(row_numbers<L>& r, L const& top) {
-        L const now = max(top, r.m);
+        constexpr float slack = Policy::one_pass ? 5 : 0;
+        L const now = select(r.m + L(slack) < top, top, r.m);
         L const drop = select(r.m < now, expr::lane_functions<L>::exp(r.m - now), L(1.0f));
         r.m = now;
         r.z = r.z * drop;

@@ -1,0 +1,8 @@
+// For nvcc alone: the kernels that tests/kernels_cuda/attention_test.cpp calls on a GPU, for every size of head.
+#include <attnlab/attnlab.hpp>
+
+#include "kernels_cuda/attention_policies.hpp"
+
+#ifdef ATTNLAB_DEVICE_PASS
+[[maybe_unused]] static void compile() { attnlab::testing::compile(attnlab::testing::head_sizes_on_cuda{}); }
+#endif

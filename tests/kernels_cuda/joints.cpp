@@ -1,0 +1,8 @@
+// For nvcc alone: the kernels that tests/kernels_cuda/attention_test.cpp calls on a GPU, of every kind of joint.
+#include <attnlab/attnlab.hpp>
+
+#include "kernels_cuda/attention_policies.hpp"
+
+#ifdef ATTNLAB_DEVICE_PASS
+[[maybe_unused]] static void compile() { attnlab::testing::compile(attnlab::testing::joints_on_cuda{}); }
+#endif
