@@ -4,7 +4,7 @@
 #include "kernels_cuda/attention_policies.hpp"
 
 #ifdef ATTNLAB_DEVICE_PASS
-[[maybe_unused]] static void compile() {
+void compile_in_families() {
     attnlab::compile_for_families<attnlab::testing::in_families_on_cuda, attnlab::score_form::plain>();
     attnlab::compile_for_families<attnlab::testing::in_capped_families_on_cuda, attnlab::score_form::capped>();
 }

@@ -2,7 +2,7 @@
 #include <attnlab/attnlab.hpp>
 
 #ifdef ATTNLAB_DEVICE_PASS
-[[maybe_unused]] static void compile() {
+void compile_in_folders() {
     attnlab::compile_forward_kernels<attnlab::decoder_softmax>();
     attnlab::compile_forward_kernels<attnlab::decoder_alibi>();
     attnlab::compile_forward_kernels<attnlab::decoder_sink>();
