@@ -15,7 +15,7 @@ namespace attnlab::gpu {
 template <class Policy, class Products, int D>
 struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages, stride = sizes::stride;
+    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages, stride = sizes::stride, resident = sizes::resident;
     using element = typename Products::element;
 
     tile_problem<Policy> p;

@@ -56,8 +56,15 @@ inline cudaStream_t stream() {
     return s;
 }
 
+/// How many blocks a kernel wants on a multiprocessor at once, 0 where ptxas may choose: as many registers may a thread have.
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::warps* warp_size) run_kernel(Kernel const kernel) {
+inline constexpr int resident_blocks = 0;
+template <class Kernel>
+    requires requires { Kernel::resident; }
+inline constexpr int resident_blocks<Kernel> = Kernel::resident;
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::warps* warp_size, resident_blocks<Kernel>) run_kernel(Kernel const kernel) {
     extern __shared__ __align__(128) unsigned char shared[];
     device_block block(shared);
     kernel(block, static_cast<index_t>(blockIdx.x));

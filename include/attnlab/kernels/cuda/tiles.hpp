@@ -47,6 +47,7 @@ struct tile_sizes {
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
     static constexpr int stride = row_stride<Products>(D);
+    static constexpr int resident = row_bytes <= 128 ? 3 : 0;     ///< blocks of the way forward on a multiprocessor (launch.hpp)
 };
 
 /// The lowest and the highest bit of a word that has one. (<bit> calls functions of the host compiler, which nvcc leaves out of device code.)
