@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "ptx.hpp"
 
@@ -103,9 +104,16 @@ std::string plain_name(std::string_view opcode) {
     return r;
 }
 
+/// A function of a program, which is written out where it is called.
+struct function {
+    std::vector<std::string> results, parameters;   ///< names
+    std::string_view body;
+};
+using functions = std::map<std::string, function, std::less<>>;
+
 class reader {
 public:
-    reader(module& m, kernel& k) : m_(m), k_(k) {}
+    reader(module& m, functions const& f, kernel& k) : m_(m), functions_(f), k_(k) {}
 
     void symbol(std::string const& name, word value) { symbols_[name] = value; }
 
@@ -116,7 +124,20 @@ public:
     }
     /// The statements between a kernel's braces.
     void body(std::string_view text) {
-        scopes_.emplace_back();
+        statements(text);
+        instruction end;
+        end.then = flow::exit;
+        end.text = "ret";
+        k_.code.push_back(end);
+    }
+
+private:
+    using names = std::map<std::string, int, std::less<>>;
+
+    void statements(std::string_view text) {
+        auto const outer = std::exchange(scopes_, {names{}});
+        auto const outer_labels = std::exchange(labels_, {});
+        auto const outer_jumps = std::exchange(jumps_, {});
         std::string statement;
         int depth = 0;
         for (std::size_t i = 0; i < text.size(); ++i) {
@@ -141,15 +162,42 @@ public:
             if (at == labels_.end()) throw fault("a branch to " + label + ", which is not there");
             k_.code[index].target = at->second;
         }
-        instruction end;
-        end.then = flow::exit;
-        end.text = "ret";
-        k_.code.push_back(end);
+        scopes_ = outer, labels_ = outer_labels, jumps_ = outer_jumps;
     }
 
-private:
+    /// `(result), name, (argument, ...)`: arguments lie in local memory, under the caller's names and the function's.
+    void call(std::string_view s) {
+        std::vector<std::vector<std::string>> parts;   // in brackets, or between them
+        for (std::size_t at = 0; at < s.size();) {
+            bool const bracket = s[at] == '(';
+            auto const end = std::min(s.find(bracket ? ')' : '(', at), s.size());
+            if (auto words = words_of(s.substr(at + bracket, end - at - bracket)); !words.empty() || bracket) parts.push_back(std::move(words));
+            at = end + bracket;
+        }
+        bool const gives = !s.empty() && s[0] == '(';
+        auto const& name = parts.at(gives ? 1 : 0).at(0);
+        auto const found = functions_.find(name);
+        if (found == functions_.end()) throw fault("the function " + name + " is not known");
+        auto const& f = found->second;
+        auto const rename = [&](std::vector<std::string> const& theirs, std::vector<std::string> const& ours) {
+            if (theirs.size() != ours.size()) throw fault("a call of " + name + " with " + std::to_string(ours.size()) + " arguments");
+            for (std::size_t i = 0; i < ours.size(); ++i) symbols_[theirs[i]] = symbols_.at(ours[i]), in_local_.insert(theirs[i]);
+        };
+        if (gives) rename(f.results, parts[0]);
+        std::size_t const arguments = gives ? 2 : 1;
+        rename(f.parameters, arguments < parts.size() ? parts[arguments] : std::vector<std::string>{});
+        auto const outer = std::exchange(returns_, std::vector<std::size_t>{});
+        statements(f.body);
+        for (auto const at : *returns_) k_.code[at].target = static_cast<int>(k_.code.size());
+        returns_ = outer;
+    }
     void take(std::string_view s) {
         if (s.empty()) return;
+        if (s.starts_with(".param")) {
+            auto const v = variable_of(s.substr(6));
+            in_local_.insert(v.name);
+            return memory(v, k_.local);
+        }
         if (s.starts_with(".reg")) return registers(s.substr(4));
         if (s.starts_with(".local")) return memory(variable_of(s.substr(6)), k_.local);
         if (s[0] == '.') return;   // .pragma, .loc
@@ -163,11 +211,17 @@ private:
             s = trimmed(s.substr(end));
         }
         auto const end = std::min(s.find_first_of(" \t"), s.size());
-        auto const name = plain_name(s.substr(0, end));
+        auto name = plain_name(s.substr(0, end));
         auto const rest = trimmed(s.substr(end));
-        if (name == "bra") {
+        if (name == "call") return call(rest);
+        if (name.starts_with("ld.param.") || name.starts_with("st.param.")) {   // a function's lie where its caller has put them
+            auto const open = rest.find('[') + 1;
+            if (in_local_.contains(trimmed(rest.substr(open, rest.find_first_of("+]", open) - open)))) name.replace(3, 5, "local");
+        }
+        if (name == "bra" || (returns_ && name == "ret")) {
             i.then = flow::branch;
-            jumps_.emplace_back(k_.code.size(), std::string(rest));
+            if (name == "ret") returns_->push_back(k_.code.size());
+            else jumps_.emplace_back(k_.code.size(), std::string(rest));
         } else if (name == "ret" || name == "exit") {
             i.then = flow::exit;
         } else if (auto const* const known = find_instruction(name)) {
@@ -261,8 +315,11 @@ private:
     }
 
     module& m_;
+    functions const& functions_;
     kernel& k_;
-    std::vector<std::map<std::string, int, std::less<>>> scopes_;
+    std::vector<names> scopes_;
+    std::set<std::string, std::less<>> in_local_;   ///< parameters of functions
+    std::optional<std::vector<std::size_t>> returns_;   ///< of the function that is being written out
     std::map<std::string, word, std::less<>> symbols_;
     std::map<std::string, int> labels_;
     std::vector<std::pair<std::size_t, std::string>> jumps_;
@@ -280,12 +337,43 @@ std::string_view between(std::string_view text, std::size_t open) {
     throw fault("PTX ends inside a bracket");
 }
 
+/// `(.param .b64 name, ...)`
+std::vector<std::string> names_of(std::string_view list) {
+    std::vector<std::string> r;
+    for (std::size_t from = 0; from < list.size();) {
+        auto const comma = std::min(list.find(',', from), list.size());
+        if (auto const one = trimmed(list.substr(from, comma - from)); !one.empty()) r.push_back(variable_of(one.substr(6)).name);
+        from = comma + 1;
+    }
+    return r;
+}
+functions functions_of(std::string_view t) {
+    functions all;
+    for (auto at = t.find(".func"); at != t.npos; at = t.find(".func", at + 1)) {
+        auto const brace = t.find('{', at);
+        if (t.find(';', at) < brace) continue;   // said here, written elsewhere
+        auto rest = trimmed(t.substr(at + 5, brace - at - 5));
+        function f;
+        f.body = between(t, brace);
+        if (rest[0] == '(') {
+            auto const list = between(rest, 0);
+            f.results = names_of(list);
+            rest = trimmed(rest.substr(list.size() + 2));
+        }
+        auto const open = std::min(rest.find('('), rest.size());
+        if (open < rest.size()) f.parameters = names_of(between(rest, open));
+        all[std::string(trimmed(rest.substr(0, open)))] = std::move(f);
+    }
+    return all;
+}
+
 }  // namespace
 
 module parse(std::string_view source) {
     std::string const text = without_comments(source);
     std::string_view const t = text;
     module m;
+    functions const all_functions = functions_of(t);
     std::vector<std::string> dynamic_shared;
     std::size_t at = 0;
     while (at < t.size()) {
@@ -299,7 +387,7 @@ module parse(std::string_view source) {
             kernel& k = m.kernels.emplace_back();
             auto const head = words_of(t.substr(start, std::min(open, brace) - start));
             k.name = head.back();
-            reader r(m, k);
+            reader r(m, all_functions, k);
             if (open < brace) {
                 auto const list = between(t, open);
                 for (std::size_t from = 0; from < list.size();) {

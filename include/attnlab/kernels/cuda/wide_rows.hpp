@@ -33,6 +33,21 @@ constexpr void write(T* p, adjacent<T, N> const& a) {
 #endif
     *reinterpret_cast<adjacent<T, N>*>(p) = a;
 }
+/// To the nearest (ties to even).
+template <class T, int N>
+constexpr adjacent<T, N> rounded(adjacent<float, N> const& x) {
+    adjacent<T, N> r;
+#ifdef __CUDA_ARCH__
+    if constexpr (std::is_same_v<T, bfloat16> && N == 4) {
+        adjacent<std::uint32_t, 2> pairs;
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs.v[0]) : "f"(x.v[1]), "f"(x.v[0]));
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs.v[1]) : "f"(x.v[3]), "f"(x.v[2]));
+        return *reinterpret_cast<adjacent<T, N> const*>(&pairs);
+    }
+#endif
+    for (int k = 0; k < N; ++k) r.v[k] = static_cast<T>(x.v[k]);
+    return r;
+}
 }  // namespace detail
 
 /// The first n of 32 N numbers, n a multiple of N or more than 32 N; the others are `fill`.
@@ -55,13 +70,12 @@ constexpr void store(float* p, wide<Warp, N> const& x, index_t n) {
         if (N * lane < n) detail::write(p + N * lane, a);
     });
 }
-/// Rounded to nearest (ties to even).
 template <class Warp, int N>
 constexpr void store(bfloat16* p, wide<Warp, N> const& x, index_t n) {
     Warp::visit([&](int lane, int i) {
-        detail::adjacent<bfloat16, N> a;
-        for (int k = 0; k < N; ++k) a.v[k] = bfloat16(x.v[N * i + k]);
-        if (N * lane < n) detail::write(p + N * lane, a);
+        detail::adjacent<float, N> a;
+        for (int k = 0; k < N; ++k) a.v[k] = x.v[N * i + k];
+        if (N * lane < n) detail::write(p + N * lane, detail::rounded<bfloat16>(a));
     });
 }
 /// The lanes' own numbers folded by `op`, as one number a lane.
