@@ -129,6 +129,32 @@ void move(warp& w, instruction const& i) {
     else move_parts<std::uint8_t>(w, i);
 }
 
+/// Sums of 32 bits that take and leave a carry (PTX ISA, "Extended-precision integer arithmetic"): `sum(a, b, c)` as 64 bits, of which the upper say what is left.
+template <auto Sum, bool Takes, bool Leaves, bool Borrows = false>
+void carrying(warp& w, instruction const& i) {
+    w.each([&](int l) {
+        auto const of = [&](int operand) { return word{static_cast<std::uint32_t>(operand < i.count ? w.reg(i, operand)[l] : 0)}; };
+        bool const in = Takes && w.carry[static_cast<std::size_t>(l)];
+        word sum = Sum(of(1), of(2), of(3));
+        sum = Borrows ? sum - in : sum + in;
+        w.reg(i, 0)[l] = static_cast<std::uint32_t>(sum);
+        if (Leaves) w.carry[static_cast<std::size_t>(l)] = sum >> 32 != 0;
+    });
+}
+template <auto Sum, bool Borrows = false>
+void add_carrying(instruction_table& t, std::string const& takes_none, std::string const& takes, std::string const& part) {
+    t[takes_none + part + ".cc.u32"] = {carrying<Sum, false, true, Borrows>};
+    t[takes + part + ".cc.u32"] = {carrying<Sum, true, true, Borrows>};
+    t[takes + part + ".u32"] = {carrying<Sum, true, false, Borrows>};
+}
+
+/// The float next to x on the way to `limit`, where x was rounded away from it.
+float rounded_towards(double exact, float limit) {
+    auto const near = static_cast<float>(exact);
+    bool const beyond = limit == 0 ? std::abs(static_cast<double>(near)) > std::abs(exact) : static_cast<double>(near) > exact;
+    return beyond ? std::nextafter(near, limit) : near;
+}
+
 }  // namespace
 
 void add_arithmetic(instruction_table& t) {
@@ -152,6 +178,12 @@ void add_arithmetic(instruction_table& t) {
     t["tanh.f32"] = {lanewise<[](float a) { return std::tanh(a); }>};
     // A first guess of twenty bits, which the code around it makes exact.
     t["rcp.f64"] = {lanewise<[](double a) { return std::bit_cast<double>(std::bit_cast<word>(1 / a) & ~word{0xffffffff}); }>};
+    t["add.rz.f32"] = {lanewise<[](float a, float b) { return rounded_towards(static_cast<double>(a) + b, 0); }>};
+    t["fma.rm.f32"] = {lanewise<[](float a, float b, float c) { return rounded_towards(std::fma(static_cast<double>(a), b, c), -std::numeric_limits<float>::infinity()); }>};
+    add_carrying<[](word a, word b, word) { return a + b; }>(t, "add", "addc", "");
+    add_carrying<[](word a, word b, word) { return a - b; }, true>(t, "sub", "subc", "");
+    add_carrying<[](word a, word b, word c) { return static_cast<std::uint32_t>(a * b) + c; }>(t, "mad", "madc", ".lo");
+    add_carrying<[](word a, word b, word c) { return (a * b >> 32) + c; }>(t, "mad", "madc", ".hi");
     t["lop3.b32"] = {lanewise<lookup>};
     t["prmt.b32"] = {lanewise<bytes_picked>};
     t["brev.b32"] = {lanewise<[](std::uint32_t a) {

@@ -70,8 +70,9 @@ public:
             if (t.write.phase < first_) throw fault("reads shared memory that nobody has written, at byte " + std::to_string(at));
             if (t.pending) throw fault("reads shared memory before cp.async was waited for, at byte " + std::to_string(at));
             if (conflict(t.write, now)) throw fault(story("reads", "wrote", t.write, at));
-            if (t.read.phase == now.phase && t.read.thread != now.thread) t.many_read = true;
-            if (t.read.phase != now.phase) t.many_read = false;
+            bool const same_phase = t.read.phase == now.phase, same_warp = t.read.thread / lanes == now.thread / lanes;
+            t.warps_read = same_phase && (t.warps_read || !same_warp);
+            t.lanes_read = same_phase && same_warp && t.read.meeting == now.meeting && (t.lanes_read || t.read.thread != now.thread);
             t.read = now;
         }
         T value;
@@ -93,7 +94,8 @@ public:
         for (std::size_t i = 0; i < elements(bytes); ++i) {
             auto& t = touched_[at / 2 + i];
             if (conflict(t.write, now)) throw fault(story("writes", "wrote", t.write, at));
-            if (conflict(t.read, now) || (t.many_read && t.read.phase == now.phase)) throw fault(story("writes", "read", t.read, at));
+            bool const read_now = t.read.phase == now.phase && (t.warps_read || (t.lanes_read && t.read.meeting == now.meeting));
+            if (conflict(t.read, now) || read_now) throw fault(story("writes", "read", t.read, at));
             t.write = now;
             t.pending = pending;
         }
@@ -107,7 +109,8 @@ public:
 private:
     struct touched {
         moment write{}, read{};
-        bool pending = false, many_read = false;
+        bool pending = false;
+        bool warps_read = false, lanes_read = false;   ///< more than the one that `read` names: warps in its phase, lanes in its meeting
     };
     static std::size_t elements(std::size_t bytes) { return std::max<std::size_t>(1, bytes / 2); }
     bool conflict(moment then, moment now) const {

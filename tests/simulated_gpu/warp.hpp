@@ -91,6 +91,7 @@ public:
     };
     std::vector<copy> copies;
     std::array<int, lanes> groups{};   ///< of cp.async, that each lane has committed
+    std::array<bool, lanes> carry{};   ///< what add.cc and its kin leave for addc
 
 private:
     struct group {

@@ -60,7 +60,7 @@ template <class Lanes, class V>
 constexpr void store(typename Lanes::scalar* p, V x) {
     if constexpr (!std::is_same_v<V, typename Lanes::scalar>)
         Lanes::store(p, x);
-    else if constexpr (requires { Lanes::once([] {}); })
+    else if constexpr (requires { Lanes::are_threads; })
         Lanes::once([&] { *p = x; });
     else
         *p = x;
@@ -68,7 +68,7 @@ constexpr void store(typename Lanes::scalar* p, V x) {
 /// Adds to a number that belongs to the whole row: where lanes are threads, by one of them.
 template <class Lanes>
 constexpr void add_number(typename Lanes::scalar* p, typename Lanes::scalar x) {
-    if constexpr (requires { Lanes::once([] {}); })
+    if constexpr (requires { Lanes::are_threads; })
         Lanes::once([&] { *p += x; });
     else
         *p += x;

@@ -17,6 +17,7 @@ struct row_lanes {
     using pack = typename Warp::number;
     using warp = Warp;
     static constexpr index_t width = warp_size;
+    static constexpr bool are_threads = true;  ///< what belongs to the whole row is written by one of them
     static constexpr bool recomputes = true;   ///< what is costly is computed again on the way back: registers are dear
 
     static constexpr pack load(float const* p) { return gpu::load<Warp>(p); }
@@ -49,7 +50,6 @@ struct evaluator<gpu::row_lanes<Warp>, Policy, rotated<A, Rotation>> {
     explicit constexpr evaluator(rotated<A, Rotation> const& e) : a(e.a) {}
     constexpr void forward(row_point<float> const& r) {
         a.forward(r);
-        Lanes::sync();   // a lane that is ahead would write what others still read of the row before
         each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) {
             store<Lanes, V>(r.scratch + i, a.template at<V>(r, i));
             store<Lanes, V>(r.scratch + r.head_size + i, V(0.0f));
