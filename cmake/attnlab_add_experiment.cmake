@@ -23,16 +23,29 @@ function(attnlab_add_compiled)
   get_property(with_cuda GLOBAL PROPERTY ATTNLAB_CUDA_FOUND)
   if(with_cuda)
     target_compile_definitions(attnlab_compiled PUBLIC ATTNLAB_USE_CUDA)
+    # A policy a file. In families of Hugging Face all six, and softmax in each of the forms that these have, which serves to look at folders as well.
     set(kernels "")
     foreach(i RANGE 5)
-      file(CONFIGURE OUTPUT "${folder}/paper_policy_${i}.hpp" @ONLY CONTENT
-        "#include <attnlab/cli/paper_policies.hpp>\ntemplate void attnlab::compile_kernels<attnlab::paper_policy<@i@>>();\n")
-      list(APPEND kernels "${folder}/paper_policy_${i}.hpp")
+      attnlab_instantiate(kernels "paper_policy_${i}" "void attnlab::compile_kernels<attnlab::paper_policy<${i}>>()")
+      attnlab_instantiate(kernels "paper_policy_${i}_in_families"
+        "attnlab::family_policies attnlab::compile_for_families<attnlab::paper_policy<${i}>, attnlab::score_form::plain>()")
     endforeach()
+    foreach(form alibi capped)
+      attnlab_instantiate(kernels "softmax_in_families_${form}"
+        "attnlab::family_policies attnlab::compile_for_families<attnlab::paper_policy<0>, attnlab::score_form::${form}>()")
+    endforeach()
+    attnlab_instantiate(kernels sink_in_folders "void attnlab::compile_forward_kernels<attnlab::decoder_sink>()")
     attnlab_add_device_pass(attnlab_compiled ${kernels})
     attnlab_add_nccl()
     target_link_libraries(attnlab_compiled PRIVATE $<TARGET_NAME_IF_EXISTS:attnlab_nccl>)
   endif()
+endfunction()
+
+# A file for nvcc that compiles an instance of a template, appended to the list.
+function(attnlab_instantiate list name instance)
+  set(file "${PROJECT_BINARY_DIR}/attnlab/${name}.hpp")
+  file(CONFIGURE OUTPUT "${file}" CONTENT "#include <attnlab/cli/paper_policies.hpp>\ntemplate @instance@;\n" @ONLY)
+  set(${list} ${${list}} "${file}" PARENT_SCOPE)
 endfunction()
 
 # attnlab_add_experiment(NAME SOURCE...): a program of attnlab's commands over the policies that SOURCE hands to experiment_main or

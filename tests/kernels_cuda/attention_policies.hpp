@@ -15,6 +15,10 @@ using weightings_on_cuda = std::tuple<attention<causal, softmax>, attention<full
 using joints_on_cuda = std::tuple<attention<rope<>, causal, softmax, attention_bias>, attention<forgetting<>, document, softmax, context_scale>,
                                   attention<t5_bias<>, soft_cap<30>, sink_window<2, 40>, softmax1>, attention<qk_norm<>, kerple, dilated_window<3, 9>, softmax, element_gate>>;
 
+/// In families of Hugging Face; where these cap scores.
+using in_families_on_cuda = attention<causal, softmax, attention_bias>;
+using in_capped_families_on_cuda = attention<causal, softmax>;
+
 /// Compiled for all sizes of heads, where the others are for one.
 using head_sizes_on_cuda = std::tuple<attention<full, softmax>>;
 

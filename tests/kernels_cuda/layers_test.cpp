@@ -1,4 +1,5 @@
 // Kernels of layers against the reference. What a kernel is given has a name and lives until the device is done.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/kernels/ref/activation.hpp>
+#include <attnlab/kernels/ref/copy.hpp>
 #include <attnlab/kernels/ref/embedding.hpp>
 #include <attnlab/kernels/ref/loss.hpp>
 #include <attnlab/kernels/ref/norm.hpp>
@@ -20,7 +22,7 @@
 namespace {
 
 using namespace attnlab::testing;
-using attnlab::gelu_form, attnlab::index_t, attnlab::ref, attnlab::tensor, attnlab::view;
+using attnlab::bfloat16, attnlab::gelu_form, attnlab::index_t, attnlab::ref, attnlab::tensor, attnlab::view;
 
 /// On both sides of a warp, of four numbers a lane, and of a block.
 constexpr index_t row_widths[]{1, 2, 31, 32, 33, 40, 64, 100, 128, 132, 257, 772};
@@ -95,6 +97,93 @@ BOOST_AUTO_TEST_CASE(sums_products_and_zeros) {
     add(device{}, view<float const, 1>(ones.data() + 1, {9}), view<float, 1>(y.data() + 2, {9}));
     wait();
     for (index_t i = 0; i < 20; ++i) BOOST_TEST(y(i) == (2 <= i && i < 11 ? 3 : 2));
+}
+
+BOOST_AUTO_TEST_CASE(clips_caps_and_factors) {
+    for (index_t n : {1, 4, 127}) {
+        auto const x = random<1>({n}, 1, 2);
+        auto const xf = narrow(x);
+        tensor<double, 1> clipped({n}), inside({n}), capped({n}), slope({n});
+        clip_forward(ref{}, 1.5, x, clipped, inside.data());
+        soft_cap_forward(ref{}, 1.5, x, capped, slope.data());
+        multiply_by(ref{}, 3.0, clipped);
+        tensor<float, 1> clipped_f({n}), inside_f({n}), capped_f({n}), slope_f = xf;
+        clip_forward(device{}, 1.5f, xf, clipped_f, inside_f.data());
+        soft_cap_forward(device{}, 1.5f, slope_f, capped_f, slope_f.data());
+        multiply_by(device{}, 3.0f, clipped_f);
+        wait();
+        check_close(clipped_f, clipped, 1e-6);
+        check_close(inside_f, inside, 0);
+        check_close(capped_f, capped, 1e-6);
+        check_close(slope_f, slope, 1e-6);
+    }
+    tensor<float, 1> odd({3}, nan_value), y({3}), slope({3});
+    odd(0) = -1e30f, odd(1) = 1e30f;
+    clip_forward(device{}, 2.0f, odd, y, slope.data());
+    wait();
+    BOOST_TEST((y(0) == -2 && y(1) == 2 && std::isnan(y(2)) && slope(0) == 0));
+    soft_cap_forward(device{}, 2.0f, odd, y, nullptr);
+    wait();
+    BOOST_TEST((y(0) == -2 && y(1) == 2 && std::isnan(y(2))));
+}
+
+BOOST_AUTO_TEST_CASE(copies_of_heads) {
+    // Heads on sixteen bytes and not; columns; one row to many.
+    for (index_t const D : {4, 33, 256}) {
+        index_t const B = 2, H = 3, T = 5;
+        auto const x = random<3>({B, T, H * D}, 1);
+        auto const xf = narrow(x);
+        tensor<double, 4> y({B, H, T, D});
+        tensor<float, 4> yf({B, H, T, D});
+        copy_heads(ref{}, attnlab::merged_heads(*x, D), attnlab::separate_heads(*y), B, H, T, D, 0.5);
+        copy_heads(device{}, attnlab::merged_heads(*xf, D), attnlab::separate_heads(*yf), B, H, T, D, 0.5f);
+        tensor<float, 3> same({B, T, H * D}), rows({B, T, H * D});
+        copy(device{}, flat(*xf), flat(*same));
+        copy_heads(device{}, attnlab::heads<float const>{xf.data()}, attnlab::heads<float>{rows.data(), 0, 0, H * D}, 1, 1, B * T, H * D);
+        wait();
+        check_close(yf, y, 0);
+        BOOST_TEST(same_bits(same, xf));
+        for (index_t t = 0; t < B * T; ++t)
+            for (index_t c = 0; c < H * D; ++c) BOOST_REQUIRE_EQUAL(rows.data()[t * H * D + c], xf.data()[c]);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_mixtures_do_to_rows) {
+    for (index_t const n : {1, 7, 64}) {
+        auto const both = random<1>({2 * n}, 1, 3);
+        auto const both_f = narrow(both);
+        tensor<double, 1> y({n});
+        tensor<float, 1> yf({n});
+        clamped_gate_forward(ref{}, 2.0, 1.7, both, y);
+        clamped_gate_forward(device{}, 2.0f, 1.7f, both_f, yf);
+        auto x = random<2>({5, n}, 2);
+        auto xf = narrow(x);
+        auto const by = random<1>({5}, 3);
+        auto by_f = narrow(by);
+        multiply_rows_by(ref{}, by.data(), x);
+        multiply_rows_by(device{}, by_f.data(), xf);
+        for (float& b : *by_f) b = nan_value;   // free again
+        wait();
+        check_close(yf, y, 1e-6);
+        check_close(xf, x, 1e-6);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_of_the_host) {
+    for (index_t const n : {1, 8, 1001}) {
+        auto const x = narrow(random<1>({n}, 1));
+        std::vector<float> given(x.data(), x.data() + n);
+        std::vector<bfloat16> halves;
+        for (float v : given) halves.emplace_back(v);
+        tensor<float, 1> y({n}), z({n});
+        take_from_host(device{}, given.data(), y);
+        take_from_host(device{}, halves.data(), z);
+        auto const kept = halves;
+        std::fill(given.begin(), given.end(), nan_value), std::fill(halves.begin(), halves.end(), bfloat16(nan_value));
+        wait();
+        BOOST_TEST(same_bits(x, y));
+        for (index_t i = 0; i < n; ++i) BOOST_REQUIRE_EQUAL(z(i), static_cast<float>(kept[static_cast<std::size_t>(i)]));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(layer_norm) {

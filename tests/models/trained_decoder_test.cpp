@@ -4,68 +4,28 @@
 
 #include <attnlab/attention/attention_bias.hpp>
 #include <attnlab/core/gradient_check.hpp>
-#include <attnlab/io/safetensors.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/kernels/ref/kernels.hpp>
-#include <attnlab/models/families/families.hpp>
 #include <attnlab/models/trained/decoder.hpp>
 
-#include "io/folder.hpp"
+#include "models/small_families.hpp"
 
 BOOST_AUTO_TEST_SUITE(trained_decoder)
 
 using namespace attnlab;
+using namespace attnlab::testing;
 
 namespace {
 
 using softmax_policy = attention<causal, softmax>;
 using bias_policy = attention<causal, softmax, attention_bias>;
 
-/// A family reads names of tensors, not values.
-decoder_description described(json const& fields) {
-    folder const place;
-    write_json(place / "config.json", fields);
-    std::vector<float> const one{1};
-    safetensors_writer w;
-    w.add("none", {1}, one);
-    w.write(place / "model.safetensors");
-    return describe_decoder(config_file(place.path), model_folder(place.path));
-}
-
-json with(json base, json const& more) {
-    base.update(more);
-    return base;
-}
-json of(char const* family, json const& more = json::object()) {
-    return with({{"model_type", family}, {"vocab_size", 11}, {"hidden_size", 8}, {"num_hidden_layers", 2}, {"num_attention_heads", 2}, {"max_position_embeddings", 16}}, more);
-}
-json of_width_6(char const* family, json const& more = json::object()) { return of(family, with({{"intermediate_size", 6}}, more)); }
-
-gpt_config const run{.block_size = 5, .init_std = 0.3};
-
-template <class S>
-void fill(parameter_list<S>& parameters) {
-    parameters.allocate();
-    parameters.initialize(3);
-    for (auto const& p : parameters)
-        for (std::size_t i = 0; i < p->value.size(); ++i)
-            p->value[i] += static_cast<S>(static_cast<float>(0.3 * rng::normal(rng::stream(4, p->name), i)));
-}
-
-struct batch {
-    tensor<std::int32_t, 2> x{{2, 5}}, y{{2, 5}};
-    batch() {
-        for (index_t i = 0; i < 10; ++i) x.data()[i] = static_cast<std::int32_t>((3 * i + i * i) % 11), y.data()[i] = static_cast<std::int32_t>((5 * i + 1) % 11);
-        y(1, 0) = -1;
-    }
-};
-
 /// The first numbers of every parameter.
 void check_gradients(json const& config, decoder_policy<ref> const& policy, gpt_config const& settings = run) {
     attnlab::trained_decoder<ref> model(described(config), policy, settings);
     auto& parameters = model.parameters();
     fill(parameters);
-    batch const b;
+    small_batch const b;
     parameters.zero_gradients();
     double const value = model.loss_and_gradient(b.x, b.y, 0.5);   // two halves: gradients are scaled, and added up
     model.loss_and_gradient(b.x, b.y, 0.5);
@@ -89,7 +49,7 @@ void check_on_cpu(json const& config, decoder_policy<cpu> const& policy, decoder
     attnlab::trained_decoder<ref> exact(described(config), exact_policy, run);
     attnlab::trained_decoder<cpu> fast(described(config), policy, run);
     fill(exact.parameters()), fill(fast.parameters());
-    batch const b;
+    small_batch const b;
     auto const expected = exact.loss_and_gradient(b.x, b.y);
     BOOST_TEST(fast.loss_and_gradient(b.x, b.y) == expected, boost::test_tools::tolerance(1e-5));
     for (auto const& p : exact.parameters()) {
@@ -101,11 +61,6 @@ void check_on_cpu(json const& config, decoder_policy<cpu> const& policy, decoder
         BOOST_TEST_CONTEXT(p->name) BOOST_TEST(worst < 3e-4);
     }
 }
-
-json const gemma2 = of_width_6("gemma2", {{"head_dim", 4}, {"sliding_window", 2}, {"query_pre_attn_scalar", 3}, {"attn_logit_softcapping", 1.5},
-                                          {"final_logit_softcapping", 2.0}});
-json const mpt{{"model_type", "mpt"}, {"vocab_size", 11}, {"d_model", 8}, {"n_layers", 2}, {"n_heads", 2}, {"expansion_ratio", 1}, {"max_seq_len", 16}, {"no_bias", true},
-               {"attn_config", {{"alibi", true}, {"clip_qkv", 0.9}}}};
 
 }  // namespace
 
@@ -119,13 +74,12 @@ BOOST_AUTO_TEST_CASE(gradients) {
     check_gradients(of_width_6("qwen3", {{"head_dim", 6}, {"num_key_value_heads", 1}}), plain);
     check_gradients(of_width_6("gpt_neox", {{"rotary_pct", 0.5}}), bias);
     check_gradients(of_width_6("gpt_neox", {{"rotary_pct", 0.5}, {"use_parallel_residual", false}}), plain);
-    json const opt{{"ffn_dim", 6}, {"word_embed_proj_dim", 8}};
-    check_gradients(of("opt", opt), bias);
-    check_gradients(of("opt", with(opt, {{"do_layer_norm_before", false}, {"word_embed_proj_dim", 4}, {"layer_norm_elementwise_affine", false}})), plain);
+    check_gradients(of("opt", {{"ffn_dim", 6}, {"word_embed_proj_dim", 8}}), bias);
+    check_gradients(opt_350m, plain);
     check_gradients(of_width_6("phi", {{"partial_rotary_factor", 0.5}}), plain);
     check_gradients(of_width_6("phi3", {{"original_max_position_embeddings", 16}}), plain);
     check_gradients(of_width_6("olmo2"), plain);
-    check_gradients(of_width_6("granite", {{"residual_multiplier", 0.5}, {"embedding_multiplier", 3.0}, {"logits_scaling", 2.0}, {"attention_multiplier", 0.3}}), plain);
+    check_gradients(granite, plain);
     check_gradients(of_width_6("gemma3_text", {{"head_dim", 4}, {"sliding_window", 2}, {"sliding_window_pattern", 2}, {"query_pre_attn_scalar", 3}}), plain);
     check_gradients(of_width_6("cohere"), plain);
     check_gradients(of("falcon", {{"ffn_hidden_size", 6}, {"num_kv_heads", 1}}), plain);

@@ -51,7 +51,7 @@ struct moment {
 };
 
 /// Shared memory of a block, by elements of two bytes. Between two barriers one thread may not touch what another has written, nor write
-/// what another has read; threads of a warp may after bar.warp.sync. What nobody wrote may not be read, nor what a copy that was not waited for will write.
+/// what another has read; threads of a warp may after bar.warp.sync, and may write the same number. What nobody wrote may not be read, nor what a copy that was not waited for will write.
 class shared_memory {
 public:
     void begin_block(std::size_t bytes) {
@@ -80,6 +80,10 @@ public:
     }
     template <class T>
     void store(word at, T const& value, moment now) {
+        check(at, sizeof(T));
+        auto const& before = touched_[at / 2].write;   // lanes of a warp that write the same number do no harm
+        bool const again = before.phase == now.phase && before.thread / lanes == now.thread / lanes && std::memcmp(data_.data() + at, &value, sizeof(T)) == 0;
+        if (again) return;
         note_write(at, sizeof(T), now, false);
         std::memcpy(data_.data() + at, &value, sizeof(T));
     }

@@ -44,12 +44,12 @@ inline tensor<std::int32_t, 2> random_tokens(index_t T, index_t vocabulary) {
 
 }  // namespace detail
 
-/// Times a folder's model at one length, on as many threads as OpenMP has.
-inline void benchmark_analysis(language_model& model, index_t T, double seconds) {
+/// Times a folder's model at one length, on as many threads as OpenMP has. \param device  that it was opened on
+inline void benchmark_analysis(language_model& model, index_t T, double seconds, std::string const& device) {
     auto const x = detail::random_tokens(T, model.facts().vocabulary);
     for (bool const statistics : {false, true}) {
         detail::any_reader reader(statistics);
-        auto const name = text("analysis.", statistics ? "statistics." : "plain.", model.facts().family, ".t", omp_get_max_threads(), ".fwd.T", T);
+        auto const name = text("analysis.", statistics ? "statistics." : "plain.", model.facts().family, ".", benchmark_place{device}.name(), ".fwd.T", T);
         detail::reset_peak_memory();
         print_times(name, time_calls(seconds, [&] { model.forward(x, reader); }));
         print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");

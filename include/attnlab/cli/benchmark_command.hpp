@@ -102,9 +102,8 @@ inline void benchmark_command(std::vector<experiment const*> const& chosen, benc
         omp_set_num_threads(threads);
         if (s.what == "machine") benchmark_machine(s.seconds);
         if (!s.model.empty()) {
-            expect_cpu(s.device, s.model);
-            auto const model = open_folder(s.model);
-            for (index_t const T : s.T) benchmark_analysis(*model, T, s.seconds);
+            auto const model = open_folder(s.model, s.device);
+            for (index_t const T : s.T) benchmark_analysis(*model, T, s.seconds, s.device);
             continue;
         }
         for (auto const* e : chosen) {

@@ -16,9 +16,10 @@ namespace attnlab {
 
 namespace detail {
 
+template <class Device>
 class family_model final : public any_model {
 public:
-    family_model(decoder_description d, decoder_policy<cpu> policy, gpt_config const& run, model_folder const& weights)
+    family_model(decoder_description d, decoder_policy<Device> policy, gpt_config const& run, model_folder const& weights)
         : model_(std::move(d), std::move(policy), run) {
         family_weights(weights, model_.description()).check(model_.parameters(), model_.learned());
         model_.parameters().allocate();
@@ -45,11 +46,24 @@ public:
     double loss_and_gradient(ids x, ids y, double scale, gradients_done const& done) override {
         return model_.loss_and_gradient(x, y, scale, done);
     }
-    array_operations<float> const& operations() const override { return host_operations<float>; }
+    array_operations<float> const& operations() const override { return operations_of(model_); }
 
 private:
-    trained_decoder<cpu> model_;
+    trained_decoder<Device> model_;
 };
+
+/// \param policies  those of e for the device
+template <class Device>
+std::unique_ptr<any_model> make_family_model(experiment const& e, std::vector<decoder_policy<Device>> const& policies, decoder_description d,
+                                             std::filesystem::path const& weights, gpt_config const& run) {
+    auto const form = form_of(d);
+    auto const at = std::find_if(policies.begin(), policies.end(), [&](auto const& p) { return p.form == form; });
+    if (at == policies.end())
+        fail<usage_error>("policy '", e.card.name, "': not compiled for ", d.family, " on ", Device::name, ": expected ",
+                          !policies.empty() ? "--device cpu" : "one that `policies` says is for families",
+                          ", or a program of your own with experiment_main<for_families<attention<...>>>");
+    return std::make_unique<family_model<Device>>(std::move(d), *at, run, model_folder(weights));
+}
 
 }  // namespace detail
 
@@ -63,15 +77,13 @@ decoder_description read_family(std::string const& config, std::filesystem::path
 }
 
 std::unique_ptr<any_model> make_family_model(experiment const& e, std::string const& config, std::filesystem::path const& weights,
-                                             gpt_config const& run) {
+                                             gpt_config const& run, std::string const& device) {
+    use_device(device);
     auto d = read_family(config, weights);
-    auto const form = form_of(d);
-    auto const at = std::find_if(e.in_families.begin(), e.in_families.end(), [&](auto const& p) { return p.form == form; });
-    if (at == e.in_families.end())
-        fail<usage_error>("policy '", e.card.name, "': not compiled for ", d.family,
-                          ": expected one that `policies` says is for families, or a program of your own "
-                          "with experiment_main<for_families<attention<...>>>");
-    return std::make_unique<detail::family_model>(std::move(d), *at, run, model_folder(weights));
+#ifdef ATTNLAB_USE_CUDA
+    if (device == "cuda") return detail::make_family_model(e, e.in_families.on_cuda, std::move(d), weights, run);
+#endif
+    return detail::make_family_model(e, e.in_families.on_cpu, std::move(d), weights, run);
 }
 
 std::vector<std::string> read_family_weights(any_model& model, std::filesystem::path const& folder) {

@@ -1,5 +1,4 @@
 #pragma once
-#include <filesystem>
 #include <string>
 
 #include <attnlab/cli/options.hpp>
@@ -25,11 +24,6 @@ inline void use_device(std::string const& device) {
 #else
     fail<usage_error>("device: 'cuda': expected cpu: this program was built without CUDA (preset cuda)");
 #endif
-}
-
-/// \throws usage_error: decoders of Hugging Face folders run on the cpu
-inline void expect_cpu(std::string const& device, std::filesystem::path const& folder) {
-    if (device != "cpu") fail<usage_error>("device: '", device, "': expected cpu: ", folder.string(), " is a Hugging Face folder, whose decoders run there");
 }
 
 /// FLOP/s of bfloat16 products that a device can make at most; 0 where that is not known, as of a cpu.

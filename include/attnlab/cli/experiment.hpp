@@ -37,13 +37,21 @@ struct placed_policy {
     attention_kernels kernels = {};
 };
 
+/// A policy in families of Hugging Face, by what these do to scores.
+struct family_policies {
+    std::vector<decoder_policy<cpu>> on_cpu;
+    std::vector<decoder_policy<cuda>> on_cuda;   ///< empty in a program built without CUDA
+
+    bool empty() const { return on_cpu.empty(); }
+};
+
 /// A policy compiled: what a program needs of it.
 struct experiment {
     policy_card card;
     std::vector<std::string> parameters;   ///< names on disk
     placed_policy on_cpu, on_cuda = {};    ///< on_cuda is empty in a program built without CUDA
     std::optional<checked_policy> checked = {}, checked_on_cuda = {};   ///< for the command `check`; none where a program leaves it to its tests
-    std::vector<decoder_policy<cpu>> in_families = {};   ///< in families of Hugging Face, by what these do to scores; empty: for GPTs alone
+    family_policies in_families = {};      ///< empty: for GPTs alone
 
     /// \throws usage_error, error where the device is not to be had
     placed_policy const& on(std::string const& device) const {
@@ -94,11 +102,27 @@ experiment make_experiment(policy_card card) {
     return e;
 }
 
-/// Compiles `Policy` for the families of Hugging Face: three times a kernel, since some have ALiBi, or a cap on scores.
-template <class Policy>
-std::vector<decoder_policy<cpu>> compile_for_families() {
-    return {make_decoder_policy<score_form::plain, Policy, cpu>(), make_decoder_policy<score_form::alibi, Policy, cpu>(),
-            make_decoder_policy<score_form::capped, Policy, cpu>()};
+namespace detail {
+template <class Policy, class Device, score_form... Forms>
+std::vector<decoder_policy<Device>> in_families_of_forms() {
+    return {make_decoder_policy<Forms, Policy, Device>()...};
+}
+template <class Policy, class Device>
+std::vector<decoder_policy<Device>> in_all_families() {
+    return in_families_of_forms<Policy, Device, score_form::plain, score_form::alibi, score_form::capped>();
+}
+}  // namespace detail
+
+/// Compiles `Policy` for the families of Hugging Face: three times a kernel, since some have ALiBi, or a cap on scores. nvcc takes minutes for
+/// each: for a GPU it compiles those of `OnGpu` alone, where some are named.
+template <class Policy, score_form... OnGpu>
+family_policies compile_for_families() {
+    family_policies out{detail::in_all_families<Policy, cpu>(), {}};
+#ifdef ATTNLAB_USE_CUDA
+    if constexpr (sizeof...(OnGpu) > 0) out.on_cuda = detail::in_families_of_forms<Policy, cuda, OnGpu...>();
+    else out.on_cuda = detail::in_all_families<Policy, cuda>();
+#endif
+    return out;
 }
 
 namespace detail {

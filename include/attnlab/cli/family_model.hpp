@@ -18,9 +18,10 @@ namespace attnlab {
 decoder_description read_family(std::string const& config, std::filesystem::path const& weights, bool as_in_folders = false);
 
 /// A family's decoder under a policy, its values not yet read. \param config, weights  as above; memory is taken when shapes
-/// agree \throws error that names file and field or tensor, usage_error where the policy is not compiled for the family
+/// agree \throws error that names file and field or tensor, usage_error where the policy is not compiled for the family or the device is not to
+/// be had
 std::unique_ptr<any_model> make_family_model(experiment const& e, std::string const& config, std::filesystem::path const& weights,
-                                             gpt_config const& run);
+                                             gpt_config const& run, std::string const& device);
 
 /// Reads what a family's folder has, all but what the policy learns; gives back the names of tensors that nobody knows.
 /// \throws error that names file and tensor
@@ -30,8 +31,7 @@ std::vector<std::string> read_family_weights(any_model& model, std::filesystem::
 /// decoder are
 inline std::unique_ptr<any_model> make_model(experiment const& e, run_settings const& s, std::filesystem::path const& weights) {
     if (s.family.empty()) return e.make_model(s.model, s.device);
-    if (s.device != "cpu") fail<usage_error>("--device: '", s.device, "': expected cpu: families of Hugging Face are trained there");
-    return make_family_model(e, s.family, weights, s.model);
+    return make_family_model(e, s.family, weights, s.model, s.device);
 }
 
 }  // namespace attnlab

@@ -11,7 +11,13 @@
 
 namespace attnlab {
 
-std::unique_ptr<language_model> open_folder(std::filesystem::path const& path) { return open_pretrained(path); }
+std::unique_ptr<language_model> open_folder(std::filesystem::path const& path, std::string const& device) {
+    use_device(device);
+#ifdef ATTNLAB_USE_CUDA
+    if (device == "cuda") return open_pretrained<cuda>(path);
+#endif
+    return open_pretrained<cpu>(path);
+}
 std::shared_ptr<tokenizer const> open_tokenizer(std::filesystem::path const& path) { return load_tokenizer(path); }
 
 }  // namespace attnlab

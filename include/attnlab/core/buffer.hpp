@@ -53,7 +53,9 @@ public:
 
     void resize(std::array<index_t, N> shape) {
         shape_ = shape;
-        storage_.resize(static_cast<std::size_t>(view<T, N>{nullptr, shape}.size()));
+        auto const n = static_cast<std::size_t>(view<T, N>{nullptr, shape}.size());
+        if (n > storage_.capacity()) storage_ = {};   // nothing is carried over: a device may still be busy with it
+        storage_.resize(n);
     }
     void fill(T value) { std::fill(storage_.begin(), storage_.end(), value); }
 

@@ -80,4 +80,10 @@ view<T, 2> rows(view<T, 3> x) {
     return x.reshaped(std::array{x.shape(0) * x.shape(1), x.shape(2)});
 }
 
+/// All elements as one row.
+template <class T, std::size_t N>
+view<T, 1> flat(view<T, N> x) {
+    return {x.data(), {x.size()}};
+}
+
 }  // namespace attnlab

@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 
 #include <attnlab/core/device.hpp>
@@ -48,52 +47,43 @@ private:
         index_t const slab = std::min(n, std::max<index_t>(256, numbers / V));
         table_.update();
         slab_.resize({slab, V});
-        losses_.resize(static_cast<std::size_t>(n));
+        losses_.resize({n});
         for (index_t first = 0; first < n; first += slab) {
             index_t const rows = std::min(slab, n - first);
             view<S const, 2> const x{h.data() + first * C, {rows, C}};
             view<S, 2> const y{slab_.data(), {rows, V}};
-            multiply(x, y);
-            if (dh && form_.cap > 0) capped_.assign(y.begin(), y.end());
+            if (dh && form_.cap > 0) slope_.resize({rows, V});
+            multiply(x, y, dh && form_.cap > 0 ? slope_.data() : nullptr);
             cross_entropy(Device{}, y, targets + first, static_cast<S>(scale / static_cast<double>(counted)), dh != nullptr,
                           losses_.data() + first);
             if (!dh) continue;
             finish_backward(y);
             table_.multiply([&](auto w) {
-                linear_backward(Device{}, view<S const, 2>(y), x, w, dh + first * C, table_.gradient(), static_cast<S*>(nullptr));
+                linear_backward(Device{}, view<S const, 2>(y), x, w, dh + first * C, table_.gradient(), form_.bias ? form_.bias->gradient.data() : nullptr);
             });
         }
         synchronize(Device{});
         double sum = 0;
-        for (double l : losses_) sum += l;
+        for (double l : *losses_) sum += l;
         return sum / static_cast<double>(counted);
     }
-    void multiply(view<S const, 2> h, view<S, 2> out) const {
+    /// \param slope  that of the cap, (N, V), unless null
+    void multiply(view<S const, 2> h, view<S, 2> out, S* slope = nullptr) const {
         table_.multiply([&](auto w) { linear_forward(Device{}, h, w, form_.bias ? form_.bias->value.data() : nullptr, out); });
-        if (form_.scale != 1)
-            for (S& y : out) y *= static_cast<S>(form_.scale);
-        if (S const cap = static_cast<S>(form_.cap); cap > 0)
-            for (S& y : out) y = cap * std::tanh(y / cap);
+        if (form_.scale != 1) multiply_by(Device{}, static_cast<S>(form_.scale), flat(out));
+        if (form_.cap > 0) soft_cap_forward(Device{}, static_cast<S>(form_.cap), flat(view<S const, 2>(out)), flat(out), slope);
     }
-    /// dy by logits becomes that by h W^T; the bias takes its own.
+    /// dy by logits becomes that by h W^T and the bias.
     void finish_backward(view<S, 2> dy) const {
-        if (form_.cap > 0)
-            for (index_t i = 0; i < dy.size(); ++i) {
-                S const share = capped_[static_cast<std::size_t>(i)] / static_cast<S>(form_.cap);
-                dy.data()[i] *= 1 - share * share;
-            }
-        if (form_.scale != 1)
-            for (S& d : dy) d *= static_cast<S>(form_.scale);
-        if (form_.bias)
-            for (index_t i = 0; i < dy.size(); ++i) form_.bias->gradient[static_cast<std::size_t>(i % vocabulary_)] += dy.data()[i];
+        if (form_.cap > 0) multiply_by(Device{}, view<S const, 1>(slope_.data(), {dy.size()}), flat(dy));
+        if (form_.scale != 1) multiply_by(Device{}, static_cast<S>(form_.scale), flat(dy));
     }
 
     index_t vocabulary_;
     weight<Device> table_;
     logit_form<S> form_;
-    tensor<S, 2> slab_;
-    buffer<S> capped_;   // logits of a slab, for the slope of the cap
-    buffer<double> losses_;
+    tensor<S, 2> slab_, slope_;   // logits, and their cap's slope
+    tensor<double, 1> losses_;
 };
 
 }  // namespace attnlab

@@ -14,7 +14,7 @@
 #include <attnlab/models/families/families.hpp>
 
 /// \file
-/// A Hugging Face folder as a model to analyse, on the cpu. Four attentions serve all families.
+/// A Hugging Face folder as a model to analyse. Include the kernels of the device beside this header, those of the cpu come with it. Four attentions serve all families.
 
 namespace attnlab {
 
@@ -30,7 +30,7 @@ inline std::string word_for(dtype type) {
     }
 }
 
-template <class Policy>
+template <class Policy, class Device>
 class pretrained_decoder final : public language_model {
 public:
     pretrained_decoder(std::shared_ptr<model_folder const> folder, decoder_description d, std::string attention)
@@ -69,7 +69,7 @@ public:
     }
 
 private:
-    decoder<Policy, cpu> model_;
+    decoder<Policy, Device> model_;
     model_facts facts_;
     std::vector<std::string> unread_;
 };
@@ -78,9 +78,10 @@ private:
 
 /// Opens a folder: config.json and weights. Nothing is read yet but headers and small vectors.
 /// \throws error, one line that names file and field or tensor
-inline std::unique_ptr<language_model> open_pretrained(std::filesystem::path const& path) {
+template <class Device = cpu>
+std::unique_ptr<language_model> open_pretrained(std::filesystem::path const& path) {
     auto const make = [&]<class Policy>(std::type_identity<Policy>, auto folder, decoder_description d, char const* attention) -> std::unique_ptr<language_model> {
-        return std::make_unique<detail::pretrained_decoder<Policy>>(folder, std::move(d), attention);
+        return std::make_unique<detail::pretrained_decoder<Policy, Device>>(folder, std::move(d), attention);
     };
     config_file const config(path);
     auto const folder = std::make_shared<model_folder const>(path);

@@ -29,6 +29,8 @@ public:
     {
         return inner.named_layers();
     }
+    /// Where no kernel runs.
+    operator Observer&() const { return inner; }
     template <class Site, class X>
         requires std::is_invocable_v<Observer&, Site, index_t, X>
     void operator()(Site s, index_t layer, X x) {

@@ -5,6 +5,7 @@
 
 #include <attnlab/kernels/cpu/activation.hpp>
 #include <attnlab/kernels/cpu/attention.hpp>
+#include <attnlab/kernels/cpu/copy.hpp>
 #include <attnlab/kernels/cpu/embedding.hpp>
 #include <attnlab/kernels/cpu/linear.hpp>
 #include <attnlab/kernels/cpu/loss.hpp>

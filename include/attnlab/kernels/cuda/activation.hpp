@@ -2,6 +2,7 @@
 #include <cassert>
 
 #include <attnlab/core/view.hpp>
+#include <attnlab/kernels/array_rules.hpp>
 #include <attnlab/kernels/cuda/elements.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/gelu.hpp>
@@ -29,6 +30,17 @@ struct relu_rule {
     constexpr void operator()(element x, element& y, element& slope) const {
         y = element(x.v[0] < 0 ? 0 : x.v[0]);
         slope = element(x.v[0] > 0 ? 1 : 0);
+    }
+};
+struct row_factors;   ///< the purpose of memory
+struct multiply_row {
+    float const* by;
+    float* x;
+    index_t c;
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t row) const {
+        float* const at = x + row * c;
+        each_chunk(c, [&](index_t i) { store<Warp>(at + i, load<Warp>(at + i, c - i) * typename Warp::number(by[row]), c - i); });
     }
 };
 struct multiply_rule {
@@ -68,6 +80,40 @@ void relu_forward(Device device, view<float const, 1> x, view<float, 1> y, float
 template <cuda_device Device>
 void zero(Device device, view<float, 1> x) {
     gpu::fill_zero(device, x.data(), x.size());
+}
+
+/// y = x between -most and most, element by element; NaN stays; and slope, 0 beyond, unless null. y or slope may be x.
+template <cuda_device Device>
+void clip_forward(Device device, float most, view<float const, 1> x, view<float, 1> y, float* slope) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), rules::clip<float>{most}, gpu::reads{x.data()}, gpu::writes{y.data()}, gpu::writes{slope});
+}
+
+/// y = cap tanh(x / cap), element by element, and slope unless null. y or slope may be x.
+template <cuda_device Device>
+void soft_cap_forward(Device device, float cap, view<float const, 1> x, view<float, 1> y, float* slope) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), rules::soft_cap<float>{cap}, gpu::reads{x.data()}, gpu::writes{y.data()}, gpu::writes{slope});
+}
+
+/// y (n) of n pairs in `both`, a gate and what it multiplies: rules::clamped_gate.
+template <cuda_device Device>
+void clamped_gate_forward(Device device, float most, float steepness, view<float const, 1> both, view<float, 1> y) {
+    assert(both.size() == 2 * y.size());
+    gpu::each_element(device, y.size(), rules::clamped_gate<float>{most, steepness}, gpu::reads_every_other{both.data()}, gpu::reads_every_other{both.data() + 1},
+                      gpu::writes{y.data()});
+}
+
+/// Row i of x (N, C) times by[i]. \param by  on the host, and free again when this returns
+template <cuda_device Device>
+void multiply_rows_by(Device device, float const* by, view<float, 2> x) {
+    gpu::launch_rows(device, x.shape(0), gpu::multiply_row{gpu::upload<gpu::row_factors>(device, by, x.shape(0)), x.data(), x.shape(1)});
+}
+
+/// x *= by.
+template <cuda_device Device>
+void multiply_by(Device device, float by, view<float, 1> x) {
+    gpu::each_element(device, x.size(), rules::scale<float>{by}, gpu::changes{x.data()});
 }
 
 /// y *= x.

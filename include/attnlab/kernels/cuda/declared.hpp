@@ -76,6 +76,22 @@ void silu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope
 template <cuda_device Device>
 void relu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);
 template <cuda_device Device>
+void clip_forward(Device, float most, view<float const, 1> x, view<float, 1> y, float* slope);
+template <cuda_device Device>
+void soft_cap_forward(Device, float cap, view<float const, 1> x, view<float, 1> y, float* slope);
+template <cuda_device Device>
+void multiply_by(Device, float by, view<float, 1> x);
+template <cuda_device Device>
+void clamped_gate_forward(Device, float most, float steepness, view<float const, 1> both, view<float, 1> y);
+template <cuda_device Device>
+void multiply_rows_by(Device, float const* by, view<float, 2> x);
+template <cuda_device Device, class T>
+void take_from_host(Device, T const* from, view<float, 1> to);
+template <cuda_device Device>
+void copy(Device, view<float const, 1> x, view<float, 1> y);
+template <cuda_device Device>
+void copy_heads(Device, heads<float const> from, heads<float> to, index_t B, index_t H, index_t T, index_t D, float by = 1);
+template <cuda_device Device>
 void rms_norm_forward(Device, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> y);
 template <cuda_device Device>
 void rms_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float offset, float eps, view<float, 2> dx,

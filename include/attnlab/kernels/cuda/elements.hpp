@@ -56,6 +56,18 @@ struct reads {
 };
 template <class T>
 reads(T const*) -> reads<T>;
+/// Every other number of an array, from `data` on.
+struct reads_every_other {
+    float const* data;
+
+    static bool aligned() { return true; }
+    constexpr void get(index_t first, four& x) const {
+        for (int i = 0; i < 4; ++i) x.v[i] = element(data[2 * (first + i)]);
+    }
+    constexpr void get(index_t at, element& x) const { x.v[0] = data[2 * at]; }
+    template <class X>
+    constexpr void put(index_t, X const&) const {}
+};
 /// One that it only writes, or rounds into; none where it is null.
 template <class T>
 struct writes {

@@ -33,6 +33,15 @@ template void adamw_step(cuda, std::span<parameter_update<adamw_rule<float>, flo
 template void momentum_step(cuda, std::span<parameter_update<momentum_rule<float>, float> const>);
 template void silu_forward(cuda, view<float const, 1>, view<float, 1>, float*);
 template void relu_forward(cuda, view<float const, 1>, view<float, 1>, float*);
+template void clip_forward(cuda, float, view<float const, 1>, view<float, 1>, float*);
+template void soft_cap_forward(cuda, float, view<float const, 1>, view<float, 1>, float*);
+template void multiply_by(cuda, float, view<float, 1>);
+template void clamped_gate_forward(cuda, float, float, view<float const, 1>, view<float, 1>);
+template void multiply_rows_by(cuda, float const*, view<float, 2>);
+template void take_from_host(cuda, float const*, view<float, 1>);
+template void take_from_host(cuda, bfloat16 const*, view<float, 1>);
+template void copy(cuda, view<float const, 1>, view<float, 1>);
+template void copy_heads(cuda, heads<float const>, heads<float>, index_t, index_t, index_t, index_t, float);
 template void rms_norm_forward(cuda, view<float const, 2>, float const*, float, float, view<float, 2>);
 template void rms_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float, float, view<float, 2>, float*);
 template void rotate_heads(cuda, heads<float>, index_t, index_t, index_t, rotation_angles<float> const&);

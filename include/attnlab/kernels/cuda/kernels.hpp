@@ -5,6 +5,7 @@
 
 #include <attnlab/kernels/cuda/activation.hpp>
 #include <attnlab/kernels/cuda/attention.hpp>
+#include <attnlab/kernels/cuda/copy.hpp>
 #include <attnlab/kernels/cuda/declared.hpp>
 #include <attnlab/kernels/cuda/embedding.hpp>
 #include <attnlab/kernels/cuda/linear.hpp>

@@ -6,6 +6,7 @@
 #include <attnlab/core/tfloat32.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/cuda/column_sums.hpp>
+#include <attnlab/kernels/cuda/copy.hpp>
 #include <attnlab/kernels/cuda/elements.hpp>
 #include <attnlab/kernels/cuda/gemm.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
@@ -15,12 +16,6 @@
 /// come as tfloat32, tensor cores round both.
 
 namespace attnlab {
-
-namespace gpu {
-struct copy_rule {
-    constexpr void operator()(element x, element& y) const { y = x; }
-};
-}  // namespace gpu
 
 /// to = from, rounded to nearest (ties to even).
 template <cuda_device Device>

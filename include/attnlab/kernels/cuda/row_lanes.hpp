@@ -49,6 +49,7 @@ struct evaluator<gpu::row_lanes<Warp>, Policy, rotated<A, Rotation>> {
     explicit constexpr evaluator(rotated<A, Rotation> const& e) : a(e.a) {}
     constexpr void forward(row_point<float> const& r) {
         a.forward(r);
+        Lanes::sync();   // a lane that is ahead would write what others still read of the row before
         each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) {
             store<Lanes, V>(r.scratch + i, a.template at<V>(r, i));
             store<Lanes, V>(r.scratch + r.head_size + i, V(0.0f));

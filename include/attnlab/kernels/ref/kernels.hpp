@@ -6,6 +6,7 @@
 #include <attnlab/kernels/ref/activation.hpp>
 #include <attnlab/kernels/ref/attention.hpp>
 #include <attnlab/kernels/ref/attention_statistics.hpp>
+#include <attnlab/kernels/ref/copy.hpp>
 #include <attnlab/kernels/ref/embedding.hpp>
 #include <attnlab/kernels/ref/linear.hpp>
 #include <attnlab/kernels/ref/loss.hpp>

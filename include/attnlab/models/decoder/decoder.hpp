@@ -9,13 +9,14 @@
 
 #include <attnlab/kernels/ids.hpp>
 #include <attnlab/models/decoder/layer.hpp>
+#include <attnlab/observe/after_device.hpp>
 #include <attnlab/observe/language_model.hpp>
 
 namespace attnlab {
 
 /// A decoder-only transformer of a Hugging Face folder, to run and to look at: weights stay in the mapped file, all sequences of a pass go
 /// through a layer before the next is touched, and a layer's pages are given back after it. So memory is that of the stream (N, T, C) and of
-/// the activations of a few sequences in one layer. Include the kernels of the device beside this header.
+/// the activations of a few sequences in one layer, on a GPU and the layer's weights. A call returns when the device is done with it. Include the kernels of the device beside this header.
 template <class Policy, class Device>
 class decoder {
     using S = typename Device::scalar;
@@ -46,8 +47,9 @@ public:
     template <observer Observer>
     void forward(view<std::int32_t const, 2> ids, Observer& o) {
         auto const [layers, head] = extent_asked(o);
-        run(ids, o, layers);
-        if (head) after_blocks(ids, o, nullptr);
+        auto&& seen_by = attnlab::on_device<Device>(o);
+        run(ids, seen_by, layers);
+        if (head) after_blocks(ids, seen_by, nullptr);
     }
 
     /// Cross-entropy in nats of the token after each of the first T - 1 positions, (N, T - 1). \throws as forward
@@ -55,17 +57,19 @@ public:
     tensor<double, 2> next_token_losses(view<std::int32_t const, 2> ids, Observer& o) {
         index_t const N = ids.shape(0), T = ids.shape(1);
         require(T > 1, "perplexity: sequences of ", T, ": expected at least 2 tokens");
-        run(ids, o, d_.layers);
+        auto&& seen_by = attnlab::on_device<Device>(o);
+        run(ids, seen_by, d_.layers);
         tensor<double, 2> out({N, T - 1});
         std::vector<std::int32_t> targets;
-        std::vector<double> losses;
-        after_blocks(ids, o, [&](index_t n, index_t t, view<S, 2> logits) {
+        tensor<double, 1> losses;
+        after_blocks(ids, seen_by, [&](index_t n, index_t t, view<S, 2> logits) {
             index_t const rows = logits.shape(0);
             targets.assign(static_cast<std::size_t>(rows), -1);
             for (index_t i = 0; i < rows && t + i + 1 < T; ++i) targets[static_cast<std::size_t>(i)] = ids(n, t + i + 1);
-            losses.resize(targets.size());
+            losses.resize({rows});
             cross_entropy(Device{}, logits, targets.data(), S(1), false, losses.data());
-            for (index_t i = 0; i < rows && t + i + 1 < T; ++i) out(n, t + i) = losses[static_cast<std::size_t>(i)];
+            synchronize(Device{});
+            for (index_t i = 0; i < rows && t + i + 1 < T; ++i) out(n, t + i) = losses(i);
         });
         return out;
     }
@@ -79,7 +83,8 @@ private:
 
     template <observer Observer>
     void tell_first(Observer& o, index_t n) const {
-        if constexpr (requires { o.first_sequence = n; }) o.first_sequence = n;
+        if constexpr (requires { o.inner; }) tell_first(o.inner, n);   // observe/after_device.hpp
+        else if constexpr (requires { o.first_sequence = n; }) o.first_sequence = n;
     }
 
     /// How many layers have to be run for what the observer asks, and whether what follows them.
@@ -116,8 +121,9 @@ private:
             embed(ids, n, part(n));
             watch(o, site::embed{}, 0, part(n));
         }
+        synchronize(Device{});   // the host is about to write
         decoder_pass<S> const pass(d_, T);
-        std::vector<index_t> firsts;
+        buffer<index_t> firsts;
         for (index_t l = 0; l < layers; ++l) {
             index_t const window = d_.window(l);
             firsts.clear();
@@ -129,24 +135,28 @@ private:
                 layer.forward(part(n), scratch_, pass, firsts.empty() ? nullptr : firsts.data(), o);
             }
             look_for_nan(l);
+            synchronize(Device{});
             layer.release();
         }
     }
 
     void embed(view<std::int32_t const, 2> ids, index_t first, view<S, 3> x) {
         index_t const T = x.shape(1), C = d_.width, E = embedding_.shape[1];
-        tensor<S, 2> narrow;
+        tensor<S, 2> narrow, table;
+        std::vector<S> read;   // on the way to a GPU
         if (project_in_.out() > 0) narrow.resize({T, E});
+        if (!d_.positions.empty()) {
+            table.resize({T, C});
+            read_values(Device{}, positions_, d_.position_offset * C, T * C, table.data());
+        }
         for (index_t b = 0; b < x.shape(0); ++b) {
-            S* const read = project_in_.out() > 0 ? narrow.data() : x[b].data();
-            for (index_t t = 0; t < T; ++t) embedding_.read(read + t * E, ids(first + b, t) * E, E);
-            if (d_.embedding_scale != 1)
-                for (index_t i = 0; i < T * E; ++i) read[i] *= static_cast<S>(d_.embedding_scale);
+            view<S, 2> const to = project_in_.out() > 0 ? *narrow : x[b];
+            if constexpr (is_cuda<Device>) read.resize(static_cast<std::size_t>(T * E));
+            for (index_t t = 0; t < T; ++t) embedding_.read((is_cuda<Device> ? read.data() : to.data()) + t * E, ids(first + b, t) * E, E);
+            if constexpr (is_cuda<Device>) take_from_host(Device{}, read.data(), flat(to));
+            if (d_.embedding_scale != 1) multiply_by(Device{}, static_cast<S>(d_.embedding_scale), flat(to));
             if (project_in_.out() > 0) project_in_.forward(narrow, x[b]);
-            if (d_.positions.empty()) continue;
-            tensor<S, 2> table({T, C});
-            positions_.read(table.data(), d_.position_offset * C, T * C);
-            add(Device{}, view<S const, 1>(table.data(), {T * C}), view<S, 1>(x[b].data(), {T * C}));
+            if (!d_.positions.empty()) add(Device{}, flat(view<S const, 2>(table)), flat(x[b]));
         }
         auto const rows = x.reshaped(std::array{x.shape(0) * T, C});
         if (embedding_norm_) embedding_norm_.forward(rows, rows);
@@ -188,18 +198,17 @@ private:
                 }
             if (whole) watch(o, site::logits{}, 0, logits);
         }
+        synchronize(Device{});
         head_.release();
     }
 
     void finish(view<S, 2> logits) const {
-        if (d_.logit_scale != 1)
-            for (S& x : logits) x *= static_cast<S>(d_.logit_scale);
-        if (S const cap = static_cast<S>(d_.logit_cap); cap > 0)
-            for (S& x : logits) x = cap * std::tanh(x / cap);
+        if (d_.logit_scale != 1) multiply_by(Device{}, static_cast<S>(d_.logit_scale), flat(logits));
+        if (d_.logit_cap > 0) soft_cap_forward(Device{}, static_cast<S>(d_.logit_cap), flat(view<S const, 2>(logits)), flat(logits), static_cast<S*>(nullptr));
     }
 
     void look_for_nan(index_t layer) {
-        if (!with_nan_.empty() || std::none_of(stream_.data(), stream_.data() + stream_.size(), [](S x) { return std::isnan(x); })) return;
+        if (!with_nan_.empty() || !stream_has_nan()) return;
         for (auto const& m : d_.matrices()) {
             auto const t = folder_->tensor(d_.prefix(layer) + m.name + ".weight");
             buffer<S> row(static_cast<std::size_t>(t.shape.back()));
@@ -211,6 +220,11 @@ private:
                 }
             }
         }
+    }
+
+    bool stream_has_nan() const {
+        if constexpr (is_cuda<Device>) return std::isnan(sum_of_squares(Device{}, flat(view<S const, 3>(stream_))));
+        else return std::any_of(stream_.data(), stream_.data() + stream_.size(), [](S x) { return std::isnan(x); });
     }
 
     std::shared_ptr<model_folder const> folder_;

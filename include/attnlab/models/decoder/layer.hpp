@@ -1,5 +1,4 @@
 #pragma once
-#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include <attnlab/layers/attention_sites.hpp>
 #include <attnlab/models/decoder/mixture.hpp>
 #include <attnlab/models/decoder/norm.hpp>
+#include <attnlab/models/decoder/packing.hpp>
 #include <attnlab/models/decoder/pass.hpp>
 
 namespace attnlab {
@@ -23,7 +23,8 @@ class decoder_layer {
 public:
     /// Activations of the sequences at hand, shared by all layers.
     struct scratch {
-        tensor<S, 3> normed, attention_out, mlp_out, qkv, mixed, z;
+        tensor<S, 3> normed, attention_out, mlp_out, qkv, z;
+        tensor<S, 2> mixed;   // of one projection, or q or k alone
         attention_saved<S> rows;
         typename feed_forward<Device>::scratch mlp;
         typename mixture<Device>::scratch experts;
@@ -92,13 +93,12 @@ public:
 private:
     static void norm(stored_norm<Device> const& by, view<S, 3> x, view<S, 3> y) {
         if (by) by.forward(rows(x), rows(y));
-        else std::copy(x.begin(), x.end(), y.begin());
+        else copy(Device{}, flat(view<S const, 3>(x)), flat(y));
     }
-    static void add_to(view<S, 3> x, view<S const, 3> y) { add(Device{}, y.reshaped(std::array{y.size()}), x.reshaped(std::array{x.size()})); }
+    static void add_to(view<S, 3> x, view<S const, 3> y) { add(Device{}, flat(y), flat(x)); }
 
     void scale_residual(view<S, 3> y) const {
-        if (d_->residual_scale == 1) return;
-        for (S& v : y) v *= static_cast<S>(d_->residual_scale);
+        if (d_->residual_scale != 1) multiply_by(Device{}, static_cast<S>(d_->residual_scale), flat(y));
     }
 
     /// x (B, T, C), normed -> s.attention_out
@@ -143,25 +143,10 @@ private:
         if (project_.size() == 1 && !d_->grouped) return project_[0].forward(rows(x), rows(*s.qkv));
         index_t at = 0;
         for (auto const& part : project_) {
-            s.mixed.resize({1, N, part.out()});
-            part.forward(rows(x), rows(*s.mixed));
-            S const* const from = s.mixed.data();
-            index_t const width = part.out(), group = H / G + 2;
-#pragma omp parallel for schedule(static)
-            for (index_t i = 0; i < N; ++i) {
-                S* const to = s.qkv.data() + i * W;
-                if (!d_->grouped) {
-                    std::copy_n(from + i * width, width, to + at);
-                    continue;
-                }
-                for (index_t g = 0; g < G; ++g) {   // its queries, its key, its value
-                    S const* const row = from + i * width + g * group * D;
-                    std::copy_n(row, (group - 2) * D, to + g * (group - 2) * D);
-                    std::copy_n(row + (group - 2) * D, D, to + (H + g) * D);
-                    std::copy_n(row + (group - 1) * D, D, to + (H + G + g) * D);
-                }
-            }
-            at += width;
+            s.mixed.resize({N, part.out()});
+            part.forward(rows(x), s.mixed);
+            pack_columns<Device, S>(*d_, at, s.mixed, rows(*s.qkv));
+            at += part.out();
         }
     }
 
@@ -182,17 +167,18 @@ private:
 
     /// What is done to q, k and v before the kernel: clamp, QK-norm, rotation, scale, in this order.
     void prepare(attention_problem<S> const& p, scratch& s, decoder_pass<S> const& pass) {
-        if (d_->clip_qkv > 0)
-            for (S& x : *s.qkv) x = std::clamp(x, static_cast<S>(-d_->clip_qkv), static_cast<S>(d_->clip_qkv));
+        index_t const N = p.B * p.T;
+        if (d_->clip_qkv > 0) clip_forward(Device{}, static_cast<S>(d_->clip_qkv), flat(view<S const, 3>(s.qkv)), flat(*s.qkv), static_cast<S*>(nullptr));
         auto const q = merged_heads(*s.qkv, p.D, 0), k = merged_heads(*s.qkv, p.D, p.H * p.D);
         auto const normalise = [&](stored_norm<Device> const& norm, heads<S> x, index_t count) {
             if (!norm) return;
-#pragma omp parallel for schedule(static)
-            for (index_t i = 0; i < p.B * p.T; ++i) {
-                std::array const shape = d_->qk_norm_of_all ? std::array{index_t{1}, count * p.D} : std::array{count, p.D};
-                view<S, 2> const of_token(x.row(i / p.T, 0, i % p.T), shape);   // heads of a token lie side by side
-                norm.forward(of_token, of_token);
-            }
+            s.mixed.resize({N, count * p.D});   // heads of a token lie side by side
+            heads<S> const apart{s.mixed.data(), p.T * count * p.D, p.D, count * p.D};
+            copy_heads(Device{}, heads<S const>(x), apart, p.B, count, p.T, p.D);
+            index_t const width = d_->qk_norm_of_all ? count * p.D : p.D;
+            auto const normed = (*s.mixed).reshaped(std::array{s.mixed.size() / width, width});
+            norm.forward(normed, normed);
+            copy_heads(Device{}, heads<S const>(apart), x, p.B, count, p.T, p.D);
         };
         normalise(q_norm_, q, p.H);
         normalise(k_norm_, k, p.H_kv);
@@ -201,11 +187,7 @@ private:
             rotate_heads(Device{}, q, p.B, p.H, p.T, angles);
             rotate_heads(Device{}, k, p.B, p.H_kv, p.T, angles);
         }
-        if (d_->scale_query) {
-            S const by = static_cast<S>(d_->score_scale());
-            for (index_t i = 0; i < p.B * p.T; ++i)
-                for (index_t c = 0; c < p.H * p.D; ++c) s.qkv.data()[i * s.qkv.shape(2) + c] *= by;
-        }
+        if (d_->scale_query) copy_heads(Device{}, heads<S const>(q), q, p.B, p.H, p.T, p.D, static_cast<S>(d_->score_scale()));
     }
 
     decoder_description const* d_;

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -50,24 +51,27 @@ public:
         router_.forward(x, s.logits);
         auto const show = [&](auto site, tensor<S, 2>& t) { watch(o, site, layer, (*t).reshaped(std::array{batch[0], batch[1], t.shape(1)})); };
         show(site::router_logits{}, s.logits);
+        synchronize(Device{});   // the host chooses
         for (index_t i = 0; i < N; ++i) choose(s, i);
         show(site::router_weights{}, s.weights);
         show(site::router_experts{}, s.chosen);
-        std::fill(y.begin(), y.end(), S(0));
-        std::vector<index_t> tokens;
+        zero(Device{}, flat(y));
+        std::vector<std::int32_t> tokens;
         std::vector<S> share;
         for (index_t e = 0; e < E; ++e) {
             tokens.clear(), share.clear();
             for (index_t i = 0; i < N; ++i)
                 for (index_t k = 0; k < K; ++k)
-                    if (s.chosen(i, k) == static_cast<S>(e)) tokens.push_back(i), share.push_back(s.weights(i, k));
+                    if (s.chosen(i, k) == static_cast<S>(e)) tokens.push_back(static_cast<std::int32_t>(i)), share.push_back(s.weights(i, k));
             if (tokens.empty()) continue;
             auto const n = static_cast<index_t>(tokens.size());
             s.x.resize({n, C}), s.y.resize({n, C});
-            for (index_t i = 0; i < n; ++i) std::copy_n(x.data() + tokens[static_cast<std::size_t>(i)] * C, C, s.x.data() + i * C);
+            // Rows are chosen, and added up, as those of a table are by tokens.
+            view<std::int32_t const, 2> const chosen(tokens.data(), {1, n});
+            embedding_forward(Device{}, chosen, x, {}, view<S, 3>(s.x.data(), {1, n, C}));
             run(experts_[static_cast<std::size_t>(e)], s);
-            for (index_t i = 0; i < n; ++i)
-                for (index_t c = 0; c < C; ++c) y(tokens[static_cast<std::size_t>(i)], c) += share[static_cast<std::size_t>(i)] * s.y(i, c);
+            multiply_rows_by(Device{}, share.data(), *s.y);
+            embedding_backward(Device{}, chosen, view<S const, 3>(s.y.data(), {1, n, C}), y, {});
         }
     }
 
@@ -108,14 +112,9 @@ private:
         if (form_.fused) {   // gpt-oss (2508.10925): gate and up in turn, clamped
             s.both.resize({n, 2 * F});
             e.both.forward(s.x, s.both);
-            S const most = static_cast<S>(form_.clamp), slope = static_cast<S>(form_.slope);
-            for (index_t i = 0; i < n; ++i)
-                for (index_t f = 0; f < F; ++f) {
-                    S const g = std::min(s.both(i, 2 * f), most), u = std::clamp(s.both(i, 2 * f + 1), -most, most);
-                    s.up(i, f) = (u + 1) * g / (1 + std::exp(-slope * g));
-                }
+            clamped_gate_forward(Device{}, static_cast<S>(form_.clamp), static_cast<S>(form_.slope), flat(view<S const, 2>(s.both)), flat(*s.up));
         } else {
-            view<S, 1> const gate(s.gate.data(), {s.gate.size()}), up(s.up.data(), {s.up.size()});
+            auto const gate = flat(*s.gate), up = flat(*s.up);
             e.gate.forward(s.x, s.gate);
             activate<Device, S>(act_, gate, gate);
             e.up.forward(s.x, s.up);

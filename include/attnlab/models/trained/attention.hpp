@@ -1,5 +1,4 @@
 #pragma once
-#include <algorithm>
 #include <array>
 #include <deque>
 #include <string>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include <attnlab/layers/linear.hpp>
+#include <attnlab/models/decoder/packing.hpp>
 #include <attnlab/models/trained/policy.hpp>
 #include <attnlab/models/trained/prologue.hpp>
 
@@ -28,7 +28,7 @@ public:
     struct workspace {
         tensor<S, 3> dqkv, dz, d_input;
         tensor<S, 2> part, other;  ///< (N, width of a projection)
-        std::vector<S> unread;     ///< gradients by numbers that the family gives
+        buffer<S> unread;          ///< gradients by numbers that the family gives
     };
 
     trained_attention(parameter_list<S>& all, decoder_description const& d, index_t number, decoder_policy<Device> const& policy,
@@ -80,7 +80,7 @@ public:
         for (auto* p : learned_) g.parameters.push_back(p ? p->gradient.data() : w.unread.data());
         if (policy_->reads_input) {
             w.d_input.resize(x.shape());
-            w.d_input.fill(0);
+            zero(Device{}, flat(*w.d_input));
             g.input = w.d_input.data();
         }
         policy_->backward(problem(x, s, pass, context), s.rows, merged_heads(view<S const, 3>(s.z), d_->head_size),
@@ -88,12 +88,10 @@ public:
         prologue_.backward(w.dqkv, s.before, pass, w.part, w.other);
         project_backward(x.reshaped(std::array{dx.shape(0) * dx.shape(1), d_->width}), rows(dx), w);
         if (policy_->reads_input)
-            add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), view<S, 1>(dx.data(), {dx.size()}));
+            add(Device{}, flat(view<S const, 3>(w.d_input)), flat(dx));
     }
 
 private:
-    static constexpr index_t repays = 1 << 16;  ///< numbers to move from which more threads repay their start
-
     index_t all_width() const { return (d_->heads + 2 * d_->kv_heads) * d_->head_size; }
     /// q, k or v of packed rows.
     template <class U>
@@ -101,17 +99,6 @@ private:
         return merged_heads(qkv, d_->head_size, which == 0 ? 0 : (d_->heads + (which - 1) * d_->kv_heads) * d_->head_size);
     }
 
-    /// `move(at in the projection, at in qkv, count)` for each run of columns of projection i, whose widths come `before` it.
-    template <class Move>
-    void each_run(std::size_t i, index_t before, Move move) const {
-        index_t const D = d_->head_size, H = d_->heads, G = d_->kv_heads, group = H / G + 2;
-        if (!d_->grouped) return move(0, before, widths_[i]);
-        for (index_t g = 0; g < G; ++g) {  // its queries, its key, its value
-            move(g * group * D, g * (group - 2) * D, (group - 2) * D);
-            move((g * group + group - 2) * D, (H + g) * D, D);
-            move((g * group + group - 1) * D, (H + G + g) * D, D);
-        }
-    }
     bool packed_as_stored() const { return widths_.size() == 1 && !d_->grouped; }
 
     void project(view<S const, 2> x, saved& s, workspace& w) {
@@ -120,11 +107,7 @@ private:
         for (std::size_t i = 0; i < widths_.size(); before += widths_[i++]) {
             w.part.resize({x.shape(0), widths_[i]});
             matrices_[i + 1].forward(x, w.part);
-#pragma omp parallel for schedule(static) if (x.shape(0) * widths_[i] > repays)
-            for (index_t n = 0; n < x.shape(0); ++n)
-                each_run(i, before, [&](index_t from, index_t to, index_t count) {
-                    std::copy_n(w.part.data() + n * widths_[i] + from, count, s.qkv.data() + n * all_width() + to);
-                });
+            pack_columns<Device, S>(*d_, before, w.part, rows(*s.qkv));
         }
     }
     void project_backward(view<S const, 2> x, view<S, 2> dx, workspace& w) const {
@@ -132,18 +115,14 @@ private:
         index_t before = 0;
         for (std::size_t i = 0; i < widths_.size(); before += widths_[i++]) {
             w.part.resize({x.shape(0), widths_[i]});
-#pragma omp parallel for schedule(static) if (x.shape(0) * widths_[i] > repays)
-            for (index_t n = 0; n < x.shape(0); ++n)
-                each_run(i, before, [&](index_t to, index_t from, index_t count) {
-                    std::copy_n(w.dqkv.data() + n * all_width() + from, count, w.part.data() + n * widths_[i] + to);
-                });
+            unpack_columns<Device, S>(*d_, before, rows(view<S const, 3>(w.dqkv)), w.part);
             if (i == 0) {
                 matrices_[1].backward(w.part, x, dx.data());
                 continue;
             }
             w.other.resize(x.shape());
             matrices_[i + 1].backward(w.part, x, w.other.data());
-            add(Device{}, view<S const, 1>(w.other.data(), {w.other.size()}), view<S, 1>(dx.data(), {dx.size()}));
+            add(Device{}, flat(view<S const, 2>(w.other)), flat(dx));
         }
     }
 

@@ -1,5 +1,4 @@
 #pragma once
-#include <algorithm>
 #include <array>
 #include <string>
 
@@ -29,7 +28,7 @@ public:
     struct workspace {
         typename trained_attention<Device>::workspace attention;
         typename trained_feed_forward<Device>::workspace mlp;
-        tensor<S, 3> out1, out2, branch;  ///< (B, T, C)
+        tensor<S, 3> out1, out2, branch, scaled;  ///< (B, T, C)
     };
 
     trained_block(parameter_list<S>& all, decoder_description const& d, index_t number, decoder_policy<Device> const& policy,
@@ -68,14 +67,14 @@ public:
             watch(o, site::ln1_normalized{}, number_, s.normed1);
             attend(*s.normed1, s, pass, context, w, o);
             if (d_->parallel)
-                copy(x, s.mid);
+                copy_to(s.mid, x);
             else
                 sum(s.mid, x, w.out1);
             watch(o, site::resid_mid{}, number_, s.mid);
             if (norm2_ || !d_->parallel)
                 norm(norm2_, s.mid, s.normed2, s.norm2);
             else
-                copy(s.normed1, s.normed2);
+                copy_to(s.normed2, s.normed1);
             watch(o, site::ln2_normalized{}, number_, s.normed2);
             think(*s.normed2, s, w, o);
             sum(y, s.mid, w.out2);
@@ -114,17 +113,15 @@ public:
     }
 
 private:
-    static void copy(view<S const, 3> x, view<S, 3> y) { std::copy(x.begin(), x.end(), y.begin()); }
-    static void add_to(view<S, 3> x, view<S const, 3> y) {
-        add(Device{}, y.reshaped(std::array{y.size()}), x.reshaped(std::array{x.size()}));
-    }
-    static void sum(view<S, 3> to, view<S const, 3> x, view<S const, 3> y) { copy(x, to), add_to(to, y); }
+    static void copy_to(view<S, 3> x, view<S const, 3> y) { copy(Device{}, flat(y), flat(x)); }
+    static void add_to(view<S, 3> x, view<S const, 3> y) { add(Device{}, flat(y), flat(x)); }
+    static void sum(view<S, 3> to, view<S const, 3> x, view<S const, 3> y) { copy_to(to, x), add_to(to, y); }
 
     static void norm(trained_norm<Device> const& by, view<S const, 3> x, view<S, 3> y, norm_saved& s) {
         if (by)
             by.forward(rows(x), rows(y), s);
         else
-            copy(x, y);
+            copy_to(y, x);
     }
     /// Adds to dx.
     static void norm_backward(trained_norm<Device>& by, view<S const, 3> dy, view<S const, 3> x, norm_saved const& s,
@@ -138,8 +135,8 @@ private:
     template <class Backward>
     static void into(view<S, 3> d, workspace& w, Backward backward) {
         w.branch.resize(d.shape());
-        copy(d, w.branch);
-        std::fill(d.begin(), d.end(), S(0));
+        copy_to(w.branch, d);
+        zero(Device{}, flat(d));
         backward(rows(view<S const, 3>(w.branch)), rows(d));
     }
 
@@ -149,26 +146,25 @@ private:
                 Observer& o) const {
         if (post) {
             raw.resize(out.shape());
-            copy(out, raw);
+            copy_to(raw, out);
             post.forward(rows(view<S const, 3>(raw)), rows(out), s);
             watch(o, after, number_, out);
         }
-        if (d_->residual_scale != 1)
-            for (S& v : out) v *= static_cast<S>(d_->residual_scale);
+        if (d_->residual_scale != 1) multiply_by(Device{}, static_cast<S>(d_->residual_scale), flat(out));
     }
-    /// The gradient by what the part gave: d itself, or w.branch.
+    /// The gradient by what the part gave: d itself, or in the workspace.
     view<S const, 3> finish_backward(trained_norm<Device>& post, view<S const, 3> d, tensor<S, 3> const& raw, norm_saved const& s,
                                      workspace& w) const {
-        if (!post && d_->residual_scale == 1) return d;
-        w.branch.resize(d.shape());
-        copy(d, w.branch);
-        if (d_->residual_scale != 1)
-            for (S& v : *w.branch) v *= static_cast<S>(d_->residual_scale);
-        if (post) {
-            tensor<S, 3> const dy = w.branch;
-            w.branch.fill(0);
-            post.backward(rows(*dy), rows(*raw), s, rows(*w.branch));
+        if (d_->residual_scale != 1) {
+            w.scaled.resize(d.shape());
+            copy_to(w.scaled, d);
+            multiply_by(Device{}, static_cast<S>(d_->residual_scale), flat(*w.scaled));
+            d = w.scaled;
         }
+        if (!post) return d;
+        w.branch.resize(d.shape());
+        zero(Device{}, flat(*w.branch));
+        post.backward(rows(d), rows(*raw), s, rows(*w.branch));
         return w.branch;
     }
 

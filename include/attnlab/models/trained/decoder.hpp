@@ -25,7 +25,9 @@ class trained_decoder {
 
 public:
     using scalar = S;
+    using device = Device;
 
+    /// A call returns when the device is done with it.
     /// \param run  what a run chooses: block_size (T of length_rule::trained), products, recompute, length, separator, init_std;
     /// sizes are the description's The parameters are declared and wait for `parameters().allocate()`: sizes of a config.json are
     /// believed when files agree. \throws error, usage_error for what cannot be trained, or not under this policy
@@ -39,6 +41,7 @@ public:
         if (run.products == precision::bfloat16 && !has_bfloat16(Device{}))
             fail<usage_error>("dtype: 'bfloat16': expected float32: ", Device::name,
                               " has no fast products of bfloat16 on this machine or in this build");
+        if (run.products == precision::tfloat32 && !is_cuda<Device>) fail<usage_error>("dtype: 'tfloat32': expected float32 or bfloat16: only a GPU has it");
         for (auto const& b : blocks_)
             for (auto* p : b.learned())
                 if (p) learned_.push_back(p);
@@ -54,10 +57,12 @@ public:
     /// Logits (B, T, V); they stay valid until the next call. \throws error for an id outside the vocabulary, or T too long
     template <observer Observer>
     view<S const, 3> logits(view<std::int32_t const, 2> ids, Observer& o) {
-        auto const h = run(ids, o, false);
+        auto&& seen_by = attnlab::on_device<Device>(o);
+        auto const h = run(ids, seen_by, false);
         logits_.resize({ids.shape(0), ids.shape(1), d_.vocabulary});
         head_.logits(rows(h), rows(*logits_));
-        watch(o, site::logits{}, 0, logits_);
+        watch(seen_by, site::logits{}, 0, logits_);
+        synchronize(Device{});
         return logits_;
     }
     view<S const, 3> logits(view<std::int32_t const, 2> ids) {
@@ -69,7 +74,8 @@ public:
     template <observer Observer>
     double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, Observer& o) {
         check_targets(ids, targets);
-        return head_.loss(rows(run(ids, o, false)), targets.data());
+        auto&& seen_by = attnlab::on_device<Device>(o);
+        return head_.loss(rows(run(ids, seen_by, false)), targets.data());
     }
     double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets) {
         no_observer nobody;
@@ -87,7 +93,7 @@ public:
         double const value = head_.loss_and_gradient(rows(h), targets.data(), scale, dh.data());
         std::array<index_t, 3> const shape{ids.shape(0), ids.shape(1), d_.width};
         gradient_.resize(shape);
-        gradient_.fill(0);
+        zero(Device{}, flat(*gradient_));
         if (project_out_) {
             normed_gradient_.resize(shape);
             project_out_->backward(rows(view<S const, 3>(dh)), rows(view<S const, 3>(normed_)), normed_gradient_.data());
@@ -96,7 +102,7 @@ public:
         if (final_norm_)
             final_norm_.backward(rows(d_normed), rows(view<S const, 3>(stream_.back())), final_saved_, rows(*gradient_));
         else
-            std::copy(d_normed.begin(), d_normed.end(), gradient_.data());
+            copy(Device{}, flat(d_normed), flat(*gradient_));
         for (index_t l = d_.layers; l-- > 0;) {
             auto& kept = saved_[run_.recompute ? 0 : static_cast<std::size_t>(l)];
             auto& x = stream_[static_cast<std::size_t>(l)];
@@ -105,9 +111,10 @@ public:
                 blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, pass_, context(l),
                                                              workspace_, nobody);
             blocks_[static_cast<std::size_t>(l)].backward(x, kept, pass_, context(l), gradient_, workspace_);
-            if (done) done(first_of_block_[static_cast<std::size_t>(l)]);
+            if (done) synchronize(Device{}), done(first_of_block_[static_cast<std::size_t>(l)]);
         }
         embedding_.backward(ids, gradient_);
+        synchronize(Device{});
         return value;
     }
 
@@ -167,7 +174,7 @@ private:
         if (final_norm_)
             final_norm_.forward(rows(view<S const, 3>(stream_.back())), rows(*normed_), final_saved_);
         else
-            std::copy(stream_.back().data(), stream_.back().data() + stream_.back().size(), normed_.data());
+            copy(Device{}, flat(view<S const, 3>(stream_.back())), flat(*normed_));
         if (!project_out_) {
             watch(o, site::ln_final{}, 0, normed_);
             return normed_;
@@ -198,7 +205,7 @@ private:
     }
     attention_context context(index_t layer) const {
         auto const at = firsts_.find(d_.window(layer) < pass_.T ? d_.window(layer) : 0);
-        return {run_.length, run_.block_size, at == firsts_.end() ? nullptr : at->second.data()};
+        return {run_.length, run_.block_size, at == firsts_.end() ? nullptr : at->second.data(), run_.products};
     }
 
 
@@ -218,7 +225,7 @@ private:
     std::vector<parameter<S>*> learned_;
 
     decoder_pass<S> pass_;
-    std::map<index_t, std::vector<index_t>> firsts_;  // by window, (B, T); 0: without
+    std::map<index_t, buffer<index_t>> firsts_;  // by window, (B, T); 0: without
     // Activations. They grow to the largest batch seen and stay.
     std::vector<tensor<S, 3>> stream_;  // (B, T, C): entering each block, and leaving the last
     std::vector<typename block::saved> saved_;

@@ -1,6 +1,4 @@
 #pragma once
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -48,13 +46,13 @@ public:
     void backward(view<std::int32_t const, 2> ids, view<S, 3> d) {
         if (norm_) {
             work_.resize(d.shape());
-            std::copy(d.begin(), d.end(), work_.data());
-            std::fill(d.begin(), d.end(), S(0));
+            copy(Device{}, flat(view<S const, 3>(d)), flat(*work_));
+            zero(Device{}, flat(d));
             norm_.backward(rows(view<S const, 3>(work_)), rows(view<S const, 3>(before_norm_)), saved_, rows(d));
         }
         if (positions_)
             for (index_t b = 0; b < d.shape(0); ++b)
-                add(Device{}, view<S const, 1>(flat(d[b])), positions(positions_->gradient, d.shape(1)));
+                add(Device{}, flat(view<S const, 2>(d[b])), positions(positions_->gradient, d.shape(1)));
         if (project_) {
             work_.resize(narrow_.shape());
             project_->backward(rows(view<S const, 3>(d)), rows(view<S const, 3>(narrow_)), work_.data());
@@ -66,15 +64,13 @@ public:
 
 private:
     void scale(view<S, 3> x) const {
-        if (d_->embedding_scale != 1)
-            for (S& v : x) v *= static_cast<S>(d_->embedding_scale);
+        if (d_->embedding_scale != 1) multiply_by(Device{}, static_cast<S>(d_->embedding_scale), flat(x));
     }
     view<S, 2> matrix(std::span<S> values) const { return {values.data(), {table_->shape[0], table_->shape[1]}}; }
     /// The rows of positions 0 .. T - 1.
     view<S, 1> positions(std::span<S> values, index_t T) const {
         return {values.data() + d_->position_offset * d_->width, {T * d_->width}};
     }
-    static view<S, 1> flat(view<S, 2> x) { return x.reshaped(std::array{x.size()}); }
 
     decoder_description const* d_;
     parameter<S>*table_, *positions_ = nullptr;

@@ -1,9 +1,9 @@
 #pragma once
-#include <algorithm>
 #include <array>
 #include <deque>
 #include <string>
 
+#include <attnlab/core/heads.hpp>
 #include <attnlab/layers/linear.hpp>
 #include <attnlab/models/decoder/feed_forward.hpp>
 
@@ -47,23 +47,22 @@ public:
             if (fused_) {
                 w.both.resize({shape[0], 2 * wide_});
                 matrices_[1].forward(x, w.both);
-                each_row_of_both(w.both, s.slope, s.up, [this](S* both, S* gate, S* up) {
-                    std::copy_n(both, wide_, gate), std::copy_n(both + wide_, wide_, up);
-                });
+                copy_heads(Device{}, half_of<S const>(w.both, 0), all_of<S>(s.slope), 1, 1, shape[0], wide_);
+                copy_heads(Device{}, half_of<S const>(w.both, wide_), all_of<S>(s.up), 1, 1, shape[0], wide_);
             } else {
                 matrices_[2].forward(x, s.slope);  // until the activation has read it, what is before that
             }
             show(site::gate_out{}, s.slope);
-            activate<Device, S>(act_, flat(s.slope), flat(s.act), s.slope.data());
+            activate<Device, S>(act_, seen(s.slope), flat(*s.act), s.slope.data());
             show(site::act_out{}, s.act);
             if (!fused_) matrices_[1].forward(x, s.up);
             show(site::mlp_pre{}, s.up);
-            std::copy(s.up.data(), s.up.data() + s.up.size(), s.post.data());
-            multiply_by(Device{}, view<S const, 1>(flat(s.act)), flat(s.post));
+            copy(Device{}, seen(s.up), flat(*s.post));
+            multiply_by(Device{}, seen(s.act), flat(*s.post));
         } else {
             matrices_[1].forward(x, s.slope);
             show(site::mlp_pre{}, s.slope);
-            activate<Device, S>(act_, flat(s.slope), flat(s.post), s.slope.data());
+            activate<Device, S>(act_, seen(s.slope), flat(*s.post), s.slope.data());
             show(site::act_out{}, s.post);
         }
         show(site::mlp_post{}, s.post);
@@ -76,35 +75,35 @@ public:
         matrices_[0].backward(dy, s.post, w.wide.data());
         if (gated_) {
             w.gate.resize(s.post.shape());
-            std::copy(w.wide.data(), w.wide.data() + w.wide.size(), w.gate.data());
-            multiply_by(Device{}, flat(s.up), flat(w.gate));
+            copy(Device{}, seen(w.wide), flat(*w.gate));
+            multiply_by(Device{}, seen(s.up), flat(*w.gate));
         }
         auto& before_activation = gated_ ? w.gate : w.wide;
-        if (gated_) multiply_by(Device{}, flat(s.act), flat(w.wide));
-        multiply_by(Device{}, flat(s.slope), flat(before_activation));
+        if (gated_) multiply_by(Device{}, seen(s.act), flat(*w.wide));
+        multiply_by(Device{}, seen(s.slope), flat(*before_activation));
         if (fused_) {
             w.both.resize({x.shape(0), 2 * wide_});
-            each_row_of_both(w.both, w.gate, w.wide, [this](S* both, S* gate, S* up) {
-                std::copy_n(gate, wide_, both), std::copy_n(up, wide_, both + wide_);
-            });
+            copy_heads(Device{}, all_of<S const>(w.gate), half_of<S>(w.both, 0), 1, 1, x.shape(0), wide_);
+            copy_heads(Device{}, all_of<S const>(w.wide), half_of<S>(w.both, wide_), 1, 1, x.shape(0), wide_);
             return matrices_[1].backward(w.both, x, dx);
         }
         matrices_[1].backward(w.wide, x, dx);
         if (!gated_) return;
         w.narrow.resize(x.shape());
         matrices_[2].backward(w.gate, x, w.narrow.data());
-        add(Device{}, view<S const, 1>(flat(w.narrow)), view<S, 1>(dx, {x.size()}));
+        add(Device{}, seen(w.narrow), view<S, 1>(dx, {x.size()}));
     }
 
 private:
-    static view<S, 1> flat(tensor<S, 2>& x) { return {x.data(), {x.size()}}; }
-    static view<S const, 1> flat(tensor<S, 2> const& x) { return {x.data(), {x.size()}}; }
-
-    template <class Move>
-    void each_row_of_both(tensor<S, 2>& both, tensor<S, 2>& gate, tensor<S, 2>& up, Move move) const {
-#pragma omp parallel for schedule(static) if (both.size() > (1 << 16))
-        for (index_t i = 0; i < both.shape(0); ++i)
-            move(both.data() + 2 * i * wide_, gate.data() + i * wide_, up.data() + i * wide_);
+    static view<S const, 1> seen(tensor<S, 2> const& x) { return flat(view<S const, 2>(x)); }
+    /// Rows of the gate (from 0 on) or of what it multiplies (from F on), where they lie side by side; and where they do not.
+    template <class T>
+    heads<T> half_of(view<T, 2> both, index_t first) const {
+        return {both.data() + first, 0, 0, 2 * wide_};
+    }
+    template <class T>
+    heads<T> all_of(view<T, 2> x) const {
+        return {x.data(), 0, 0, wide_};
     }
 
     activation act_;

@@ -8,6 +8,7 @@
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/layers/attention_sites.hpp>
 #include <attnlab/models/trained/in_family.hpp>
+#include <attnlab/observe/after_device.hpp>
 #include <attnlab/observe/any_observer.hpp>
 
 /// \file
@@ -68,8 +69,9 @@ decoder_policy<Device> make_decoder_policy() {
     if constexpr (std::is_same_v<S, float>)
         out.watched = [](attention_problem<S> const& p, attention_saved<S>& rows, tensor<S, 3>& qkv, tensor<S, 3>& z,
                          any_observer& o, index_t layer) {
-            watch_before_attention<P>(o, layer, p, qkv);
-            attend<P, Device>(p, rows, z, o, layer);
+            auto&& seen_by = on_device<Device>(o);
+            watch_before_attention<P>(seen_by, layer, p, qkv);
+            attend<P, Device>(p, rows, z, seen_by, layer);
         };
     out.backward = [](attention_problem<S> const& p, attention_saved<S> const& rows, heads<S const> z, heads<S const> dz,
                       attention_gradients<S> const& g) { attention_backward<P>(Device{}, p, rows, z, dz, g); };

@@ -1,7 +1,5 @@
 #pragma once
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -20,7 +18,7 @@ class trained_prologue {
 
 public:
     struct saved {
-        tensor<S, 3> raw;   ///< before the clamp, where there is one
+        tensor<S, 3> slope;   ///< of the clamp, where there is one
         tensor<S, 2> q, k;  ///< (N, H D), (N, H_kv D): before QK-norm, where there is one
         norm_saved q_norm, k_norm;
     };
@@ -34,17 +32,16 @@ public:
 
     void forward(view<S, 3> qkv, saved& s, decoder_pass<S> const& pass) const {
         if (S const most = static_cast<S>(d_->clip_qkv); most > 0) {
-            s.raw.resize(qkv.shape());
-            std::copy(qkv.begin(), qkv.end(), s.raw.data());
-            for (S& x : qkv) x = std::clamp(x, -most, most);
+            s.slope.resize(qkv.shape());
+            clip_forward(Device{}, most, flat(view<S const, 3>(qkv)), flat(qkv), s.slope.data());
         }
         auto const normalise = [&](auto const& norm, int which, tensor<S, 2>& before, norm_saved& kept) {
             if (!norm) return;
             before.resize({qkv.shape(0) * qkv.shape(1), width(which)});
             tensor<S, 2> after(before.shape());
-            each_row(qkv, which, before, [](S* packed, S* row, index_t n) { std::copy_n(packed, n, row); });
+            copy_heads(Device{}, all_heads(view<S const, 3>(qkv), which), side_by_side(*before), 1, 1, before.shape(0), width(which));
             norm.forward(as_normed(std::as_const(before), which), as_normed(after, which), kept);
-            each_row(qkv, which, after, [](S* packed, S* row, index_t n) { std::copy_n(row, n, packed); });
+            copy_heads(Device{}, side_by_side(view<S const, 2>(after)), all_heads(qkv, which), 1, 1, after.shape(0), width(which));
         };
         normalise(q_norm_, 0, s.q, s.q_norm);
         normalise(k_norm_, 1, s.k, s.k_norm);
@@ -55,20 +52,18 @@ public:
     /// \param part, other  room to work in
     void backward(view<S, 3> dqkv, saved const& s, decoder_pass<S> const& pass, tensor<S, 2>& part, tensor<S, 2>& other) {
         scale_query(dqkv);
-        turn(dqkv, pass.angles_of(*d_, number_).reversed());
+        turn(dqkv, pass.angles_back_of(*d_, number_));
         auto const normalise = [&](auto& norm, int which, tensor<S, 2> const& before, norm_saved const& kept) {
             if (!norm) return;
             part.resize(before.shape()), other.resize(before.shape());
-            other.fill(0);
-            each_row(dqkv, which, part, [](S* packed, S* row, index_t n) { std::copy_n(packed, n, row); });
+            zero(Device{}, flat(*other));
+            copy_heads(Device{}, all_heads(view<S const, 3>(dqkv), which), side_by_side(*part), 1, 1, part.shape(0), width(which));
             norm.backward(as_normed(std::as_const(part), which), as_normed(before, which), kept, as_normed(other, which));
-            each_row(dqkv, which, other, [](S* packed, S* row, index_t n) { std::copy_n(row, n, packed); });
+            copy_heads(Device{}, side_by_side(view<S const, 2>(other)), all_heads(dqkv, which), 1, 1, other.shape(0), width(which));
         };
         normalise(q_norm_, 0, s.q, s.q_norm);
         normalise(k_norm_, 1, s.k, s.k_norm);
-        if (S const most = static_cast<S>(d_->clip_qkv); most > 0)
-            for (index_t i = 0; i < dqkv.size(); ++i)
-                if (std::abs(s.raw.data()[i]) > most) dqkv.data()[i] = 0;
+        if (d_->clip_qkv > 0) multiply_by(Device{}, flat(view<S const, 3>(s.slope)), flat(dqkv));
     }
 
 private:
@@ -76,13 +71,14 @@ private:
     index_t width(int which) const { return (which == 0 ? d_->heads : d_->kv_heads) * d_->head_size; }
     index_t offset(int which) const { return which == 0 ? 0 : d_->heads * d_->head_size; }
 
-    /// `move(packed, row, count)` for the rows of q or k, packed and side by side.
-    template <class Move>
-    void each_row(view<S, 3> qkv, int which, tensor<S, 2>& side_by_side, Move move) const {
-        index_t const n = width(which), W = qkv.shape(2);
-#pragma omp parallel for schedule(static) if (side_by_side.size() > (1 << 16))
-        for (index_t i = 0; i < side_by_side.shape(0); ++i)
-            move(qkv.data() + i * W + offset(which), side_by_side.data() + i * n, n);
+    /// The rows of q or k inside packed ones, and rows of their own.
+    template <class T>
+    heads<T> all_heads(view<T, 3> qkv, int which) const {
+        return {qkv.data() + offset(which), 0, 0, qkv.shape(2)};
+    }
+    template <class T>
+    static heads<T> side_by_side(view<T, 2> x) {
+        return {x.data(), 0, 0, x.shape(1)};
     }
     /// As rows of what the norm is over: a head, or all of them.
     template <class X>
@@ -99,9 +95,8 @@ private:
     }
     void scale_query(view<S, 3> qkv) const {
         if (!d_->scale_query) return;
-        S const by = static_cast<S>(d_->score_scale());
-        for (index_t i = 0; i < qkv.shape(0) * qkv.shape(1); ++i)
-            for (index_t c = 0; c < width(0); ++c) qkv.data()[i * qkv.shape(2) + c] *= by;
+        copy_heads(Device{}, all_heads(view<S const, 3>(qkv), 0), all_heads(qkv, 0), 1, 1, qkv.shape(0) * qkv.shape(1), width(0),
+                   static_cast<S>(d_->score_scale()));
     }
 
     decoder_description const* d_;
