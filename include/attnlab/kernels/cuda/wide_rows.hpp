@@ -36,17 +36,21 @@ constexpr void write(T* p, adjacent<T, N> const& a) {
 /// To the nearest (ties to even).
 template <class T, int N>
 constexpr adjacent<T, N> rounded(adjacent<float, N> const& x) {
-    adjacent<T, N> r;
 #ifdef __CUDA_ARCH__
-    if constexpr (std::is_same_v<T, bfloat16> && N == 4) {
+    constexpr bool in_pairs = std::is_same_v<T, bfloat16> && N == 4;
+#else
+    constexpr bool in_pairs = false;
+#endif
+    if constexpr (in_pairs) {
         adjacent<std::uint32_t, 2> pairs;
         asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs.v[0]) : "f"(x.v[1]), "f"(x.v[0]));
         asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs.v[1]) : "f"(x.v[3]), "f"(x.v[2]));
         return *reinterpret_cast<adjacent<T, N> const*>(&pairs);
+    } else {
+        adjacent<T, N> r;
+        for (int k = 0; k < N; ++k) r.v[k] = static_cast<T>(x.v[k]);
+        return r;
     }
-#endif
-    for (int k = 0; k < N; ++k) r.v[k] = static_cast<T>(x.v[k]);
-    return r;
 }
 }  // namespace detail
 
