@@ -42,6 +42,8 @@ void layer_norm_forward(declared, in, float const*, float const*, float, out, fl
 void layer_norm_backward(declared, in, in, float const*, float const*, float const*, out, float*, float*);
 void gelu_forward(declared, gelu_form, many, view<float, 1>, float*);
 void multiply_by(declared, many, view<float, 1>);
+void multiply_by(declared, float by, view<float, 1> y);
+void soft_cap_forward(declared, float cap, view<float const, 1> x, view<float, 1> y, float* slope);
 void add(declared, many, view<float, 1>);
 void zero(declared, view<float, 1>);
 void synchronize(declared);
