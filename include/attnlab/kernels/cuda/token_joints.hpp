@@ -1,5 +1,7 @@
 #pragma once
+#include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/token_rows.hpp>
+#include <attnlab/kernels/cuda/weigh.hpp>
 #include <attnlab/kernels/weighting_facts.hpp>
 
 /// \file
