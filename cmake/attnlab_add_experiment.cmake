@@ -44,7 +44,7 @@ endfunction()
 # A file for nvcc that compiles an instance of a template, appended to the list.
 function(attnlab_instantiate list name instance)
   set(file "${PROJECT_BINARY_DIR}/attnlab/${name}.hpp")
-  file(CONFIGURE OUTPUT "${file}" CONTENT "#include <attnlab/cli/paper_policies.hpp>\ntemplate @instance@;\n" @ONLY)
+  file(CONFIGURE OUTPUT "${file}" CONTENT "#include <attnlab/cli/experiment_main.hpp>\n#include <attnlab/cli/paper_policy.hpp>\ntemplate @instance@;\n" @ONLY)
   set(${list} ${${list}} "${file}" PARENT_SCOPE)
 endfunction()
 

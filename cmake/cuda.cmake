@@ -44,7 +44,8 @@ endif()
 set_property(GLOBAL PROPERTY ATTNLAB_CUDA_FOUND ${ATTNLAB_CUDA_FOUND})
 
 # attnlab_add_device_pass(TARGET FILE...): compiles files that TARGET compiles as C++ once more by nvcc, for the kernels of the policies in
-# them (cli/device_pass.hpp), and links these into TARGET. A file takes one core: a policy a file is what a machine of many compiles fastest. What else the files define is there twice: the copies made weak give way.
+# them (cli/device_pass.hpp), and links these into TARGET. A file takes one core: a policy a file is what a machine of many compiles fastest.
+# What else the files define is there twice: the copies made weak give way.
 function(attnlab_add_device_pass target)
   if(NOT CMAKE_CUDA_COMPILER_LOADED)
     message(FATAL_ERROR "${target}: attnlab is built with CUDA, so its project needs it too: project(... LANGUAGES CXX CUDA)")
@@ -89,10 +90,7 @@ function(attnlab_add_kernels)
   if(TARGET attnlab_kernels)
     return()
   endif()
-  set(source "${PROJECT_BINARY_DIR}/attnlab/kernels.cu")
-  file(CONFIGURE OUTPUT "${source}" CONTENT "#include <attnlab/kernels/cuda/instances.hpp>\n" @ONLY)
-  add_library(attnlab_kernels STATIC "${source}")
-  attnlab_set_up_cuda(attnlab_kernels)
+  attnlab_add_cuda_header(kernels instances.hpp)
 endfunction()
 
 # attnlab_add_nccl(): the target attnlab_nccl, which joins GPUs of several processes; none where NCCL is not found, or GPUs are none.
@@ -100,13 +98,18 @@ function(attnlab_add_nccl)
   if(TARGET attnlab_nccl OR ATTNLAB_SIMULATED_GPU OR NOT ATTNLAB_NCCL_INCLUDE_DIR OR NOT ATTNLAB_NCCL_LIBRARY)
     return()
   endif()
-  set(source "${PROJECT_BINARY_DIR}/attnlab/nccl.cu")
-  file(CONFIGURE OUTPUT "${source}" CONTENT "#include <attnlab/kernels/cuda/nccl.hpp>\n" @ONLY)
-  add_library(attnlab_nccl STATIC "${source}")
-  attnlab_set_up_cuda(attnlab_nccl)
+  attnlab_add_cuda_header(nccl nccl.hpp)
   target_compile_definitions(attnlab_nccl INTERFACE ATTNLAB_USE_NCCL)
   target_include_directories(attnlab_nccl SYSTEM PRIVATE "${ATTNLAB_NCCL_INCLUDE_DIR}")
   target_link_libraries(attnlab_nccl PUBLIC "${ATTNLAB_NCCL_LIBRARY}")
+endfunction()
+
+# The target attnlab_NAME: a header of kernels/cuda, which one CUDA source file of a program includes.
+function(attnlab_add_cuda_header name header)
+  set(source "${PROJECT_BINARY_DIR}/attnlab/${name}.cu")
+  file(CONFIGURE OUTPUT "${source}" CONTENT "#include <attnlab/kernels/cuda/@header@>\n" @ONLY)
+  add_library(attnlab_${name} STATIC "${source}")
+  attnlab_set_up_cuda(attnlab_${name})
 endfunction()
 
 # How attnlab's CUDA sources are compiled.

@@ -1,7 +1,7 @@
-#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "formats.hpp"
 #include "instructions.hpp"
 
 namespace simulated {
@@ -43,18 +43,6 @@ void add_conversions_to(instruction_table& t, std::string const& to) {
     add_conversion<To, float>(t, to, "f32"), add_conversion<To, double>(t, to, "f64");
 }
 
-/// The nearest bfloat16, of two the even one; a NaN stays one.
-std::uint16_t bfloat16_of(float x) {
-    auto const bits = std::bit_cast<std::uint32_t>(x);
-    if (std::isnan(x)) return 0x7fff;
-    return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-/// The nearest tf32 (10 bits of fraction), of two the one further from zero.
-std::uint32_t tf32_of(float x) {
-    auto const bits = std::bit_cast<std::uint32_t>(x);
-    return std::isfinite(x) ? (bits + 0x1000) & ~0x1fffu : bits;
-}
-
 }  // namespace
 
 void add_conversions(instruction_table& t) {
@@ -66,7 +54,7 @@ void add_conversions(instruction_table& t) {
     t["cvt.sat.f32.f32"] = {lanewise<[](float x) { return std::fmin(std::fmax(x, 0.0f), 1.0f); }>};
     t["cvt.bf16.f32"] = {lanewise<bfloat16_of>};
     t["cvt.bf16x2.f32"] = {lanewise<[](float high, float low) { return static_cast<std::uint32_t>(bfloat16_of(high)) << 16 | bfloat16_of(low); }>};
-    t["cvt.f32.bf16"] = {lanewise<[](std::uint32_t x) { return std::bit_cast<float>(x << 16); }>};
+    t["cvt.f32.bf16"] = {lanewise<of_bfloat16>};
     t["cvt.rna.tf32.f32"] = {lanewise<tf32_of>};
 }
 

@@ -1,10 +1,10 @@
 #include <cublasLt.h>
 
-#include <bit>
 #include <cstring>
 #include <vector>
 
 #include "device.hpp"
+#include "formats.hpp"
 
 /// \file
 /// The names of cuBLASLt that attnlab's programs call: products of float, tf32 and bfloat16 with sums in double, which the simulated device does in its turn.
@@ -36,9 +36,9 @@ T const& behind(Opaque const* p) {
 /// As far as its type says; a float is rounded where the product is of tf32.
 double element(matrix const& m, void const* p, std::uint64_t row, std::uint64_t column, bool tf32) {
     auto const at = static_cast<std::size_t>(static_cast<std::int64_t>(column) * m.leading) + row;
-    if (m.type == CUDA_R_16BF) return std::bit_cast<float>(std::uint32_t{static_cast<std::uint16_t const*>(p)[at]} << 16);
+    if (m.type == CUDA_R_16BF) return of_bfloat16(static_cast<std::uint16_t const*>(p)[at]);
     float const x = static_cast<float const*>(p)[at];
-    return tf32 ? std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + 0x1000) & ~0x1fffu) : x;
+    return tf32 ? of_tf32(tf32_of(x)) : x;
 }
 void check(matrix const& m, void const* p, char const* name) {
     auto const at = reinterpret_cast<word>(p);

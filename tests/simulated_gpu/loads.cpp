@@ -12,9 +12,12 @@ namespace {
 
 enum class space { global, shared, local, parameter, generic };
 
-template <space S>
-word address(warp& w, instruction const& i, int operand, int which, int lane) {
-    return w.reg(i, operand)[lane] + static_cast<word>(i.offset[static_cast<std::size_t>(which)]);
+/// What the lanes name by operand `operand`, which is the `which`th address of the instruction.
+std::array<word, lanes> addresses(warp& w, instruction const& i, int operand, int which = 0) {
+    std::array<word, lanes> at{};
+    word const* const base = w.reg(i, operand);
+    w.each([&](int l) { at[static_cast<std::size_t>(l)] = base[l] + static_cast<word>(i.offset[static_cast<std::size_t>(which)]); });
+    return at;
 }
 
 void count_global(warp& w, std::array<word, lanes> const& at, std::size_t bytes) {
@@ -71,8 +74,7 @@ template <class T, space S>
 void load(warp& w, instruction const& i) {
     int const n = i.count - 1;
     std::size_t const bytes = sizeof(T) * static_cast<std::size_t>(n);
-    std::array<word, lanes> at{};
-    w.each([&](int l) { at[static_cast<std::size_t>(l)] = address<S>(w, i, n, 0, l); });
+    auto const at = addresses(w, i, n);
     count<S>(w, at, bytes);
     w.each([&](int l) {
         auto const [where, a] = placed<S>(at[static_cast<std::size_t>(l)]);
@@ -95,8 +97,7 @@ template <class T, space S>
 void store(warp& w, instruction const& i) {
     int const n = i.count - 1;
     std::size_t const bytes = sizeof(T) * static_cast<std::size_t>(n);
-    std::array<word, lanes> at{};
-    w.each([&](int l) { at[static_cast<std::size_t>(l)] = address<S>(w, i, 0, 0, l); });
+    auto const at = addresses(w, i, 0);
     count<S>(w, at, bytes);
     w.each([&](int l) {
         auto const [where, a] = placed<S>(at[static_cast<std::size_t>(l)]);
@@ -130,8 +131,9 @@ void add_type(instruction_table& t, std::string const& type) {
 
 /// cp.async [shared], [global], bytes: comes as late as it may, when it is waited for.
 void copy_async(warp& w, instruction const& i) {
+    auto const all_to = addresses(w, i, 0), all_from = addresses(w, i, 1, 1);
     w.each([&](int l) {
-        auto const to = address<space::shared>(w, i, 0, 0, l), from = address<space::global>(w, i, 1, 1, l);
+        word const to = all_to[static_cast<std::size_t>(l)], from = all_from[static_cast<std::size_t>(l)];
         int const bytes = static_cast<int>(w.reg(i, 2)[l]);
         if (to % static_cast<word>(bytes) != 0) throw fault("the address is no multiple of " + std::to_string(bytes));
         auto const* const p = w.global(from, static_cast<std::size_t>(bytes));
@@ -161,8 +163,7 @@ void wait_all(warp& w, instruction const& i) {
 /// (transposed: of its column) of each (PTX ISA, "ldmatrix").
 template <bool Transposed>
 void load_matrices(warp& w, instruction const& i) {
-    std::array<word, lanes> at{};
-    w.each([&](int l) { at[static_cast<std::size_t>(l)] = address<space::shared>(w, i, 4, 0, l); });
+    auto const at = addresses(w, i, 4);
     count_shared(w, at, 16);
     for (int m = 0; m < 4; ++m)
         for (int l = 0; l < lanes; ++l) {

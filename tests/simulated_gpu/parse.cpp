@@ -337,14 +337,19 @@ std::string_view between(std::string_view text, std::size_t open) {
     throw fault("PTX ends inside a bracket");
 }
 
-/// `(.param .b64 name, ...)`
-std::vector<std::string> names_of(std::string_view list) {
-    std::vector<std::string> r;
+/// `.param .b64 name, ...`
+std::vector<variable> variables_of(std::string_view list) {
+    std::vector<variable> r;
     for (std::size_t from = 0; from < list.size();) {
         auto const comma = std::min(list.find(',', from), list.size());
-        if (auto const one = trimmed(list.substr(from, comma - from)); !one.empty()) r.push_back(variable_of(one.substr(6)).name);
+        if (auto const one = trimmed(list.substr(from, comma - from)); !one.empty()) r.push_back(variable_of(one.substr(6)));
         from = comma + 1;
     }
+    return r;
+}
+std::vector<std::string> names_of(std::string_view list) {
+    std::vector<std::string> r;
+    for (auto& v : variables_of(list)) r.push_back(std::move(v.name));
     return r;
 }
 functions functions_of(std::string_view t) {
@@ -389,15 +394,11 @@ module parse(std::string_view source) {
             k.name = head.back();
             reader r(m, all_functions, k);
             if (open < brace) {
-                auto const list = between(t, open);
-                for (std::size_t from = 0; from < list.size();) {
-                    auto const comma = std::min(list.find(',', from), list.size());
-                    auto const v = variable_of(trimmed(list.substr(from, comma - from)).substr(6));   // ".param"
+                for (auto const& v : variables_of(between(t, open))) {
                     k.parameter_bytes = (k.parameter_bytes + v.align - 1) / v.align * v.align;
                     k.parameters.push_back({k.parameter_bytes, v.size});
                     r.symbol(v.name, k.parameter_bytes);
                     k.parameter_bytes += v.size;
-                    from = comma + 1;
                 }
             }
             auto const directives = words_of(t.substr(start, brace - start));

@@ -1,6 +1,7 @@
+#include <algorithm>
 #include <bit>
-#include <functional>
 
+#include "formats.hpp"
 #include "instructions.hpp"
 
 /// \file
@@ -69,11 +70,10 @@ void multiply(warp& w, instruction const& i, Element element) {
     w.block().count->products += static_cast<std::uint64_t>(16 * 8 * K);
 }
 void multiply_bfloat16(warp& w, instruction const& i) {
-    multiply<16, 2>(w, i, [](word r, int inside) { return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(r >> 16 * inside & 0xffff) << 16)); });
+    multiply<16, 2>(w, i, [](word r, int inside) { return static_cast<double>(of_bfloat16(static_cast<std::uint32_t>(r >> 16 * inside))); });
 }
-/// The low 13 bits of a float in a register are not looked at.
 void multiply_tf32(warp& w, instruction const& i) {
-    multiply<8, 1>(w, i, [](word r, int) { return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(r) & ~0x1fffu)); });
+    multiply<8, 1>(w, i, [](word r, int) { return static_cast<double>(of_tf32(static_cast<std::uint32_t>(r))); });
 }
 
 }  // namespace
@@ -90,7 +90,9 @@ void add_warp(instruction_table& t) {
     t["activemask.b32"] = {[](warp& w, instruction const& i) { w.each([&](int l) { w.reg(i, 0)[l] = w.active(); }); }};
     t["bar"] = t["barrier"] = {nullptr, flow::barrier};
     for (std::string const name : {"bar.red", "barrier.red"})
-        for (std::string const vote : {".or.pred", ".and.pred"}) t[name + vote] = {[](warp& w, instruction const& i) { w.vote(i); }, flow::barrier};
+        for (bool const all : {false, true})
+            t[name + (all ? ".and.pred" : ".or.pred")] = {all ? meaning{[](warp& w, instruction const& i) { w.vote(i, true); }} : [](warp& w, instruction const& i) { w.vote(i, false); },
+                                                          flow::barrier};
     t["mma.m16n8k16.row.col.f32.bf16.bf16.f32"] = {multiply_bfloat16, flow::meet};
     t["mma.m16n8k8.row.col.f32.tf32.tf32.f32"] = {multiply_tf32, flow::meet};
 }

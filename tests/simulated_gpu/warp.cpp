@@ -125,14 +125,13 @@ void warp::release() {
     meetings_ = 0;
     for (auto& g : groups_) g.doing = group::goes;
     if (vote_) {
-        bool const found = block_->vote_so_far[vote_->text.find(".and") != std::string::npos ? 1 : 0];
-        std::fill_n(reg(*vote_, 0), lanes, static_cast<word>(found));
+        std::fill_n(reg(*vote_, 0), lanes, static_cast<word>(block_->vote_so_far[vote_all_]));
         vote_ = nullptr;
     }
 }
 
-void warp::vote(instruction const& i) {
-    vote_ = &i;
+void warp::vote(instruction const& i, bool all) {
+    vote_ = &i, vote_all_ = all;
     word const* const p = reg(i, 2);
     each([&](int l) {
         block_->vote_so_far[0] = block_->vote_so_far[0] || p[l] != 0;

@@ -82,7 +82,7 @@ public:
     unsigned char* global(word address, std::size_t bytes);
     unsigned char* local(word offset, int lane, std::size_t bytes);
     void meet() { ++meetings_; }
-    void vote(instruction const& i);
+    void vote(instruction const& i, bool all);
 
     struct copy {
         int lane, bytes, group;
@@ -113,6 +113,7 @@ private:
     device_memory::range known_[4];
     int oldest_known_ = 0;
     instruction const* vote_ = nullptr;
+    bool vote_all_ = false;
 };
 
 }  // namespace simulated

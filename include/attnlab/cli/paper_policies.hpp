@@ -1,16 +1,8 @@
 #pragma once
-#include <cstddef>
-#include <tuple>
 #include <vector>
 
-#include <attnlab/attention/attention_bias.hpp>
-#include <attnlab/attention/context_bias.hpp>
-#include <attnlab/attention/context_scale.hpp>
-#include <attnlab/attention/mask.hpp>
-#include <attnlab/attention/sigmoid_attention.hpp>
-#include <attnlab/attention/softmax.hpp>
-#include <attnlab/attention/value_bias.hpp>
 #include <attnlab/cli/experiment_main.hpp>
+#include <attnlab/cli/paper_policy.hpp>
 
 /// \file
 /// The six attentions that every program can compare its own with. Include it in exactly one source file of a program, as program.hpp;
@@ -18,13 +10,6 @@
 
 namespace attnlab {
 
-/// Number `I`, 0 to 5, which is (a) to (f) of the paper.
-template <std::size_t I>
-using paper_policy = std::tuple_element_t<I, std::tuple<attention<causal, softmax>, attention<causal, softmax, value_bias>, attention<causal, softmax, context_bias>,
-                                                        attention<causal, softmax, attention_bias>, attention<causal, softmax, context_scale>,
-                                                        attention<causal, sigmoid_attention>>>;
-
-#ifndef ATTNLAB_DEVICE_PASS   // where nvcc compiles each in a file of its own
 std::vector<experiment> paper_experiments() {
     std::vector<experiment> all{
         make_experiment<paper_policy<0>>(
@@ -42,6 +27,5 @@ std::vector<experiment> paper_experiments() {
     for (auto& e : all) e.in_families = paper_policy_for_families(e.card.name);
     return all;
 }
-#endif
 
 }  // namespace attnlab

@@ -51,13 +51,13 @@ public:
         watch(o, site::ln1_normalized{}, layer, s.normed1);
         attention_.forward(s.normed1, rows(*s.mid), s.attention, context, o, layer);
         watch(o, site::attn_out{}, layer, s.mid);
-        add(Device{}, flat(x), view<S, 1>(s.mid.data(), {s.mid.size()}));
+        add(Device{}, flat(x), flat(*s.mid));
         watch(o, site::resid_mid{}, layer, s.mid);
         norm2_.forward(rows(view<S const, 3>(s.mid)), rows(*s.normed2), s.norm2);
         watch(o, site::ln2_normalized{}, layer, s.normed2);
         mlp_.forward(rows(view<S const, 3>(s.normed2)), rows(y), s.mlp_rows, o, layer, {x.shape(0), x.shape(1)});
         watch(o, site::mlp_out{}, layer, y);
-        add(Device{}, flat(s.mid), view<S, 1>(y.data(), {y.size()}));
+        add(Device{}, flat(view<S const, 3>(s.mid)), flat(y));
         watch(o, site::resid_post{}, layer, y);
     }
 
@@ -82,8 +82,6 @@ public:
     }
 
 private:
-    static view<S const, 1> flat(view<S const, 3> x) { return x.reshaped(std::array{x.size()}); }
-
     layer_norm<Device> norm1_;
     attention_layer<Policy, Device> attention_;
     layer_norm<Device> norm2_;

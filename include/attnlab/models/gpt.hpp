@@ -178,7 +178,6 @@ private:
         }
     }
 
-
     /// The gradient by a block's input is the last thing that its way back computes.
     struct after_each_block {
         using sites = site_list<site::gradient<site::resid_pre>>;
