@@ -44,13 +44,8 @@ attnlab="$folder/custom_policy"   # the six policies of the paper and one of a u
   echo "== tests"
   timeout 150 "$folder/test_gpu" --color_output=no --report_level=short || echo "gpu.sh: test_gpu: exit $?"
 
-  echo "== a short training on the GPU beside the CPU: the same losses to rounding"
-  for device in cpu cuda; do
-    rm -rf "$out/run-$device"
-    timeout 30 "$attnlab" train --preset smoke --max_iters 100 --observe_interval 0 --quiet true --device "$device" --out_dir "$out/run-$device" ||
-      echo "gpu.sh: train --device $device: exit $?"
-    timeout 20 "$attnlab" evaluate "$out/run-$device" --device "$device" || echo "gpu.sh: evaluate: exit $?"
-  done
+  echo "== every command on the GPU and the CPU"
+  timeout 120 python3 tests/kernels_cuda/commands.py "$attnlab" || echo "gpu.sh: commands.py: exit $?"
 
   echo "== attention"
   for dtype in bfloat16 float32; do
@@ -59,4 +54,3 @@ attnlab="$folder/custom_policy"   # the six policies of the paper and one of a u
   echo "== a training step"
   timeout 80 "$attnlab" benchmark step --device cuda --dtype bfloat16 --seconds 2 --sizes small,gpt2-124m --policies softmax || echo "gpu.sh: exit $?"
 } 2>&1 | tee "$out/gpu.txt"
-rm -rf "$out/run-cpu" "$out/run-cuda"

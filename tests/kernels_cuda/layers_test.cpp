@@ -256,6 +256,50 @@ BOOST_AUTO_TEST_CASE(layer_norm_of_many_rows_and_of_nan) {
         for (index_t j = 0; j < 20; ++j) BOOST_TEST(std::isnan(odd(i, j)) == (i == 1));
 }
 
+/// What a kernel rounds as it makes it is what it makes, rounded.
+template <std::size_t N>
+void check_rounded(tensor<bfloat16, N> const& found, tensor<float, N> const& whole, char const* what) {
+    for (index_t i = 0; i < found.size(); ++i)
+        if (found.data()[i].bits != bfloat16(whole.data()[i]).bits) {
+            BOOST_ERROR(what << ", element " << i << ": " << static_cast<float>(found.data()[i]) << " of " << whole.data()[i]);
+            return;
+        }
+    BOOST_TEST(true);
+}
+BOOST_AUTO_TEST_CASE(rounded_as_they_are_made) {
+    for (index_t c : row_widths) {
+        index_t const n = 5;
+        auto const x = narrow(random<2>({n, c}, 1)), other = narrow(random<2>({n, c}, 2));
+        auto const weight = narrow(random<1>({c}, 3)), bias = narrow(random<1>({c}, 4));
+        tensor<float, 2> normed({n, c}), post({n, c}), slope({n, c});
+        tensor<bfloat16, 2> normed_b({n, c}), post_b({n, c}), slope_b({n, c}), product_b({n, c});
+        tensor<float, 1> mean({n}), rstd({n});
+        layer_norm_forward(device{}, x, weight.data(), bias.data(), 0.1f, normed, mean.data(), rstd.data());
+        layer_norm_forward(device{}, x, weight.data(), bias.data(), 0.1f, normed_b, mean.data(), rstd.data());
+        gelu_forward(device{}, gelu_form::exact, flat(*x), flat(*post), slope.data());
+        gelu_forward(device{}, gelu_form::exact, flat(*x), flat(*post_b), slope_b.data());
+        multiply_by(device{}, flat(view<bfloat16 const, 2>(slope_b)), flat(*other), flat(*product_b));
+        wait();
+        check_rounded(normed_b, normed, "normed");
+        check_rounded(post_b, post, "gelu");
+        check_rounded(slope_b, slope, "slope");
+        tensor<float, 2> product({n, c});
+        for (index_t i = 0; i < product.size(); ++i) product.data()[i] = static_cast<float>(slope_b.data()[i]) * other.data()[i];
+        check_rounded(product_b, product, "product");
+
+        std::vector<std::int32_t> targets;
+        for (index_t i = 0; i < n; ++i) targets.push_back(static_cast<std::int32_t>(i % (c + 1) - 1));
+        tensor<float, 2> logits = x;
+        tensor<bfloat16, 2> gradient_b({n, c});
+        tensor<double, 1> losses({n}), losses_b({n});
+        cross_entropy(device{}, view<float const, 2>(x), targets.data(), 0.3f, *gradient_b, losses_b.data());
+        cross_entropy(device{}, logits, targets.data(), 0.3f, true, losses.data());
+        wait();
+        check_rounded(gradient_b, logits, "gradient of logits");
+        BOOST_TEST(std::equal(losses.data(), losses.data() + n, losses_b.data()));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(rms_norm) {
     for (index_t c : row_widths)
         for (double const offset : {0.0, 1.0}) {

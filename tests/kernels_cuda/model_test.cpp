@@ -62,6 +62,17 @@ struct keeps {
     void operator()(site::mlp_post, index_t, view<float, 3> x) { x(1, 2, 5) = -1; }
 };
 
+struct looks {
+    using sites = site_list<site::ln1_normalized, site::mlp_pre, site::mlp_post, site::ln_final, site::gradient<site::mlp_pre>>;
+    std::vector<float> seen;
+    void operator()(auto, index_t, view<float const, 3> x) { seen.insert(seen.end(), x.begin(), x.end()); }
+};
+struct changes {
+    using sites = site_list<>;
+    using alters = site_list<site::mlp_post>;
+    void operator()(site::mlp_post, index_t, view<float, 3> x) { x(1, 2, 5) = -40; }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(model)
@@ -82,6 +93,60 @@ BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
         step.step(1e-2), expected_step.step(1e-2);
     }
     BOOST_TEST(m.loss(b.ids(), b.targets()) == expected.loss(b.ids(), b.targets()), boost::test_tools::tolerance(1e-4));
+}
+
+/// In bfloat16 what products read is kept rounded: loss and gradients are those of float32 up to that.
+template <class Policy>
+void check_bfloat16() {
+    batch const b;
+    gpt_config half = small();
+    half.products = precision::bfloat16;
+    for (bool const recompute : {false, true}) {
+        half.recompute = recompute;
+        gpt<Policy, device> m(half);
+        gpt<Policy, cpu> expected(small());
+        m.parameters().initialize(3), expected.parameters().initialize(3);
+        auto const& on = operations_of(m);
+        on.zero(m.parameters().gradients());
+        expected.parameters().zero_gradients();
+        double const loss = m.loss_and_gradient(b.ids(), b.targets(), 0.5), exact = expected.loss_and_gradient(b.ids(), b.targets(), 0.5);
+        BOOST_TEST(loss == exact, boost::test_tools::tolerance(5e-3));
+        BOOST_TEST(loss != exact);
+        BOOST_TEST(m.loss(b.ids(), b.targets()) == loss, boost::test_tools::tolerance(1e-7));
+        auto const logits = m.logits(b.ids()), logits_of_cpu = expected.logits(b.ids());
+        check_close(logits, logits_of_cpu, 0.02f, "logits");
+        // The whole gradient points where it should.
+        double dot = 0, found = 0, wanted = 0;
+        for (auto const& p : m.parameters()) {
+            auto const& e = expected.parameters().at(p->name).gradient;
+            for (std::size_t i = 0; i < e.size(); ++i) {
+                double const x = p->gradient[i], y = e[i];
+                dot += x * y, found += x * x, wanted += y * y;
+            }
+        }
+        BOOST_TEST(found == wanted, boost::test_tools::tolerance(0.01));
+        BOOST_TEST(dot > 0.9995 * std::sqrt(found * wanted));
+    }
+}
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16) { check_bfloat16<policy>(); }
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16_where_joints_read_the_input) { check_bfloat16<std::tuple_element_t<3, attnlab::testing::joints_on_cuda>>(); }
+
+/// Observers are shown floats, and what they change is rounded again.
+BOOST_AUTO_TEST_CASE(observers_see_and_change_rounded_rows) {
+    batch const b;
+    gpt_config half = small();
+    half.products = precision::bfloat16;
+    model_on_device m(half);
+    model_on_cpu expected(small());
+    m.parameters().initialize(3), expected.parameters().initialize(3);
+    looks o, on_cpu;
+    double const unchanged = m.loss_and_gradient(b.ids(), b.targets(), 0.5, o);
+    expected.loss_and_gradient(b.ids(), b.targets(), 0.5, on_cpu);
+    check_close(o.seen, on_cpu.seen, 0.03f, "what was seen");
+    changes c;
+    double const changed = m.loss(b.ids(), b.targets(), c), changed_on_cpu = expected.loss(b.ids(), b.targets(), c);
+    BOOST_TEST(changed == changed_on_cpu, boost::test_tools::tolerance(5e-3));
+    BOOST_TEST(std::abs(changed - unchanged) > 0.02);
 }
 
 BOOST_AUTO_TEST_CASE(observers_see_and_change_what_kernels_made) {

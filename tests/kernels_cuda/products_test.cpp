@@ -115,6 +115,33 @@ BOOST_AUTO_TEST_CASE(linear_of_bfloat16) {
     check_linear<bfloat16>();
 }
 
+/// Rows that were rounded before give the bits of rows that are rounded here; what is summed is what there is.
+BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
+    for (auto [n, in, out] : sizes)
+        for (bool optional : {true, false}) {
+            auto const x = random<2>({n, in}, 1), dy = random<2>({n, out}, 2);
+            held<bfloat16, 2> const w(random<2>({out, in}, 3)), rounded_x(x), rounded_dy(dy);
+            auto const xf = narrow(x), dyf = narrow(dy), dy_b = narrow(rounded_dy.value);
+            view<bfloat16 const, 2> const xb = rounded_x.bits, dyb = rounded_dy.bits, wb = w.bits;
+            tensor<float, 2> const start = narrow(random<2>({out, in}, 4));
+            struct result {
+                tensor<float, 2> y, dx, dw;
+                tensor<float, 1> dbias;
+            };
+            auto const run = [&](auto rows, auto upstream) {
+                result r{tensor<float, 2>({n, out}), tensor<float, 2>({n, in}, 9.0f), start, tensor<float, 1>({out}, 0.0f)};
+                linear_forward(device{}, rows, wb, nullptr, r.y);
+                linear_backward(device{}, upstream, rows, wb, optional ? r.dx.data() : nullptr, r.dw, optional ? r.dbias.data() : nullptr);
+                wait();
+                return r;
+            };
+            auto const whole = run(view<float const, 2>(xf), view<float const, 2>(dyf)), same_sums = run(view<float const, 2>(xf), view<float const, 2>(dy_b));
+            auto const half = run(xb, view<float const, 2>(dyf)), both = run(xb, dyb);
+            for (auto const* r : {&half, &both}) BOOST_TEST((same_bits(r->y, whole.y) && same_bits(r->dx, whole.dx) && same_bits(r->dw, whole.dw)));
+            BOOST_TEST((same_bits(half.dbias, whole.dbias) && same_bits(both.dbias, same_sums.dbias)));
+        }
+}
+
 // What tensor cores do with a float's lower bits is theirs.
 BOOST_AUTO_TEST_CASE(linear_of_tfloat32) { check_linear<attnlab::tfloat32>(2e-3); }
 

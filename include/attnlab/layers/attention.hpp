@@ -42,28 +42,27 @@ public:
         std::apply([&](auto const&... p) { (declare(all, name, p, deviation), ...); }, Policy::parameters);
     }
 
-    /// x (B, T, C) -> y (N, C).
+    /// x (N, C), of a batch (B, T), -> y (N, C). x is not rounded where the policy reads it.
     template <observer Observer>
-    void forward(view<S const, 3> x, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
-        index_t const B = x.shape(0), T = x.shape(1), n = B * T;
+    void forward(factor<Device> const& x, std::array<index_t, 2> batch, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
+        auto const [B, T] = batch;
         s.qkv.resize({B, T, all_width()});
         s.z.resize({B, T, width_});
-        project_.forward(x.reshaped(std::array{n, width_}), (*s.qkv).reshaped(std::array{n, all_width()}));
+        project_.forward(x, rows(*s.qkv));
         auto const p = problem(x, s, context);
         watch_before_attention<Policy>(o, layer, p, s.qkv);
         attend<Policy, Device>(p, s.rows, s.z, o, layer);
         watch(o, site::z{}, layer, s.z);
-        merge_.forward(view<S const, 3>(s.z).reshaped(std::array{n, width_}), y);
+        merge_.forward(rows(view<S const, 3>(s.z)), y);
     }
 
     /// dx (B, T, C) is assigned.
     template <observer Observer>
-    void backward(view<S const, 2> dy, view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w,
+    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w,
                   Observer& o, index_t layer) const {
-        index_t const B = x.shape(0), T = x.shape(1), n = B * T;
-        w.dz.resize({B, T, width_});
-        w.dqkv.resize({B, T, all_width()});
-        merge_.backward(dy, view<S const, 3>(s.z).reshaped(std::array{n, width_}), w.dz.data());
+        w.dz.resize(s.z.shape());
+        w.dqkv.resize(s.qkv.shape());
+        merge_.backward(dy, rows(view<S const, 3>(s.z)), w.dz.data());
         watch(o, site::gradient<site::z>{}, layer, std::as_const(w.dz));
 
         attention_gradients<S> g;
@@ -72,13 +71,13 @@ public:
         g.v = merged_heads(*w.dqkv, head_size(), width_ + kv_heads_ * head_size());
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
         if constexpr (reads_input) {
-            w.d_input.resize({B, T, width_});
+            w.d_input.resize(s.z.shape());
             zero(Device{}, view<S, 1>(w.d_input.data(), {w.d_input.size()}));
             g.input = w.d_input.data();
         }
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged_heads(*s.z, head_size()),
                                    merged_heads(view<S const, 3>(w.dz), head_size()), g);
-        project_.backward(view<S const, 3>(w.dqkv).reshaped(std::array{n, all_width()}), x.reshaped(std::array{n, width_}), dx.data());
+        project_.backward(rows(view<S const, 3>(w.dqkv)), x, dx.data());
         if constexpr (reads_input)
             add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), view<S, 1>(dx.data(), {dx.size()}));
     }
@@ -95,16 +94,16 @@ private:
         policy_.push_back(all.add(name + "." + std::string(p.name), P::shape({heads_, head_size(), width_}), first));
     }
 
-    attention_problem<S> problem(view<S const, 3> x, saved const& s, attention_context const& context) const {
+    attention_problem<S> problem(factor<Device> const& x, saved const& s, attention_context const& context) const {
         attention_problem<S> p;
         static_cast<attention_context&>(p) = context;
-        p.B = x.shape(0), p.H = heads_, p.H_kv = kv_heads_, p.T = x.shape(1), p.D = head_size(), p.width = width_;
+        p.B = s.z.shape(0), p.H = heads_, p.H_kv = kv_heads_, p.T = s.z.shape(1), p.D = head_size(), p.width = width_;
         p.products = products_;
         p.scale = static_cast<S>(1 / std::sqrt(static_cast<double>(p.D)));
         p.q = merged_heads(*s.qkv, p.D, 0);
         p.k = merged_heads(*s.qkv, p.D, width_);
         p.v = merged_heads(*s.qkv, p.D, width_ + kv_heads_ * p.D);
-        p.input = x.data();
+        if constexpr (reads_input) p.input = x.whole().data();
         for (auto* a : policy_) p.parameters.push_back(a->value.data());
         return p;
     }

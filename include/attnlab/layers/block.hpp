@@ -23,39 +23,41 @@ public:
     };
     /// What one block keeps for the way back, its input apart.
     struct saved {
-        tensor<S, 3> normed1, normed2, mid;   ///< (B, T, C)
+        factor<Device> normed1, normed2;   ///< (B T, C)
+        tensor<S, 3> mid;                  ///< (B, T, C)
         typename layer_norm<Device>::saved norm1, norm2;
         typename attention_layer<Policy, Device>::saved attention;
         typename mlp<Device>::saved mlp_rows;
     };
     struct workspace {
         typename attention_layer<Policy, Device>::workspace attention;
-        tensor<S, 2> wide;
+        typename mlp<Device>::workspace mlp_rows;
         tensor<S, 3> narrow;
     };
 
     block(parameter_list<S>& all, std::string const& name, settings const& c)
-        : norm1_(all, name + ".ln_1", c.width, c.bias, c.norm_eps),
+        : products_(c.products), norm1_(all, name + ".ln_1", c.width, c.bias, c.norm_eps),
           attention_(all, name + ".attn", c.width, c.heads, c.kv_heads, c.bias, c.deviation, c.projection_deviation, c.products),
           norm2_(all, name + ".ln_2", c.width, c.bias, c.norm_eps),
           mlp_(all, name + ".mlp", c.width, c.bias, c.gelu, c.deviation, c.projection_deviation, c.products) {}
 
     /// x -> y, both (B, T, C). x is changed by observers alone.
     template <observer Observer>
-    void forward(view<S, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
-        s.normed1.resize(x.shape());
-        s.normed2.resize(x.shape());
+    void forward(view<S, 3> x, view<S, 3> y, saved& s, attention_context const& context, workspace& w, Observer& o, index_t layer) {
+        std::array<index_t, 2> const batch{x.shape(0), x.shape(1)};
+        s.normed1.resize(rows(x).shape(), Policy::reads_input ? precision::float32 : products_);   // what joints read is not rounded
+        s.normed2.resize(rows(x).shape(), products_);
         s.mid.resize(x.shape());
         watch(o, site::resid_pre{}, layer, x);
-        norm1_.forward(rows(view<S const, 3>(x)), rows(*s.normed1), s.norm1);
-        watch(o, site::ln1_normalized{}, layer, s.normed1);
-        attention_.forward(s.normed1, rows(*s.mid), s.attention, context, o, layer);
+        norm1_.forward(rows(view<S const, 3>(x)), s.normed1, s.norm1);
+        watch(o, site::ln1_normalized{}, layer, s.normed1, batch);
+        attention_.forward(s.normed1, batch, rows(*s.mid), s.attention, context, o, layer);
         watch(o, site::attn_out{}, layer, s.mid);
         add(Device{}, flat(x), flat(*s.mid));
         watch(o, site::resid_mid{}, layer, s.mid);
-        norm2_.forward(rows(view<S const, 3>(s.mid)), rows(*s.normed2), s.norm2);
-        watch(o, site::ln2_normalized{}, layer, s.normed2);
-        mlp_.forward(rows(view<S const, 3>(s.normed2)), rows(y), s.mlp_rows, o, layer, {x.shape(0), x.shape(1)});
+        norm2_.forward(rows(view<S const, 3>(s.mid)), s.normed2, s.norm2);
+        watch(o, site::ln2_normalized{}, layer, s.normed2, batch);
+        mlp_.forward(s.normed2, rows(y), s.mlp_rows, w.mlp_rows, o, layer, batch);
         watch(o, site::mlp_out{}, layer, y);
         add(Device{}, flat(view<S const, 3>(s.mid)), flat(y));
         watch(o, site::resid_post{}, layer, y);
@@ -69,8 +71,7 @@ public:
         view<S const, 3> const narrow = w.narrow, stream = d;
         watch(o, site::gradient<site::resid_post>{}, layer, stream);
         watch(o, site::gradient<site::mlp_out>{}, layer, stream);   // a sum's gradient is that of its summands
-        mlp_.backward(rows(stream), rows(view<S const, 3>(s.normed2)), s.mlp_rows, w.narrow.data(), w.wide, o, layer,
-                      {x.shape(0), x.shape(1)});
+        mlp_.backward(rows(stream), s.normed2, s.mlp_rows, w.narrow.data(), w.mlp_rows, o, layer, {x.shape(0), x.shape(1)});
         watch(o, site::gradient<site::ln2_normalized>{}, layer, narrow);
         norm2_.backward(rows(narrow), rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
         watch(o, site::gradient<site::resid_mid>{}, layer, stream);
@@ -82,6 +83,7 @@ public:
     }
 
 private:
+    precision products_;
     layer_norm<Device> norm1_;
     attention_layer<Policy, Device> attention_;
     layer_norm<Device> norm2_;

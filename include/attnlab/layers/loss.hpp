@@ -1,9 +1,11 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/parameter.hpp>
+#include <attnlab/layers/factor.hpp>
 #include <attnlab/layers/weight.hpp>
 
 namespace attnlab {
@@ -30,15 +32,26 @@ public:
         table_.update();
         multiply(h, out);
     }
+    void logits(factor<Device> const& h, view<S, 2> out) {
+        table_.update();
+        with_rows([&](auto rows) { multiply(rows, out); }, h);
+    }
 
     /// Mean loss over targets that are not -1, in nats; NaN when there are none.
     double loss(view<S const, 2> h, std::int32_t const* targets) { return run(h, targets, 0, nullptr); }
+    double loss(factor<Device> const& h, std::int32_t const* targets) { return loss_and_gradient(h, targets, 0, nullptr); }
 
-    /// The same, and scale * its gradient: dh (N, C) is assigned, the table's is added to.
+    /// The same, and scale * its gradient, unless dh is null: dh (N, C) is assigned, the table's is added to.
     double loss_and_gradient(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) { return run(h, targets, scale, dh); }
+    double loss_and_gradient(factor<Device> const& h, std::int32_t const* targets, double scale, S* dh) {
+        double value = 0;
+        with_rows([&](auto rows) { value = run(rows, targets, scale, dh); }, h);
+        return value;
+    }
 
 private:
-    double run(view<S const, 2> h, std::int32_t const* targets, double scale, S* dh) {
+    template <class X>
+    double run(view<X const, 2> h, std::int32_t const* targets, double scale, S* dh) {
         index_t const n = h.shape(0), C = h.shape(1), V = vocabulary_;
         auto const counted = std::count_if(targets, targets + n, [](std::int32_t t) { return t != -1; });
         // At least 256 rows, or the products wait for the table, which each slab reads three times: with V 50304 that is 49 MiB. A GPU
@@ -50,17 +63,23 @@ private:
         losses_.resize({n});
         for (index_t first = 0; first < n; first += slab) {
             index_t const rows = std::min(slab, n - first);
-            view<S const, 2> const x{h.data() + first * C, {rows, C}};
+            view<X const, 2> const x{h.data() + first * C, {rows, C}};
             view<S, 2> const y{slab_.data(), {rows, V}};
             if (dh && form_.cap > 0) slope_.resize({rows, V});
             multiply(x, y, dh && form_.cap > 0 ? slope_.data() : nullptr);
-            cross_entropy(Device{}, y, targets + first, static_cast<S>(scale / static_cast<double>(counted)), dh != nullptr,
-                          losses_.data() + first);
+            S const by = static_cast<S>(scale / static_cast<double>(counted));
+            S *const dx = dh ? dh + first * C : nullptr, *const bias = form_.bias ? form_.bias->gradient.data() : nullptr;
+            if constexpr (!std::is_same_v<X, S>)
+                if (dh && form_.scale == 1 && form_.cap == 0) {   // nothing but products reads the gradient
+                    rounded_slab_.resize({rows, V});
+                    cross_entropy(Device{}, view<S const, 2>(y), targets + first, by, *rounded_slab_, losses_.data() + first);
+                    linear_backward(Device{}, view<X const, 2>(rounded_slab_), x, table_.rounded(), dx, table_.gradient(), bias);
+                    continue;
+                }
+            cross_entropy(Device{}, y, targets + first, by, dh != nullptr, losses_.data() + first);
             if (!dh) continue;
             finish_backward(y);
-            table_.multiply([&](auto w) {
-                linear_backward(Device{}, view<S const, 2>(y), x, w, dh + first * C, table_.gradient(), form_.bias ? form_.bias->gradient.data() : nullptr);
-            });
+            with_table(x, [&](auto w) { linear_backward(Device{}, view<S const, 2>(y), x, w, dx, table_.gradient(), bias); });
         }
         synchronize(Device{});
         double sum = 0;
@@ -68,10 +87,19 @@ private:
         return sum / static_cast<double>(counted);
     }
     /// \param slope  that of the cap, (N, V), unless null
-    void multiply(view<S const, 2> h, view<S, 2> out, S* slope = nullptr) const {
-        table_.multiply([&](auto w) { linear_forward(Device{}, h, w, form_.bias ? form_.bias->value.data() : nullptr, out); });
+    template <class X>
+    void multiply(view<X const, 2> h, view<S, 2> out, S* slope = nullptr) const {
+        with_table(h, [&](auto w) { linear_forward(Device{}, h, w, form_.bias ? form_.bias->value.data() : nullptr, out); });
         if (form_.scale != 1) multiply_by(Device{}, static_cast<S>(form_.scale), flat(out));
         if (form_.cap > 0) soft_cap_forward(Device{}, static_cast<S>(form_.cap), flat(view<S const, 2>(out)), flat(out), slope);
+    }
+    /// `product(w)`: the table as what h is multiplied with.
+    template <class X, class Product>
+    void with_table(view<X const, 2>, Product product) const {
+        if constexpr (std::is_same_v<X, S>)
+            table_.multiply(product);
+        else
+            product(table_.rounded());
     }
     /// dy by logits becomes that by h W^T and the bias.
     void finish_backward(view<S, 2> dy) const {
@@ -83,6 +111,7 @@ private:
     weight<Device> table_;
     logit_form<S> form_;
     tensor<S, 2> slab_, slope_;   // logits, and their cap's slope
+    tensor<bfloat16, 2> rounded_slab_;
     tensor<double, 1> losses_;
 };
 

@@ -2,6 +2,7 @@
 #include <string>
 
 #include <attnlab/core/parameter.hpp>
+#include <attnlab/layers/factor.hpp>
 
 namespace attnlab {
 
@@ -20,10 +21,9 @@ public:
         : eps_(static_cast<S>(eps)), weight_(all.add(name + ".weight", {width}, ones)),
           bias_(bias ? all.add(name + ".bias", {width}, zeros) : nullptr) {}
 
-    void forward(view<S const, 2> x, view<S, 2> y, saved& s) const {
-        s.mean.resize({x.shape(0)});
-        s.rstd.resize({x.shape(0)});
-        layer_norm_forward(Device{}, x, weight_->value.data(), bias_ ? bias_->value.data() : nullptr, eps_, y, s.mean.data(), s.rstd.data());
+    void forward(view<S const, 2> x, view<S, 2> y, saved& s) const { normalize(x, y, s); }
+    void forward(view<S const, 2> x, factor<Device>& y, saved& s) const {
+        with_rows([&](auto rows) { normalize(x, rows, s); }, y);
     }
     /// Adds to dx: the stream's own gradient passes by the norm.
     void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const {
@@ -32,6 +32,13 @@ public:
     }
 
 private:
+    template <class T>
+    void normalize(view<S const, 2> x, view<T, 2> y, saved& s) const {
+        s.mean.resize({x.shape(0)});
+        s.rstd.resize({x.shape(0)});
+        layer_norm_forward(Device{}, x, weight_->value.data(), bias_ ? bias_->value.data() : nullptr, eps_, y, s.mean.data(), s.rstd.data());
+    }
+
     S eps_;
     parameter<S>*weight_, *bias_;
 };

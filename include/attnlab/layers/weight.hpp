@@ -39,6 +39,8 @@ public:
         product(view<S const, 2>(parameter_->value.data(), shape()));
     }
 
+    /// What products of bfloat16 read.
+    view<bfloat16 const, 2> rounded() const { return rounded_; }
     view<S, 2> gradient() const { return {parameter_->gradient.data(), shape()}; }
 
 private:

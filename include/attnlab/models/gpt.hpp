@@ -47,7 +47,7 @@ public:
         auto&& seen_by = attnlab::on_device<Device>(o);
         run(resident(ids, ids_), seen_by, false);
         logits_.resize({ids.shape(0), ids.shape(1), config_.vocab_size});
-        head_.logits(rows(view<scalar const, 3>(normed_)), rows(*logits_));
+        head_.logits(normed_, rows(*logits_));
         watch(seen_by, site::logits{}, 0, logits_);
         synchronize(Device{});
         return logits_;
@@ -64,7 +64,7 @@ public:
         check_targets(ids, targets);
         auto&& seen_by = attnlab::on_device<Device>(o);
         run(resident(ids, ids_), seen_by, false);
-        return head_.loss(rows(view<scalar const, 3>(normed_)), resident(targets, targets_).data());
+        return head_.loss(normed_, resident(targets, targets_).data());
     }
     double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets) {
         no_observer nobody;
@@ -92,10 +92,10 @@ public:
         auto&& seen_by = attnlab::on_device<Device>(o);
         ids = resident(ids, ids_), targets = resident(targets, targets_);
         run(ids, seen_by, true);
-        stream_gradient_.resize(normed_.shape());
+        stream_gradient_.resize(stream_.back().shape());
         zero(Device{}, view<scalar, 1>(stream_gradient_.data(), {stream_gradient_.size()}));
-        normed_gradient_.resize(normed_.shape());
-        double const value = head_.loss_and_gradient(rows(view<scalar const, 3>(normed_)), targets.data(), scale, normed_gradient_.data());
+        normed_gradient_.resize(stream_.back().shape());
+        double const value = head_.loss_and_gradient(normed_, targets.data(), scale, normed_gradient_.data());
         watch(seen_by, site::gradient<site::ln_final>{}, 0, std::as_const(normed_gradient_));
         norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_,
                        rows(*stream_gradient_));
@@ -104,7 +104,7 @@ public:
             auto& x = stream_[static_cast<std::size_t>(l)];
             // The last block's activations are still there; the others are made again.
             if (config_.recompute && l + 1 < config_.n_layer)
-                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), nobody, l);
+                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), workspace_, nobody, l);
             blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_, seen_by, l);
         }
         watch(seen_by, site::gradient<site::embed>{}, 0, std::as_const(stream_gradient_));
@@ -156,14 +156,14 @@ private:
         saved_.resize(std::max(saved_.size(), keep && !config_.recompute ? L : 1));
         stream_.resize(L + 1);
         for (auto& x : stream_) x.resize(shape);
-        normed_.resize(shape);
+        normed_.resize({shape[0] * shape[1], shape[2]}, config_.products);
         find_documents(ids);
         embedding_.forward(ids, stream_[0]);
         watch(o, site::embed{}, 0, stream_[0]);
         for (std::size_t l = 0; l < L; ++l)
-            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], context(), o, static_cast<index_t>(l));
-        norm_.forward(rows(view<scalar const, 3>(stream_.back())), rows(*normed_), norm_saved_);
-        watch(o, site::ln_final{}, 0, normed_);
+            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], context(), workspace_, o, static_cast<index_t>(l));
+        norm_.forward(rows(view<scalar const, 3>(stream_.back())), normed_, norm_saved_);
+        watch(o, site::ln_final{}, 0, normed_, {shape[0], shape[1]});
     }
 
     attention_context context() const {
@@ -203,7 +203,8 @@ private:
     std::vector<tensor<scalar, 3>> stream_;   // (B, T, C): entering each block, and leaving the last
     std::vector<typename block<Policy, Device>::saved> saved_;
     typename layer_norm<Device>::saved norm_saved_;
-    tensor<scalar, 3> normed_, logits_, normed_gradient_, stream_gradient_;
+    factor<Device> normed_;                   // (B T, C)
+    tensor<scalar, 3> logits_, normed_gradient_, stream_gradient_;
     typename block<Policy, Device>::workspace workspace_;
 };
 

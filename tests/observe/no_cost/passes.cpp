@@ -5,6 +5,7 @@
 #include <attnlab/attention/rope.hpp>
 #include <attnlab/attention/softmax.hpp>
 #include <attnlab/layers/attention_sites.hpp>
+#include <attnlab/layers/factor.hpp>
 #include <attnlab/observe/observer.hpp>
 
 #ifdef ATTNLAB_WITHOUT_HOOKS

@@ -1,6 +1,7 @@
 #pragma once
 #include <cassert>
 
+#include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/array_rules.hpp>
 #include <attnlab/kernels/cuda/elements.hpp>
@@ -19,6 +20,12 @@ struct gelu_rule {
         slope = gelu_detail::fused<element>::at(x, d.pdf, d.cdf);
     }
 };
+template <class T, class Device>
+void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<T, 1> y, T* slope) {
+    assert(x.size() == y.size());
+    auto const run = [&](auto rule) { each_element(device, x.size(), rule, reads{x.data()}, writes{y.data()}, writes{slope}); };
+    form == gelu_form::exact ? run(gelu_rule<gelu_form::exact>{}) : run(gelu_rule<gelu_form::tanh>{});
+}
 struct silu_rule {
     constexpr void operator()(element x, element& y, element& slope) const {
         element const one(1.0f), whole = one + expr::lane_functions<element>::exp(-x), s = one / whole;
@@ -46,20 +53,23 @@ struct multiply_row {
 struct multiply_rule {
     constexpr void operator()(element x, element& y) const { y = y * x; }
 };
+struct product_rule {
+    constexpr void operator()(element x, element y, element& to) const { to = x * y; }
+};
 struct add_rule {
     constexpr void operator()(element x, element& y) const { y = y + x; }
 };
 
 }  // namespace gpu
 
-/// y = gelu(x), element by element, and slope = gelu'(x) unless null. y or slope may be x.
+/// y = gelu(x), element by element, and slope = gelu'(x) unless null. y or slope may be x; or both are of bfloat16, rounded.
 template <cuda_device Device>
 void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<float, 1> y, float* slope) {
-    assert(x.size() == y.size());
-    gpu::reads const from{x.data()};
-    gpu::writes const to{y.data()}, to_slope{slope};
-    form == gelu_form::exact ? gpu::each_element(device, x.size(), gpu::gelu_rule<gelu_form::exact>{}, from, to, to_slope)
-                             : gpu::each_element(device, x.size(), gpu::gelu_rule<gelu_form::tanh>{}, from, to, to_slope);
+    gpu::gelu_forward(device, form, x, y, slope);
+}
+template <cuda_device Device>
+void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<bfloat16, 1> y, bfloat16* slope) {
+    gpu::gelu_forward(device, form, x, y, slope);
 }
 
 /// y = x s, s = 1 / (1 + e^-x) (SiLU, 1702.03118), element by element, and slope = s + y (1 - s) unless null. y or slope may be x.
@@ -121,6 +131,13 @@ template <cuda_device Device>
 void multiply_by(Device device, view<float const, 1> x, view<float, 1> y) {
     assert(x.size() == y.size());
     gpu::each_element(device, x.size(), gpu::multiply_rule{}, gpu::reads{x.data()}, gpu::changes{y.data()});
+}
+
+/// to = x y, rounded.
+template <cuda_device Device>
+void multiply_by(Device device, view<bfloat16 const, 1> x, view<float const, 1> y, view<bfloat16, 1> to) {
+    assert(x.size() == y.size() && x.size() == to.size());
+    gpu::each_element(device, x.size(), gpu::product_rule{}, gpu::reads{x.data()}, gpu::reads{y.data()}, gpu::writes{to.data()});
 }
 
 /// y += x.

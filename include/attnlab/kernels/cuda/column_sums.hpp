@@ -69,11 +69,11 @@ constexpr void each_column(Warp const& w, index_t c, Body body) {
 }
 
 /// Sums down the columns of x (n, c), by parts; with `rounded`, x rounded to bfloat16 on the way.
-template <int N>
+template <int N, class T>
 struct sum_part {
     static constexpr int warps = 8;
     row_parts cut;
-    float const* x;
+    T const* x;
     index_t c;
     float* sums;   ///< (parts, c)
     bfloat16* rounded;
@@ -97,12 +97,12 @@ struct sum_part {
     }
 };
 /// to (c) += the columns' sums of x (n, c); with `rounded` (n, c), x rounded to bfloat16 goes there.
-template <class Device>
-void add_column_sums(Device device, view<float const, 2> x, float* to, bfloat16* rounded = nullptr) {
+template <class Device, class T>
+void add_column_sums(Device device, view<T const, 2> x, float* to, bfloat16* rounded = nullptr) {
     index_t const c = x.shape(1);
     row_parts const cut(x.shape(0));
     auto* const sums = scratch<partial_sums, float>(device, cut.count * c);
-    with_width(c, {x.data(), rounded}, [&](auto n) { launch(device, sum_part<n>{cut, x.data(), c, sums, rounded}, cut.count); });
+    with_width(c, {x.data(), rounded}, [&](auto n) { launch(device, sum_part<n, T>{cut, x.data(), c, sums, rounded}, cut.count); });
     launch_add_parts(device, sums, cut.count, c, c, to, nullptr);
 }
 

@@ -45,22 +45,34 @@ void linear_forward(Device, view<float const, 2> x, view<float const, 2> w, floa
 template <cuda_device Device>
 void linear_forward(Device, view<float const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y);
 template <cuda_device Device>
+void linear_forward(Device, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y);
+template <cuda_device Device>
 void linear_forward(Device, view<float const, 2> x, view<tfloat32 const, 2> w, float const* bias, view<float, 2> y);
 template <cuda_device Device>
 void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<float const, 2> w, float* dx, view<float, 2> dw, float* dbias);
 template <cuda_device Device>
 void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
 template <cuda_device Device>
+void linear_backward(Device, view<float const, 2> dy, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
+template <cuda_device Device>
+void linear_backward(Device, view<bfloat16 const, 2> dy, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
+template <cuda_device Device>
 void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<tfloat32 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
 template <cuda_device Device>
 void layer_norm_forward(Device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<float, 2> y, float* mean, float* rstd);
+template <cuda_device Device>
+void layer_norm_forward(Device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<bfloat16, 2> y, float* mean, float* rstd);
 template <cuda_device Device>
 void layer_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float const* mean, float const* rstd,
                          view<float, 2> dx, float* dweight, float* dbias);
 template <cuda_device Device>
 void gelu_forward(Device, gelu_form form, view<float const, 1> x, view<float, 1> y, float* slope);
 template <cuda_device Device>
+void gelu_forward(Device, gelu_form form, view<float const, 1> x, view<bfloat16, 1> y, bfloat16* slope);
+template <cuda_device Device>
 void multiply_by(Device, view<float const, 1> x, view<float, 1> y);
+template <cuda_device Device>
+void multiply_by(Device, view<bfloat16 const, 1> x, view<float const, 1> y, view<bfloat16, 1> to);
 template <cuda_device Device>
 void add(Device, view<float const, 1> x, view<float, 1> y);
 /// \throws error for a token outside the vocabulary, or T > P
@@ -70,6 +82,8 @@ template <cuda_device Device>
 void embedding_backward(Device, view<std::int32_t const, 2> tokens, view<float const, 3> dy, view<float, 2> dwte, view<float, 2> dwpe);
 template <cuda_device Device>
 void cross_entropy(Device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses);
+template <cuda_device Device>
+void cross_entropy(Device, view<float const, 2> logits, std::int32_t const* targets, float scale, view<bfloat16, 2> gradient, double* losses);
 
 template <cuda_device Device>
 void silu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);

@@ -29,10 +29,10 @@ namespace gpu {
 struct rounded_input;   // purposes of memory
 struct rounded_upstream;
 
-/// x as a factor: itself, or rounded to bfloat16, in memory to work in.
-template <class Purpose, class T, class Device>
-view<T const, 2> factor(Device device, view<float const, 2> x) {
-    if constexpr (std::is_same_v<T, float>) {
+/// x as a factor of T: itself, or rounded to bfloat16, in memory to work in.
+template <class Purpose, class T, class X, class Device>
+view<T const, 2> factor(Device device, view<X const, 2> x) {
+    if constexpr (std::is_same_v<T, X>) {
         return x;
     } else if constexpr (std::is_same_v<T, tfloat32>) {
         return {reinterpret_cast<T const*>(x.data()), x.shape()};
@@ -43,19 +43,19 @@ view<T const, 2> factor(Device device, view<float const, 2> x) {
     }
 }
 
-template <class T, class Device>
-void linear_forward(Device device, view<float const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y) {
+template <class X, class T, class Device>
+void linear_forward(Device device, view<X const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y) {
     index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
     assert(w.shape(1) == in && y.shape(0) == n && y.shape(1) == out);
     multiply_rows(device, false, true, n, out, in, 1, factor<rounded_input, T>(device, x).data(), in, w.data(), in, 0, y.data(), out, bias);
 }
 
-template <class T, class Device>
-void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias) {
+template <class Y, class X, class T, class Device>
+void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias) {
     index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
     assert(w.shape(1) == in && dy.shape(0) == n && dy.shape(1) == out && dw.shape() == w.shape());
     view<T const, 2> upstream;
-    if constexpr (std::is_same_v<T, bfloat16>)
+    if constexpr (std::is_same_v<T, bfloat16> && std::is_same_v<Y, float>)
         if (dbias) {   // dy is read once for its rounding and its sums
             T* const rounded = scratch<rounded_upstream, T>(device, dy.size());
             add_column_sums(device, dy, dbias, rounded);
@@ -82,6 +82,10 @@ void linear_forward(Device device, view<float const, 2> x, view<bfloat16 const, 
     gpu::linear_forward(device, x, w, bias, y);
 }
 template <cuda_device Device>
+void linear_forward(Device device, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y) {
+    gpu::linear_forward(device, x, w, bias, y);
+}
+template <cuda_device Device>
 void linear_forward(Device device, view<float const, 2> x, view<tfloat32 const, 2> w, float const* bias, view<float, 2> y) {
     gpu::linear_forward(device, x, w, bias, y);
 }
@@ -94,6 +98,16 @@ void linear_backward(Device device, view<float const, 2> dy, view<float const, 2
 }
 template <cuda_device Device>
 void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw,
+                     float* dbias) {
+    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
+}
+template <cuda_device Device>
+void linear_backward(Device device, view<float const, 2> dy, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw,
+                     float* dbias) {
+    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
+}
+template <cuda_device Device>
+void linear_backward(Device device, view<bfloat16 const, 2> dy, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw,
                      float* dbias) {
     gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
@@ -15,14 +16,14 @@ namespace gpu {
 struct uploaded_targets;   ///< the purpose of memory
 
 /// A block has a row, which may be long.
-template <int N>
+template <int N, class T>
 struct cross_entropy_row {
     static constexpr int warps = 8;
-    float* logits;
+    float const* logits;
     std::int32_t const* targets;
     index_t vocabulary;
     float scale;
-    bool backward;
+    T* gradient;   ///< null: not asked for
     double* losses;
 
     constexpr index_t shared_bytes() const { return 2 * warps * static_cast<index_t>(sizeof(float)) + 16; }
@@ -31,7 +32,7 @@ struct cross_entropy_row {
         using warp = typename Block::warp;
         using numbers = wide<warp, N>;
         constexpr index_t stride = warps * N * warp_size;
-        float* const row = logits + id * vocabulary;
+        float const* const row = logits + id * vocabulary;
         std::int32_t const target = targets[id];
         auto const largest = block.template shared<float>(warps), sums = block.template shared<float>(warps), of_target = block.template shared<float>(1);
 
@@ -73,7 +74,7 @@ struct cross_entropy_row {
                 double const loss = target < 0 ? 0 : ::log(total) + top - of_target.one(w, 0);
                 warp::once([&] { losses[id] = loss; });
             }
-            if (!backward) return;
+            if (!gradient) return;
             float const factor = target < 0 ? 0 : static_cast<float>(scale / total);
             for (index_t at = w.index() * N * warp_size; at < vocabulary; at += stride) {
                 numbers x(0.0f);
@@ -85,7 +86,7 @@ struct cross_entropy_row {
                             if (at + N * lane + k == target) x.v[N * i + k] -= scale;
                     });
                 }
-                store<warp, N>(row + at, x, vocabulary - at);
+                store<warp, N>(gradient + id * vocabulary + at, x, vocabulary - at);
             }
         });
     }
@@ -97,6 +98,17 @@ private:
     }
 };
 
+/// \param gradient  (N, V), which may be the logits, or null
+template <class T, class Device>
+void cross_entropy(Device device, view<float const, 2> logits, std::int32_t const* targets, float scale, T* gradient, double* losses) {
+    index_t const n = logits.shape(0), vocabulary = logits.shape(1);
+    require_ids("cross_entropy: target", targets, n, -1, vocabulary);
+    auto const* const there = upload<uploaded_targets>(device, targets, n);
+    with_width(vocabulary, {logits.data(), gradient}, [&](auto width) {
+        launch(device, cross_entropy_row<width, T>{logits.data(), there, vocabulary, scale, gradient, losses}, n);
+    });
+}
+
 }  // namespace gpu
 
 /// losses (N), in nats: log of the sum of e^logits of a row, less the target's logit; 0 where the target is -1. Who reads them on the host
@@ -106,12 +118,12 @@ private:
 /// \param targets  on the host, and free again when this returns
 template <cuda_device Device>
 void cross_entropy(Device device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses) {
-    index_t const n = logits.shape(0), vocabulary = logits.shape(1);
-    require_ids("cross_entropy: target", targets, n, -1, vocabulary);
-    auto const* const there = gpu::upload<gpu::uploaded_targets>(device, targets, n);
-    gpu::with_width(vocabulary, {logits.data()}, [&](auto width) {
-        gpu::launch(device, gpu::cross_entropy_row<width>{logits.data(), there, vocabulary, scale, backward, losses}, n);
-    });
+    gpu::cross_entropy(device, logits, targets, scale, backward ? logits.data() : nullptr, losses);
+}
+/// The same, the gradient rounded to (N,V) of its own.
+template <cuda_device Device>
+void cross_entropy(Device device, view<float const, 2> logits, std::int32_t const* targets, float scale, view<bfloat16, 2> gradient, double* losses) {
+    gpu::cross_entropy(device, logits, targets, scale, gradient.data(), losses);
 }
 
 }  // namespace attnlab

@@ -12,18 +12,19 @@ namespace attnlab {
 
 namespace gpu {
 
-template <int N>
+template <int N, class T>
 struct layer_norm_row {
     float const *x, *weight, *bias;
     float eps;
     index_t c;
-    float *y, *mean, *rstd;
+    T* y;
+    float *mean, *rstd;
 
     template <class Warp>
     constexpr void operator()(Warp const&, index_t row) const {
         using numbers = wide<Warp, N>;
         float const* const in = x + row * c;
-        float* const out = y + row * c;
+        T* const out = y + row * c;
         float const share = 1 / static_cast<float>(c);
         numbers total(0.0f), squares(0.0f);
         each_wide<N>(c, [&](index_t i) { total += load<Warp, N>(in + i, c - i); });
@@ -100,17 +101,27 @@ private:
     }
 };
 
+template <class T, class Device>
+void layer_norm_forward(Device device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<T, 2> y, float* mean, float* rstd) {
+    index_t const c = x.shape(1);
+    assert(x.shape() == y.shape());
+    with_width(c, {x.data(), weight, bias, y.data()}, [&](auto n) {
+        launch_rows(device, x.shape(0), layer_norm_row<n, T>{x.data(), weight, bias, eps, c, y.data(), mean, rstd});
+    });
+}
+
 }  // namespace gpu
 
-/// x, y (N,C); weight (C); bias (C) or null; mean and rstd (N) are kept for the backward pass. y may be x.
+/// x, y (N,C); weight (C); bias (C) or null; mean and rstd (N) are kept for the backward pass. y may be x, or of bfloat16, rounded.
 template <cuda_device Device>
 void layer_norm_forward(Device device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<float, 2> y, float* mean,
                         float* rstd) {
-    index_t const c = x.shape(1);
-    assert(x.shape() == y.shape());
-    gpu::with_width(c, {x.data(), weight, bias, y.data()}, [&](auto n) {
-        gpu::launch_rows(device, x.shape(0), gpu::layer_norm_row<n>{x.data(), weight, bias, eps, c, y.data(), mean, rstd});
-    });
+    gpu::layer_norm_forward(device, x, weight, bias, eps, y, mean, rstd);
+}
+template <cuda_device Device>
+void layer_norm_forward(Device device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<bfloat16, 2> y, float* mean,
+                        float* rstd) {
+    gpu::layer_norm_forward(device, x, weight, bias, eps, y, mean, rstd);
 }
 
 /// With h = (x - mean) rstd and g = dy weight: dx += rstd (g - mean of g - h mean of (g h)), the residual stream's gradient;

@@ -55,14 +55,14 @@ constexpr adjacent<T, N> rounded(adjacent<float, N> const& x) {
 }  // namespace detail
 
 /// The first n of 32 N numbers, n a multiple of N or more than 32 N; the others are `fill`.
-template <class Warp, int N>
-constexpr wide<Warp, N> load(float const* p, index_t n, float fill = 0) {
+template <class Warp, int N, class T>
+constexpr wide<Warp, N> load(T const* p, index_t n, float fill = 0) {
     wide<Warp, N> r;
     Warp::visit([&](int lane, int i) {
-        detail::adjacent<float, N> a;
-        for (float& x : a.v) x = fill;
-        if (N * lane < n) a = *reinterpret_cast<detail::adjacent<float, N> const*>(p + N * lane);
-        for (int k = 0; k < N; ++k) r.v[N * i + k] = a.v[k];
+        for (int k = 0; k < N; ++k) r.v[N * i + k] = fill;
+        if (N * lane >= n) return;
+        auto const a = *reinterpret_cast<detail::adjacent<T, N> const*>(p + N * lane);
+        for (int k = 0; k < N; ++k) r.v[N * i + k] = static_cast<float>(a.v[k]);
     });
     return r;
 }

@@ -1,0 +1,75 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <tuple>
+#include <type_traits>
+
+#include <attnlab/core/bfloat16.hpp>
+#include <attnlab/core/buffer.hpp>
+#include <attnlab/core/device.hpp>
+#include <attnlab/core/precision.hpp>
+#include <attnlab/observe/observer.hpp>
+
+namespace attnlab {
+
+/// Rows (N, I) that a Linear multiplies and that stay for the way back. A GPU that multiplies in bfloat16 rounds them as it makes them: products
+/// read nothing else, and memory is what half of such a step waits for.
+template <class Device>
+class factor {
+    using S = typename Device::scalar;
+
+public:
+    static constexpr bool may_be_rounded = is_cuda<Device>;
+
+    void resize(std::array<index_t, 2> shape, precision products) {
+        is_rounded_ = may_be_rounded && products == precision::bfloat16;
+        is_rounded_ ? rounded_.resize(shape) : whole_.resize(shape);
+    }
+    bool is_rounded() const { return is_rounded_; }
+    std::array<index_t, 2> const& shape() const { return is_rounded_ ? rounded_.shape() : whole_.shape(); }
+
+    view<S, 2> whole() { return whole_; }
+    view<S const, 2> whole() const { return whole_; }
+    view<bfloat16, 2> rounded() { return rounded_; }
+    view<bfloat16 const, 2> rounded() const { return rounded_; }
+
+    /// Where to make what is rounded later: the rows themselves, or `room` of their shape.
+    view<S, 2> before_rounding(tensor<S, 2>& room) {
+        if (!is_rounded_) return whole_;
+        room.resize(shape());
+        return room;
+    }
+
+private:
+    tensor<S, 2> whole_;
+    tensor<bfloat16, 2> rounded_;
+    bool is_rounded_ = false;
+};
+
+/// `body(rows...)`: views of factors that are all rounded, or all not.
+template <class Body, class... Factors>
+void with_rows(Body body, Factors&... x) {
+    if constexpr ((Factors::may_be_rounded && ...))
+        if (std::get<0>(std::tie(x...)).is_rounded()) return body(x.rounded()...);
+    body(x.whole()...);
+}
+
+/// Passes the rows, as (B, T, I), to an observer that asks: on its way through the host what is rounded is a float, and what was changed is rounded again.
+template <class Site, observer Observer, class Factor>
+void watch([[maybe_unused]] Observer& o, Site site, [[maybe_unused]] index_t layer, Factor& x, [[maybe_unused]] std::array<index_t, 2> batch)
+    requires requires { x.is_rounded(); }
+{
+    if constexpr (wants<Observer, Site>) {
+        auto const in_batch = [&](auto rows) { return [=] { return rows.reshaped(std::array{batch[0], batch[1], rows.shape(1)}); }; };
+        if (!x.is_rounded()) return watch(o, site, layer, in_batch(x.whole()));
+        if (!asked(o, site, layer)) return;
+        auto const rows = x.rounded();
+        using element = std::conditional_t<std::is_const_v<Factor>, float const, float>;
+        tensor<float, 2> seen(x.shape());
+        std::transform(rows.begin(), rows.end(), seen.data(), [](bfloat16 v) { return static_cast<float>(v); });
+        watch(o, site, layer, in_batch(view<element, 2>(*seen)));
+        if constexpr (alters<Observer, Site> && !std::is_const_v<Factor>) std::transform(seen.data(), seen.data() + seen.size(), rows.begin(), [](float v) { return bfloat16(v); });
+    }
+}
+
+}  // namespace attnlab
