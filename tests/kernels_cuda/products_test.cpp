@@ -1,4 +1,5 @@
 // Products and Linears. On the emulation what is tested is how a product is described by columns, not cuBLASLt.
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -97,11 +98,12 @@ void check_linear(double tolerance = 1e-5) {
             auto dbias_f = narrow(dbias);
             tensor<float, 2> yf({n, out}, std::numeric_limits<float>::quiet_NaN());
             linear_forward(ref{}, rounded_x.value, w.value, optional ? bias.data() : nullptr, y);
-            linear_forward(device{}, xf, w.bits, optional ? bias_f.data() : nullptr, yf);
+            view<T const, 2> const wf = w.bits;
+            linear_forward(device{}, *xf, wf, optional ? bias_f.data() : nullptr, *yf);
             linear_backward(ref{}, rounded_dy.value, rounded_x.value, w.value, optional ? dx.data() : nullptr, dw, nullptr);
             tensor<double, 2> unused({out, in}, 0.0);
             linear_backward(ref{}, dy, x, w.value, nullptr, unused, optional ? dbias.data() : nullptr);   // sums of what was not rounded
-            linear_backward(device{}, dyf, xf, w.bits, optional ? dxf.data() : nullptr, dwf, optional ? dbias_f.data() : nullptr);
+            linear_backward(device{}, *dyf, *xf, wf, optional ? dxf.data() : nullptr, dwf, optional ? dbias_f.data() : nullptr);
             wait();
             check_close(yf, y, tolerance);
             check_close(dxf, dx, tolerance);
@@ -115,7 +117,7 @@ BOOST_AUTO_TEST_CASE(linear_of_bfloat16) {
     check_linear<bfloat16>();
 }
 
-/// Rows that were rounded before give the bits of rows that are rounded here; what is summed is what there is.
+/// Rows that were rounded before give the bits of rows that are rounded here; what is summed is what there is; a rounded result is the result, rounded.
 BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
     for (auto [n, in, out] : sizes)
         for (bool optional : {true, false}) {
@@ -123,6 +125,8 @@ BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
             held<bfloat16, 2> const w(random<2>({out, in}, 3)), rounded_x(x), rounded_dy(dy);
             auto const xf = narrow(x), dyf = narrow(dy), dy_b = narrow(rounded_dy.value);
             view<bfloat16 const, 2> const xb = rounded_x.bits, dyb = rounded_dy.bits, wb = w.bits;
+            tensor<float, 1> bias = narrow(random<1>({out}, 5));
+            for (float& v : *bias) v = static_cast<float>(bfloat16(v));
             tensor<float, 2> const start = narrow(random<2>({out, in}, 4));
             struct result {
                 tensor<float, 2> y, dx, dw;
@@ -130,8 +134,8 @@ BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
             };
             auto const run = [&](auto rows, auto upstream) {
                 result r{tensor<float, 2>({n, out}), tensor<float, 2>({n, in}, 9.0f), start, tensor<float, 1>({out}, 0.0f)};
-                linear_forward(device{}, rows, wb, nullptr, r.y);
-                linear_backward(device{}, upstream, rows, wb, optional ? r.dx.data() : nullptr, r.dw, optional ? r.dbias.data() : nullptr);
+                linear_forward(device{}, rows, wb, optional ? bias.data() : nullptr, *r.y);
+                linear_backward(device{}, upstream, rows, wb, optional ? r.dx.data() : nullptr, *r.dw, optional ? r.dbias.data() : nullptr);
                 wait();
                 return r;
             };
@@ -139,6 +143,16 @@ BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
             auto const half = run(xb, view<float const, 2>(dyf)), both = run(xb, dyb);
             for (auto const* r : {&half, &both}) BOOST_TEST((same_bits(r->y, whole.y) && same_bits(r->dx, whole.dx) && same_bits(r->dw, whole.dw)));
             BOOST_TEST((same_bits(half.dbias, whole.dbias) && same_bits(both.dbias, same_sums.dbias)));
+
+            tensor<bfloat16, 2> y({n, out}), dx({n, in});
+            tensor<float, 2> dw = start;
+            linear_forward(device{}, xb, wb, optional ? bias.data() : nullptr, *y);
+            linear_backward(device{}, view<float const, 2>(dyf), xb, wb, dx.data(), *dw, static_cast<float*>(nullptr));
+            wait();
+            auto const rounds = [](tensor<bfloat16, 2> const& found, tensor<float, 2> const& of) {
+                return std::equal(found.data(), found.data() + found.size(), of.data(), [](bfloat16 a, float b) { return a.bits == bfloat16(b).bits; });
+            };
+            BOOST_TEST((rounds(y, whole.y) && (!optional || rounds(dx, whole.dx)) && same_bits(dw, whole.dw)));
         }
 }
 

@@ -17,7 +17,8 @@ struct operation {
     cublasComputeType_t compute;
     bool transpose_a = false, transpose_b = false;
     cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-    float const* bias = nullptr;
+    void const* bias = nullptr;
+    std::int32_t bias_type = CUDA_R_32F;
 };
 struct matrix {
     cudaDataType type;
@@ -33,11 +34,12 @@ T const& behind(Opaque const* p) {
     return *reinterpret_cast<T const*>(p);
 }
 
+float number(std::int32_t type, void const* p, std::size_t at) {
+    return type == CUDA_R_16BF ? of_bfloat16(static_cast<std::uint16_t const*>(p)[at]) : static_cast<float const*>(p)[at];
+}
 /// As far as its type says; a float is rounded where the product is of tf32.
 double element(matrix const& m, void const* p, std::uint64_t row, std::uint64_t column, bool tf32) {
-    auto const at = static_cast<std::size_t>(static_cast<std::int64_t>(column) * m.leading) + row;
-    if (m.type == CUDA_R_16BF) return of_bfloat16(static_cast<std::uint16_t const*>(p)[at]);
-    float const x = static_cast<float const*>(p)[at];
+    float const x = number(m.type, p, static_cast<std::size_t>(static_cast<std::int64_t>(column) * m.leading) + row);
     return tf32 ? of_tf32(tf32_of(x)) : x;
 }
 void check(matrix const& m, void const* p, char const* name) {
@@ -68,13 +70,12 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d, cublasLtMa
         return CUBLAS_STATUS_SUCCESS;
     };
     cublasOperation_t op = CUBLAS_OP_N;
-    std::int32_t type = CUDA_R_32F;
     cublasStatus_t status = CUBLAS_STATUS_NOT_SUPPORTED;
     if (which == CUBLASLT_MATMUL_DESC_TRANSA) status = read(op), o.transpose_a = op == CUBLAS_OP_T;
     if (which == CUBLASLT_MATMUL_DESC_TRANSB) status = read(op), o.transpose_b = op == CUBLAS_OP_T;
     if (which == CUBLASLT_MATMUL_DESC_EPILOGUE) status = read(o.epilogue);
     if (which == CUBLASLT_MATMUL_DESC_BIAS_POINTER) status = read(o.bias);
-    if (which == CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE) status = read(type), status = type == CUDA_R_32F ? status : CUBLAS_STATUS_NOT_SUPPORTED;
+    if (which == CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE) status = read(o.bias_type);
     return status;
 }
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* m, cudaDataType type, std::uint64_t rows, std::uint64_t columns, std::int64_t leading) {
@@ -95,7 +96,9 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     auto const k_of_b = o.transpose_b ? mb.columns : mb.rows, n = o.transpose_b ? mb.rows : mb.columns;
     *found = 0;
     if (k != k_of_b || md.rows != m || md.columns != n || mc.rows != m || mc.columns != n) return CUBLAS_STATUS_INVALID_VALUE;
-    if (ma.type != mb.type || md.type != CUDA_R_32F || mc.type != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
+    bool const rounds = md.type == CUDA_R_16BF && ma.type == CUDA_R_16BF;   // a result of bfloat16 is had of factors of bfloat16 alone
+    if (ma.type != mb.type || mc.type != md.type || (md.type != CUDA_R_32F && !rounds)) return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (o.epilogue == CUBLASLT_EPILOGUE_BIAS && o.bias_type != md.type) return CUBLAS_STATUS_NOT_SUPPORTED;
     *found = 1;
     results[0] = {};
     results[0].state = CUBLAS_STATUS_SUCCESS;
@@ -125,8 +128,12 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, void con
                 for (std::uint64_t k = 0; k < K; ++k) sum += x[i * K + k] * y[static_cast<std::uint64_t>(j) * K + k];
                 sum *= by;
                 if (keep != 0) sum += keep * element(mc, c, i, static_cast<std::uint64_t>(j), false);
-                if (o.epilogue == CUBLASLT_EPILOGUE_BIAS) sum += o.bias[i];
-                static_cast<float*>(to)[j * md.leading + static_cast<std::int64_t>(i)] = static_cast<float>(sum);
+                if (o.epilogue == CUBLASLT_EPILOGUE_BIAS) sum += number(o.bias_type, o.bias, i);
+                auto const at = j * md.leading + static_cast<std::int64_t>(i);
+                if (md.type == CUDA_R_16BF)
+                    static_cast<std::uint16_t*>(to)[at] = bfloat16_of(static_cast<float>(sum));
+                else
+                    static_cast<float*>(to)[at] = static_cast<float>(sum);
             }
     });
     return CUBLAS_STATUS_SUCCESS;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "instructions.hpp"
@@ -65,8 +66,10 @@ std::pair<space, word> placed(word a) {
 }
 template <space S>
 void count(warp& w, std::array<word, lanes> const& at, std::size_t bytes) {
-    if constexpr (S == space::global) count_global(w, at, bytes);
-    if constexpr (S == space::shared) count_shared(w, at, bytes);
+    if (!w.active()) return;
+    auto const where = placed<S>(at[static_cast<std::size_t>(std::countr_zero(w.active()))]).first;   // one for all lanes
+    if (where == space::global) count_global(w, at, bytes);
+    if (where == space::shared) count_shared(w, at, bytes);
 }
 
 /// {registers}, [address]

@@ -31,7 +31,7 @@ public:
     };
     struct workspace {
         typename attention_layer<Policy, Device>::workspace attention;
-        typename mlp<Device>::workspace mlp_rows;
+        factor<Device> wide;
         tensor<S, 3> narrow;
     };
 
@@ -43,7 +43,7 @@ public:
 
     /// x -> y, both (B, T, C). x is changed by observers alone.
     template <observer Observer>
-    void forward(view<S, 3> x, view<S, 3> y, saved& s, attention_context const& context, workspace& w, Observer& o, index_t layer) {
+    void forward(view<S, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         std::array<index_t, 2> const batch{x.shape(0), x.shape(1)};
         s.normed1.resize(rows(x).shape(), Policy::reads_input ? precision::float32 : products_);   // what joints read is not rounded
         s.normed2.resize(rows(x).shape(), products_);
@@ -57,7 +57,7 @@ public:
         watch(o, site::resid_mid{}, layer, s.mid);
         norm2_.forward(rows(view<S const, 3>(s.mid)), s.normed2, s.norm2);
         watch(o, site::ln2_normalized{}, layer, s.normed2, batch);
-        mlp_.forward(s.normed2, rows(y), s.mlp_rows, w.mlp_rows, o, layer, batch);
+        mlp_.forward(s.normed2, rows(y), s.mlp_rows, o, layer, batch);
         watch(o, site::mlp_out{}, layer, y);
         add(Device{}, flat(view<S const, 3>(s.mid)), flat(y));
         watch(o, site::resid_post{}, layer, y);
@@ -71,7 +71,7 @@ public:
         view<S const, 3> const narrow = w.narrow, stream = d;
         watch(o, site::gradient<site::resid_post>{}, layer, stream);
         watch(o, site::gradient<site::mlp_out>{}, layer, stream);   // a sum's gradient is that of its summands
-        mlp_.backward(rows(stream), s.normed2, s.mlp_rows, w.narrow.data(), w.mlp_rows, o, layer, {x.shape(0), x.shape(1)});
+        mlp_.backward(rows(stream), s.normed2, s.mlp_rows, w.narrow.data(), w.wide, o, layer, {x.shape(0), x.shape(1)});
         watch(o, site::gradient<site::ln2_normalized>{}, layer, narrow);
         norm2_.backward(rows(narrow), rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
         watch(o, site::gradient<site::resid_mid>{}, layer, stream);

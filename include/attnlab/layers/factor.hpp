@@ -33,13 +33,6 @@ public:
     view<bfloat16, 2> rounded() { return rounded_; }
     view<bfloat16 const, 2> rounded() const { return rounded_; }
 
-    /// Where to make what is rounded later: the rows themselves, or `room` of their shape.
-    view<S, 2> before_rounding(tensor<S, 2>& room) {
-        if (!is_rounded_) return whole_;
-        room.resize(shape());
-        return room;
-    }
-
 private:
     tensor<S, 2> whole_;
     tensor<bfloat16, 2> rounded_;

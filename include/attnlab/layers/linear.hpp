@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <type_traits>
 
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/layers/factor.hpp>
@@ -21,31 +22,45 @@ public:
         weight_.update();
         weight_.multiply([&](auto w) { linear_forward(Device{}, x, w, bias(), y); });
     }
-    void forward(factor<Device> const& x, view<S, 2> y) {
-        if constexpr (factor<Device>::may_be_rounded)
-            if (x.is_rounded()) {
-                weight_.update();
-                return linear_forward(Device{}, x.rounded(), weight_.rounded(), bias(), y);
-            }
-        forward(x.whole(), y);
-    }
     /// dx (N, I) is assigned, unless null.
     void backward(view<S const, 2> dy, view<S const, 2> x, S* dx) const {
         weight_.multiply([&](auto w) { linear_backward(Device{}, dy, x, w, dx, weight_.gradient(), bias_gradient()); });
     }
-    void backward(view<S const, 2> dy, factor<Device> const& x, S* dx) const {
-        if constexpr (factor<Device>::may_be_rounded)
-            if (x.is_rounded()) return linear_backward(Device{}, dy, x.rounded(), weight_.rounded(), dx, weight_.gradient(), bias_gradient());
-        backward(dy, x.whole(), dx);
+
+    /// The same where x, and y, dy or dx where they are factors, were made for this Linear's products.
+    void forward(factor<Device> const& x, view<S, 2> y) {
+        with_rows([&](auto rows) { multiply(rows, y); }, x);
     }
-    /// Of a dy that was made for the same products as x.
+    void forward(factor<Device> const& x, factor<Device>& y) {
+        with_rows([&](auto rows, auto to) { multiply(rows, to); }, x, y);
+    }
+    void backward(view<S const, 2> dy, factor<Device> const& x, S* dx) const {
+        with_rows([&](auto rows) { multiply_back(dy, rows, dx); }, x);
+    }
+    void backward(view<S const, 2> dy, factor<Device> const& x, factor<Device>& dx) const {
+        with_rows([&](auto rows, auto to) { multiply_back(dy, rows, to.data()); }, x, dx);
+    }
     void backward(factor<Device> const& dy, factor<Device> const& x, S* dx) const {
-        if constexpr (factor<Device>::may_be_rounded)
-            if (x.is_rounded()) return linear_backward(Device{}, dy.rounded(), x.rounded(), weight_.rounded(), dx, weight_.gradient(), bias_gradient());
-        backward(dy.whole(), x.whole(), dx);
+        with_rows([&](auto from, auto rows) { multiply_back(from, rows, dx); }, dy, x);
     }
 
 private:
+    template <class X, class Y>
+    void multiply(view<X const, 2> x, view<Y, 2> y) {
+        if constexpr (std::is_same_v<X, S>) {
+            forward(x, y);
+        } else {
+            weight_.update();
+            linear_forward(Device{}, x, weight_.rounded(), bias(), y);
+        }
+    }
+    template <class Y, class X, class D>
+    void multiply_back(view<Y const, 2> dy, view<X const, 2> x, D* dx) const {
+        if constexpr (std::is_same_v<X, S>)
+            backward(dy, x, dx);
+        else
+            linear_backward(Device{}, dy, x, weight_.rounded(), dx, weight_.gradient(), bias_gradient());
+    }
     S const* bias() const { return bias_ ? bias_->value.data() : nullptr; }
     S* bias_gradient() const { return bias_ ? bias_->gradient.data() : nullptr; }
 

@@ -1,7 +1,6 @@
 #pragma once
 #include <array>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include <attnlab/kernels/gelu_form.hpp>
@@ -19,11 +18,6 @@ public:
     struct saved {
         factor<Device> post, slope;   ///< (N, 4C): after GELU, and its derivative
     };
-    /// Room to work in, shared by all layers.
-    struct workspace {
-        factor<Device> wide;
-        tensor<S, 2> before_rounding;
-    };
 
     mlp(parameter_list<S>& all, std::string const& name, index_t width, bool bias, gelu_form form, double deviation, double projection_deviation,
         precision products)
@@ -31,36 +25,27 @@ public:
           down_(all, name + ".c_proj", 4 * width, width, bias, projection_deviation, products) {}
 
     template <observer Observer>
-    void forward(factor<Device> const& x, view<S, 2> y, saved& s, workspace& w, Observer& o, index_t layer, std::array<index_t, 2> batch) {
+    void forward(factor<Device> const& x, view<S, 2> y, saved& s, Observer& o, index_t layer, std::array<index_t, 2> batch) {
         std::array<index_t, 2> const shape{x.shape()[0], 4 * width_};
         s.post.resize(shape, products_);
         s.slope.resize(shape, products_);
-        view<S, 2> const pre = s.slope.before_rounding(w.before_rounding);
-        up_.forward(x, pre);
-        watch(o, site::mlp_pre{}, layer, [&] { return pre.reshaped(std::array{batch[0], batch[1], shape[1]}); });
-        with_rows([&](auto post, auto slope) { gelu_forward(Device{}, form_, flat(view<S const, 2>(pre)), flat(post), slope.data()); }, s.post, s.slope);
+        up_.forward(x, s.slope);   // until GELU has read it, what is before GELU
+        watch(o, site::mlp_pre{}, layer, s.slope, batch);
+        with_rows([&]<class T>(view<T, 2> post, view<T, 2> slope) { gelu_forward(Device{}, form_, flat(view<T const, 2>(slope)), flat(post), slope.data()); }, s.post, s.slope);
         watch(o, site::mlp_post{}, layer, s.post, batch);
         down_.forward(s.post, y);
     }
 
-    /// dx (N, C) is assigned.
+    /// dx (N, C) is assigned; `wide` is room to work in.
     template <observer Observer>
-    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, S* dx, workspace& w, Observer& o, index_t layer,
+    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, S* dx, factor<Device>& wide, Observer& o, index_t layer,
                   std::array<index_t, 2> batch) const {
-        w.wide.resize(s.slope.shape(), products_);
-        view<S, 2> const d_post = w.wide.before_rounding(w.before_rounding);
-        down_.backward(dy, s.post, d_post.data());
-        watch(o, site::gradient<site::mlp_post>{}, layer, [&] { return view<S const, 3>(d_post.data(), {batch[0], batch[1], d_post.shape(1)}); });
-        with_rows(
-            [&]<class T>(view<T const, 2> slope, view<T, 2> d_pre) {
-                if constexpr (std::is_same_v<T, S>)
-                    multiply_by(Device{}, flat(slope), flat(d_pre));   // which d_post is
-                else
-                    multiply_by(Device{}, flat(slope), flat(view<S const, 2>(d_post)), flat(d_pre));
-            },
-            s.slope, w.wide);
-        watch(o, site::gradient<site::mlp_pre>{}, layer, std::as_const(w.wide), batch);
-        up_.backward(w.wide, x, dx);
+        wide.resize(s.slope.shape(), products_);
+        down_.backward(dy, s.post, wide);
+        watch(o, site::gradient<site::mlp_post>{}, layer, std::as_const(wide), batch);
+        with_rows([&](auto slope, auto d) { multiply_by(Device{}, flat(slope), flat(d)); }, s.slope, wide);
+        watch(o, site::gradient<site::mlp_pre>{}, layer, std::as_const(wide), batch);
+        up_.backward(wide, x, dx);
     }
 
 private:

@@ -104,7 +104,7 @@ public:
             auto& x = stream_[static_cast<std::size_t>(l)];
             // The last block's activations are still there; the others are made again.
             if (config_.recompute && l + 1 < config_.n_layer)
-                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), workspace_, nobody, l);
+                blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), nobody, l);
             blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_, seen_by, l);
         }
         watch(seen_by, site::gradient<site::embed>{}, 0, std::as_const(stream_gradient_));
@@ -161,7 +161,7 @@ private:
         embedding_.forward(ids, stream_[0]);
         watch(o, site::embed{}, 0, stream_[0]);
         for (std::size_t l = 0; l < L; ++l)
-            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], context(), workspace_, o, static_cast<index_t>(l));
+            blocks_[l].forward(stream_[l], stream_[l + 1], saved_[keep && !config_.recompute ? l : 0], context(), o, static_cast<index_t>(l));
         norm_.forward(rows(view<scalar const, 3>(stream_.back())), normed_, norm_saved_);
         watch(o, site::ln_final{}, 0, normed_, {shape[0], shape[1]});
     }

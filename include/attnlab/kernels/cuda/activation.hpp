@@ -21,7 +21,7 @@ struct gelu_rule {
     }
 };
 template <class T, class Device>
-void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<T, 1> y, T* slope) {
+void gelu_forward(Device device, gelu_form form, view<T const, 1> x, view<T, 1> y, T* slope) {
     assert(x.size() == y.size());
     auto const run = [&](auto rule) { each_element(device, x.size(), rule, reads{x.data()}, writes{y.data()}, writes{slope}); };
     form == gelu_form::exact ? run(gelu_rule<gelu_form::exact>{}) : run(gelu_rule<gelu_form::tanh>{});
@@ -53,22 +53,19 @@ struct multiply_row {
 struct multiply_rule {
     constexpr void operator()(element x, element& y) const { y = y * x; }
 };
-struct product_rule {
-    constexpr void operator()(element x, element y, element& to) const { to = x * y; }
-};
 struct add_rule {
     constexpr void operator()(element x, element& y) const { y = y + x; }
 };
 
 }  // namespace gpu
 
-/// y = gelu(x), element by element, and slope = gelu'(x) unless null. y or slope may be x; or both are of bfloat16, rounded.
+/// y = gelu(x), element by element, and slope = gelu'(x) unless null, all of float or of bfloat16. y or slope may be x.
 template <cuda_device Device>
 void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<float, 1> y, float* slope) {
     gpu::gelu_forward(device, form, x, y, slope);
 }
 template <cuda_device Device>
-void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<bfloat16, 1> y, bfloat16* slope) {
+void gelu_forward(Device device, gelu_form form, view<bfloat16 const, 1> x, view<bfloat16, 1> y, bfloat16* slope) {
     gpu::gelu_forward(device, form, x, y, slope);
 }
 
@@ -126,18 +123,16 @@ void multiply_by(Device device, float by, view<float, 1> x) {
     gpu::each_element(device, x.size(), rules::scale<float>{by}, gpu::changes{x.data()});
 }
 
-/// y *= x.
+/// y *= x, of float or of bfloat16.
 template <cuda_device Device>
 void multiply_by(Device device, view<float const, 1> x, view<float, 1> y) {
     assert(x.size() == y.size());
     gpu::each_element(device, x.size(), gpu::multiply_rule{}, gpu::reads{x.data()}, gpu::changes{y.data()});
 }
-
-/// to = x y, rounded.
 template <cuda_device Device>
-void multiply_by(Device device, view<bfloat16 const, 1> x, view<float const, 1> y, view<bfloat16, 1> to) {
-    assert(x.size() == y.size() && x.size() == to.size());
-    gpu::each_element(device, x.size(), gpu::product_rule{}, gpu::reads{x.data()}, gpu::reads{y.data()}, gpu::writes{to.data()});
+void multiply_by(Device device, view<bfloat16 const, 1> x, view<bfloat16, 1> y) {
+    assert(x.size() == y.size());
+    gpu::each_element(device, x.size(), gpu::multiply_rule{}, gpu::reads{x.data()}, gpu::changes{y.data()});
 }
 
 /// y += x.

@@ -15,8 +15,8 @@
 #include <attnlab/core/tfloat32.hpp>
 #include <attnlab/kernels/cuda/launch.hpp>
 #include <attnlab/kernels/cuda/product.hpp>
-#include <attnlab/kernels/cuda/rows.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 
 /// \file
 /// Products by cuBLASLt: what it advises for a shape is asked once and kept.
@@ -79,10 +79,12 @@ struct plan {
     matrix a, b, d;
     cublasLtMatmulAlgo_t algorithm;
 };
-/// Factors of T, everything else in float. None where no algorithm fits.
 template <class T>
+inline constexpr cudaDataType_t type_of = std::is_same_v<T, bfloat16> ? CUDA_R_16BF : CUDA_R_32F;
+
+/// Factors of T, the result and its bias of D, sums in float. None where no algorithm fits.
+template <class T, class D>
 std::optional<plan> plan_for(column_major_product const& p, bool bias, std::uint32_t a, std::uint32_t b, std::uint32_t d) {
-    constexpr auto type = std::is_same_v<T, bfloat16> ? CUDA_R_16BF : CUDA_R_32F;
     constexpr auto sums = std::is_same_v<T, tfloat32> ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     auto const op = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
     plan made;
@@ -93,11 +95,11 @@ std::optional<plan> plan_for(column_major_product const& p, bool bias, std::uint
     set(made.how, CUBLASLT_MATMUL_DESC_TRANSB, op(p.transpose_b));
     if (bias) {
         set(made.how, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-        set(made.how, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(CUDA_R_32F));
+        set(made.how, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(type_of<D>));
     }
-    made.a = layout(type, p.rows_of_a(), p.columns_of_a(), p.lda);
-    made.b = layout(type, p.rows_of_b(), p.columns_of_b(), p.ldb);
-    made.d = layout(CUDA_R_32F, p.m, p.n, p.ldd);
+    made.a = layout(type_of<T>, p.rows_of_a(), p.columns_of_a(), p.lda);
+    made.b = layout(type_of<T>, p.rows_of_b(), p.columns_of_b(), p.ldb);
+    made.d = layout(type_of<D>, p.m, p.n, p.ldd);
 
     cublasLtMatmulPreference_t wish = nullptr;
     check(cublasLtMatmulPreferenceCreate(&wish), "a preference");
@@ -118,32 +120,33 @@ std::optional<plan> plan_for(column_major_product const& p, bool bias, std::uint
 }  // namespace cublas
 
 /// Adds a bias (m) to each column of d (m, n).
+template <class D>
 struct add_to_columns {
-    float const* bias;
+    D const* bias;
     index_t m, leading;
-    float* d;
+    D* d;
 
     template <class Warp>
     constexpr void operator()(Warp const&, index_t column) const {
-        float* const to = d + column * leading;
-        each_chunk(m, [&](index_t i) { store<Warp>(to + i, load<Warp>(to + i, m - i) + load<Warp>(bias + i, m - i), m - i); });
+        D* const to = d + column * leading;
+        each_wide<1>(m, [&](index_t i) { store<Warp, 1>(to + i, load<Warp, 1>(to + i, m - i) + load<Warp, 1>(bias + i, m - i), m - i); });
     }
 };
 
-/// d = alpha op(a) op(b) + beta d + bias, by columns; a and b of float, tfloat32 or bfloat16, sums in float.
+/// d = alpha op(a) op(b) + beta d + bias, by columns; a and b of float, tfloat32 or bfloat16, sums in float, rounded to D.
 /// \param bias  (m) or null \throws error where cuBLASLt knows no way
-template <class T>
-void multiply(cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, float* d, float const* bias) {
+template <class T, class D>
+void multiply(cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, D* d, D const* bias) {
     using namespace cublas;
     using key = std::tuple<bool, bool, index_t, index_t, index_t, index_t, index_t, index_t, bool, std::uint32_t, std::uint32_t, std::uint32_t>;
     static thread_local std::map<key, std::optional<plan>> plans;
     auto const on_a = alignment(a), on_b = alignment(b), on_d = alignment(d);
     key const k{p.transpose_a, p.transpose_b, p.m, p.n, p.k, p.lda, p.ldb, p.ldd, bias != nullptr, on_a, on_b, on_d};
     auto known = plans.find(k);
-    if (known == plans.end()) known = plans.emplace(k, plan_for<T>(p, bias != nullptr, on_a, on_b, on_d)).first;
+    if (known == plans.end()) known = plans.emplace(k, plan_for<T, D>(p, bias != nullptr, on_a, on_b, on_d)).first;
     if (bias && !known->second) {   // not with this epilogue
-        multiply(cuda{}, p, alpha, a, b, beta, d, nullptr);
-        return launch_rows(cuda{}, p.n, add_to_columns{bias, p.m, p.ldd, d});
+        multiply<T, D>(cuda{}, p, alpha, a, b, beta, d, nullptr);
+        return launch_rows(cuda{}, p.n, add_to_columns<D>{bias, p.m, p.ldd, d});
     }
     require(known->second.has_value(), "gemm: cuBLASLt knows no way for m ", p.m, ", n ", p.n, ", k ", p.k, ", lda ", p.lda, ", ldb ", p.ldb, ", ldd ", p.ldd);
     plan const& with = *known->second;

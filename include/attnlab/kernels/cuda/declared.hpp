@@ -40,24 +40,10 @@ constexpr bool has_bfloat16(Device) {
 }
 template <cuda_device Device>
 void round(Device, view<float const, 1> from, view<bfloat16, 1> to);
-template <cuda_device Device>
-void linear_forward(Device, view<float const, 2> x, view<float const, 2> w, float const* bias, view<float, 2> y);
-template <cuda_device Device>
-void linear_forward(Device, view<float const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y);
-template <cuda_device Device>
-void linear_forward(Device, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y);
-template <cuda_device Device>
-void linear_forward(Device, view<float const, 2> x, view<tfloat32 const, 2> w, float const* bias, view<float, 2> y);
-template <cuda_device Device>
-void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<float const, 2> w, float* dx, view<float, 2> dw, float* dbias);
-template <cuda_device Device>
-void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
-template <cuda_device Device>
-void linear_backward(Device, view<float const, 2> dy, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
-template <cuda_device Device>
-void linear_backward(Device, view<bfloat16 const, 2> dy, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
-template <cuda_device Device>
-void linear_backward(Device, view<float const, 2> dy, view<float const, 2> x, view<tfloat32 const, 2> w, float* dx, view<float, 2> dw, float* dbias);
+template <cuda_device Device, class X, class T, class Y>
+void linear_forward(Device, view<X const, 2> x, view<T const, 2> w, float const* bias, view<Y, 2> y);
+template <cuda_device Device, class Y, class X, class T, class D>
+void linear_backward(Device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias);
 template <cuda_device Device>
 void layer_norm_forward(Device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<float, 2> y, float* mean, float* rstd);
 template <cuda_device Device>
@@ -68,11 +54,11 @@ void layer_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x
 template <cuda_device Device>
 void gelu_forward(Device, gelu_form form, view<float const, 1> x, view<float, 1> y, float* slope);
 template <cuda_device Device>
-void gelu_forward(Device, gelu_form form, view<float const, 1> x, view<bfloat16, 1> y, bfloat16* slope);
+void gelu_forward(Device, gelu_form form, view<bfloat16 const, 1> x, view<bfloat16, 1> y, bfloat16* slope);
 template <cuda_device Device>
 void multiply_by(Device, view<float const, 1> x, view<float, 1> y);
 template <cuda_device Device>
-void multiply_by(Device, view<bfloat16 const, 1> x, view<float const, 1> y, view<bfloat16, 1> to);
+void multiply_by(Device, view<bfloat16 const, 1> x, view<bfloat16, 1> y);
 template <cuda_device Device>
 void add(Device, view<float const, 1> x, view<float, 1> y);
 /// \throws error for a token outside the vocabulary, or T > P

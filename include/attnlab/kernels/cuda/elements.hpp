@@ -39,7 +39,7 @@ constexpr void read_four(T const* from, four& x) {
 }
 template <class T>
 constexpr void write_four(T* to, four const& x) {
-    write(to, rounded<T>(adjacent<float, 4>{x.v[0].v[0], x.v[1].v[0], x.v[2].v[0], x.v[3].v[0]}));
+    write(to, adjacent<float, 4>{x.v[0].v[0], x.v[1].v[0], x.v[2].v[0], x.v[3].v[0]});
 }
 }  // namespace detail
 

@@ -14,21 +14,23 @@ namespace attnlab {
 
 template void round(cuda, view<float const, 1>, view<bfloat16, 1>);
 template void linear_forward(cuda, view<float const, 2>, view<float const, 2>, float const*, view<float, 2>);
+template void linear_forward(cuda, view<float const, 2>, view<tfloat32 const, 2>, float const*, view<float, 2>);
 template void linear_forward(cuda, view<float const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
 template void linear_forward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
-template void linear_forward(cuda, view<float const, 2>, view<tfloat32 const, 2>, float const*, view<float, 2>);
-template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float*, view<float, 2>, float*);
+template void linear_forward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float const*, view<bfloat16, 2>);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<float const, 2>, float*, view<float, 2>, float*);
+template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
+template void linear_backward(cuda, view<float const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, bfloat16*, view<float, 2>, float*);
 template void linear_backward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<float, 2>, float*, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<bfloat16, 2>, float*, float*);
 template void layer_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float const*, float const*, view<float, 2>, float*, float*);
 template void gelu_forward(cuda, gelu_form, view<float const, 1>, view<float, 1>, float*);
-template void gelu_forward(cuda, gelu_form, view<float const, 1>, view<bfloat16, 1>, bfloat16*);
+template void gelu_forward(cuda, gelu_form, view<bfloat16 const, 1>, view<bfloat16, 1>, bfloat16*);
 template void multiply_by(cuda, view<float const, 1>, view<float, 1>);
-template void multiply_by(cuda, view<bfloat16 const, 1>, view<float const, 1>, view<bfloat16, 1>);
+template void multiply_by(cuda, view<bfloat16 const, 1>, view<bfloat16, 1>);
 template void add(cuda, view<float const, 1>, view<float, 1>);
 template void embedding_forward(cuda, view<std::int32_t const, 2>, view<float const, 2>, view<float const, 2>, view<float, 3>);
 template void embedding_backward(cuda, view<std::int32_t const, 2>, view<float const, 3>, view<float, 2>, view<float, 2>);

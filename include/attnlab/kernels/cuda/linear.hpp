@@ -28,6 +28,7 @@ namespace gpu {
 
 struct rounded_input;   // purposes of memory
 struct rounded_upstream;
+struct rounded_bias;
 
 /// x as a factor of T: itself, or rounded to bfloat16, in memory to work in.
 template <class Purpose, class T, class X, class Device>
@@ -43,78 +44,45 @@ view<T const, 2> factor(Device device, view<X const, 2> x) {
     }
 }
 
-template <class X, class T, class Device>
-void linear_forward(Device device, view<X const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y) {
-    index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
-    assert(w.shape(1) == in && y.shape(0) == n && y.shape(1) == out);
-    multiply_rows(device, false, true, n, out, in, 1, factor<rounded_input, T>(device, x).data(), in, w.data(), in, 0, y.data(), out, bias);
+/// A bias as products add it to numbers of T.
+template <class T, class Device>
+T const* bias_for(Device device, float const* bias, index_t n) {
+    if constexpr (std::is_same_v<T, float>)
+        return bias;
+    else
+        return bias ? factor<rounded_bias, T>(device, view<float const, 2>(bias, {1, n})).data() : nullptr;
 }
 
-template <class Y, class X, class T, class Device>
-void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias) {
+}  // namespace gpu
+
+/// y = x w^T + bias: x (N,I), w (O,I), bias (O) or null, y (N,O). x is of float, or rounded as w is; y then may be too.
+template <cuda_device Device, class X, class T, class Y>
+void linear_forward(Device device, view<X const, 2> x, view<T const, 2> w, float const* bias, view<Y, 2> y) {
+    index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
+    assert(w.shape(1) == in && y.shape(0) == n && y.shape(1) == out);
+    gpu::multiply_rows(device, false, true, n, out, in, 1, gpu::factor<gpu::rounded_input, T>(device, x).data(), in, w.data(), in, 0, y.data(), out,
+                       gpu::bias_for<Y>(device, bias, out));
+}
+
+/// dx (N,I) = dy w, unless null; dw (O,I) += dy^T x; dbias (O) += the sum of dy's rows, unless null. dy, x and dx are of float, or rounded as w is.
+template <cuda_device Device, class Y, class X, class T, class D>
+void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias) {
     index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
     assert(w.shape(1) == in && dy.shape(0) == n && dy.shape(1) == out && dw.shape() == w.shape());
     view<T const, 2> upstream;
     if constexpr (std::is_same_v<T, bfloat16> && std::is_same_v<Y, float>)
         if (dbias) {   // dy is read once for its rounding and its sums
-            T* const rounded = scratch<rounded_upstream, T>(device, dy.size());
-            add_column_sums(device, dy, dbias, rounded);
+            T* const rounded = gpu::scratch<gpu::rounded_upstream, T>(device, dy.size());
+            gpu::add_column_sums(device, dy, dbias, rounded);
             upstream = {rounded, dy.shape()};
         }
     if (upstream.empty()) {
-        upstream = factor<rounded_upstream, T>(device, dy);
-        if (dbias) add_column_sums(device, dy, dbias);
+        upstream = gpu::factor<gpu::rounded_upstream, T>(device, dy);
+        if (dbias) gpu::add_column_sums(device, dy, dbias);
     }
-    auto const input = factor<rounded_input, T>(device, x);
-    if (dx) gemm(device, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, 0, dx, in);
+    auto const input = gpu::factor<gpu::rounded_input, T>(device, x);
+    if (dx) gpu::multiply_rows(device, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, 0, dx, in, nullptr);
     gemm(device, true, false, out, in, n, 1, upstream.data(), out, input.data(), in, 1, dw.data(), in);
-}
-
-}  // namespace gpu
-
-/// y = x w^T + bias: x (N,I), w (O,I), bias (O) or null, y (N,O).
-template <cuda_device Device>
-void linear_forward(Device device, view<float const, 2> x, view<float const, 2> w, float const* bias, view<float, 2> y) {
-    gpu::linear_forward(device, x, w, bias, y);
-}
-template <cuda_device Device>
-void linear_forward(Device device, view<float const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y) {
-    gpu::linear_forward(device, x, w, bias, y);
-}
-template <cuda_device Device>
-void linear_forward(Device device, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<float, 2> y) {
-    gpu::linear_forward(device, x, w, bias, y);
-}
-template <cuda_device Device>
-void linear_forward(Device device, view<float const, 2> x, view<tfloat32 const, 2> w, float const* bias, view<float, 2> y) {
-    gpu::linear_forward(device, x, w, bias, y);
-}
-
-/// dx (N,I) = dy w, unless null; dw (O,I) += dy^T x; dbias (O) += the sum of dy's rows, unless null.
-template <cuda_device Device>
-void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<float const, 2> w, float* dx, view<float, 2> dw,
-                     float* dbias) {
-    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
-}
-template <cuda_device Device>
-void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw,
-                     float* dbias) {
-    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
-}
-template <cuda_device Device>
-void linear_backward(Device device, view<float const, 2> dy, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw,
-                     float* dbias) {
-    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
-}
-template <cuda_device Device>
-void linear_backward(Device device, view<bfloat16 const, 2> dy, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float* dx, view<float, 2> dw,
-                     float* dbias) {
-    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
-}
-template <cuda_device Device>
-void linear_backward(Device device, view<float const, 2> dy, view<float const, 2> x, view<tfloat32 const, 2> w, float* dx, view<float, 2> dw,
-                     float* dbias) {
-    gpu::linear_backward(device, dy, x, w, dx, dw, dbias);
 }
 
 }  // namespace attnlab

@@ -32,7 +32,7 @@ struct pack_program {
                 for (float& e : x.v) e = 0;
                 if (t < T && c < D) x = *reinterpret_cast<detail::adjacent<float, N> const*>(from.row(b, h, t) + c);
                 for (float& e : x.v) e *= factor;
-                detail::write(begin + at, detail::rounded<element>(x));
+                detail::write(begin + at, x);
             });
     }
 };

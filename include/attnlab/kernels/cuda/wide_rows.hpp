@@ -22,34 +22,23 @@ template <class T, int N>
 struct alignas(N * sizeof(T)) adjacent {
     T v[N];
 };
-/// One access to memory. Of a struct, and of its float4 as well, nvcc at times makes four.
+/// x, rounded to T (to the nearest, ties to even), in one access to global memory. Of a struct, and of its float4 as well, nvcc at times makes four.
 template <class T, int N>
-constexpr void write(T* p, adjacent<T, N> const& a) {
+constexpr void write(T* p, adjacent<float, N> const& x) {
 #ifdef __CUDA_ARCH__
     if constexpr (std::is_same_v<T, float> && N == 4) {
-        asm volatile("st.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(p), "f"(a.v[0]), "f"(a.v[1]), "f"(a.v[2]), "f"(a.v[3]) : "memory");
-        return;
-    }
+        asm volatile("{ .reg .u64 g; cvta.to.global.u64 g, %0; st.global.v4.f32 [g], {%1, %2, %3, %4}; }" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3])
+                     : "memory");
+    } else if constexpr (std::is_same_v<T, bfloat16> && N == 4) {
+        asm volatile("{ .reg .u64 g; .reg .b32 a, b; cvta.to.global.u64 g, %0; cvt.rn.bf16x2.f32 a, %2, %1; cvt.rn.bf16x2.f32 b, %4, %3; st.global.v2.b32 [g], {a, b}; }"
+                     ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3])
+                     : "memory");
+    } else
 #endif
-    *reinterpret_cast<adjacent<T, N>*>(p) = a;
-}
-/// To the nearest (ties to even).
-template <class T, int N>
-constexpr adjacent<T, N> rounded(adjacent<float, N> const& x) {
-#ifdef __CUDA_ARCH__
-    constexpr bool in_pairs = std::is_same_v<T, bfloat16> && N == 4;
-#else
-    constexpr bool in_pairs = false;
-#endif
-    if constexpr (in_pairs) {
-        adjacent<std::uint32_t, 2> pairs;
-        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs.v[0]) : "f"(x.v[1]), "f"(x.v[0]));
-        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs.v[1]) : "f"(x.v[3]), "f"(x.v[2]));
-        return *reinterpret_cast<adjacent<T, N> const*>(&pairs);
-    } else {
+    {
         adjacent<T, N> r;
         for (int k = 0; k < N; ++k) r.v[k] = static_cast<T>(x.v[k]);
-        return r;
+        *reinterpret_cast<adjacent<T, N>*>(p) = r;
     }
 }
 }  // namespace detail
@@ -66,20 +55,13 @@ constexpr wide<Warp, N> load(T const* p, index_t n, float fill = 0) {
     });
     return r;
 }
-template <class Warp, int N>
-constexpr void store(float* p, wide<Warp, N> const& x, index_t n) {
+/// Rounded to T.
+template <class Warp, int N, class T>
+constexpr void store(T* p, wide<Warp, N> const& x, index_t n) {
     Warp::visit([&](int lane, int i) {
         detail::adjacent<float, N> a;
         for (int k = 0; k < N; ++k) a.v[k] = x.v[N * i + k];
         if (N * lane < n) detail::write(p + N * lane, a);
-    });
-}
-template <class Warp, int N>
-constexpr void store(bfloat16* p, wide<Warp, N> const& x, index_t n) {
-    Warp::visit([&](int lane, int i) {
-        detail::adjacent<float, N> a;
-        for (int k = 0; k < N; ++k) a.v[k] = x.v[N * i + k];
-        if (N * lane < n) detail::write(p + N * lane, detail::rounded<bfloat16>(a));
     });
 }
 /// The lanes' own numbers folded by `op`, as one number a lane.
