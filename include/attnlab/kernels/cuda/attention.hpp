@@ -20,9 +20,6 @@ namespace attnlab {
 
 namespace gpu {
 
-struct for_q;
-struct for_k;
-struct for_v;
 struct for_dy;
 struct for_rows;
 struct for_copies;
@@ -110,11 +107,8 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         heads<float> to = y;
         if constexpr (Policy::has_output) to = merged_heads(*saved.core, p.D);
-        gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p),
-                                                            gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>()),
-                                                            gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
-                                                            gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
-                                                            to,
+        auto const in = gpu::pack_inputs<Policy, Products>(device, p, D, saved.packed);
+        gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p), in.q, in.k, in.v, to,
                                                             Policy::one_pass ? heads<float>{} : merged_heads(*saved.by_sum, p.D),
                                                             saved.reference.data(), saved.sum.data(), saved.tokens.data()};
         gpu::launch(device, tiles, tiles.blocks());
@@ -147,10 +141,9 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     int D = 0;
     gpu::with_head_size<Device>(p.D, [&](int size) { D = size; });
     gpu::with_products(p, [&]<class Products>(Products) {
-        auto const q = gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>());
-        auto const k = gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D);
+        gpu::packed_inputs<Products> const in(p, D, saved.packed.data());
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
-            gpu::statistics_tiles<Policy, Products, ByKeys> const tiles{gpu::portable<Policy>(p), q, k, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+            gpu::statistics_tiles<Policy, Products, ByKeys> const tiles{gpu::portable<Policy>(p), in.q, in.k, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
                                                                           statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
                                                                           keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
             gpu::launch(device, tiles, tiles.blocks());
@@ -248,11 +241,10 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         using queries = gpu::backward_queries<Policy, Products, D>;
         using keys = gpu::backward_keys<Policy, Products, D>;
-        gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p),
-                                                        gpu::pack<gpu::for_q, Products>(device, p.q, p.B, p.H, p.T, p.D, D, p.template score_scale<Policy>()),
-                                                        gpu::pack<gpu::for_k, Products>(device, p.k, p.B, p.kv_heads(), p.T, p.D, D),
-                                                        gpu::pack<gpu::for_v, Products>(device, p.v, p.B, p.kv_heads(), p.T, p.D, D),
-                                                        gpu::pack<gpu::for_dy, Products>(device, d_weighted, p.B, p.H, p.T, p.D, D),
+        gpu::packed_inputs<Products> const packed(p, D, saved.packed.data());
+        auto* const dy_rows = gpu::scratch<gpu::for_dy, typename Products::element>(device, padded_rows * D);
+        gpu::pack<Products>(device, d_weighted, p.B, p.H, p.T, p.D, D, dy_rows);
+        gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), packed.q, packed.k, packed.v, {dy_rows, p.H, gpu::padded_length(p.T), D},
                                                         records, saved.tokens.data(), {}, nullptr};
         queries by_queries{in, gradients.q, Policy::has_output, nullptr};
         keys by_keys{in, gradients.k, gradients.v, nullptr};

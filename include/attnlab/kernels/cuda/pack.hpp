@@ -1,8 +1,11 @@
 #pragma once
+#include <array>
+#include <cstddef>
 #include <type_traits>
 
+#include <attnlab/attention/problem.hpp>
+#include <attnlab/core/buffer.hpp>
 #include <attnlab/core/heads.hpp>
-#include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 
@@ -37,18 +40,49 @@ struct pack_program {
     }
 };
 
-/// (B, heads, T, D) packed into scratch memory of its own `Purpose`.
-template <class Purpose, class Products, class Device>
-packed_rows<Products> pack(Device device, heads<float const> from, index_t B, index_t count, index_t T, index_t D, int padded_D, float factor = 1) {
-    index_t const padded_T = padded_length(T), rows = B * count * padded_T;
-    auto* const to = scratch<Purpose, typename Products::element>(device, rows * padded_D);
+/// (B, heads, T, D) packed into `to`, B heads padded_length(T) padded_D elements.
+template <class Products, class Device>
+void pack(Device device, heads<float const> from, index_t B, index_t count, index_t T, index_t D, int padded_D, typename Products::element* to, float factor = 1) {
+    index_t const padded_T = padded_length(T);
     int const log_D = first_bit(static_cast<std::uint64_t>(padded_D));
     bool const strides = from.batch % 4 == 0 && from.head % 4 == 0 && from.position % 4 == 0;
     with_width(strides ? D : 1, {from.data, to}, [&]<int N>(std::integral_constant<int, N>) {
         using program = pack_program<Products, N>;
-        launch_rows(device, rows / program::tokens, program{from, to, count, T, D, padded_T, log_D, factor});
+        launch_rows(device, B * count * padded_T / program::tokens, program{from, to, count, T, D, padded_T, log_D, factor});
     });
-    return {to, count, padded_T, padded_D};
+}
+
+/// q, k and v of a problem, packed.
+template <class Products>
+struct packed_inputs {
+    packed_rows<Products> q, k, v;
+
+    /// Where they lie in memory of bytes_for() bytes.
+    packed_inputs(attention_problem<float> const& p, int D, std::byte const* memory) {
+        index_t const T = padded_length(p.T), queries = p.B * p.H * T * D, keys = p.B * p.kv_heads() * T * D;
+        auto const* const first = reinterpret_cast<typename Products::element const*>(memory);
+        q = {first, p.H, T, D};
+        k = {first + queries, p.kv_heads(), T, D};
+        v = {first + queries + keys, p.kv_heads(), T, D};
+    }
+    static index_t bytes_for(attention_problem<float> const& p, int D) {
+        return p.B * (p.H + 2 * p.kv_heads()) * padded_length(p.T) * D * static_cast<index_t>(sizeof(typename Products::element));
+    }
+};
+
+/// Packs q, by the policy's factor, k and v into `memory`, from which `packed_inputs` reads them on the way back too.
+template <class Policy, class Products, class Device>
+packed_inputs<Products> pack_inputs(Device device, attention_problem<float> const& p, int D, tensor<std::byte, 1>& memory) {
+    memory.resize(std::array{packed_inputs<Products>::bytes_for(p, D)});
+    packed_inputs<Products> const in(p, D, memory.data());
+    auto const into = [&](packed_rows<Products> const& rows, heads<float const> from, float factor) {
+        auto* const to = reinterpret_cast<typename Products::element*>(memory.data()) + (rows.data - in.q.data);
+        pack<Products>(device, from, p.B, rows.heads, p.T, p.D, D, to, factor);
+    };
+    into(in.q, p.q, p.template score_scale<Policy>());
+    into(in.k, p.k, 1);
+    into(in.v, p.v, 1);
+    return in;
 }
 
 }  // namespace attnlab::gpu
