@@ -54,14 +54,19 @@ void watch([[maybe_unused]] Observer& o, Site site, [[maybe_unused]] index_t lay
 {
     if constexpr (wants<Observer, Site>) {
         auto const in_batch = [&](auto rows) { return [=] { return rows.reshaped(std::array{batch[0], batch[1], rows.shape(1)}); }; };
-        if (!x.is_rounded()) return watch(o, site, layer, in_batch(x.whole()));
-        if (!asked(o, site, layer)) return;
-        auto const rows = x.rounded();
-        using element = std::conditional_t<std::is_const_v<Factor>, float const, float>;
-        tensor<float, 2> seen(x.shape());
-        std::transform(rows.begin(), rows.end(), seen.data(), [](bfloat16 v) { return static_cast<float>(v); });
-        watch(o, site, layer, in_batch(view<element, 2>(*seen)));
-        if constexpr (alters<Observer, Site> && !std::is_const_v<Factor>) std::transform(seen.data(), seen.data() + seen.size(), rows.begin(), [](float v) { return bfloat16(v); });
+        if constexpr (Factor::may_be_rounded)
+            if (x.is_rounded()) {
+                if (!asked(o, site, layer)) return;
+                auto const rows = x.rounded();
+                using element = std::conditional_t<std::is_const_v<Factor>, float const, float>;
+                tensor<float, 2> seen(x.shape());
+                std::transform(rows.begin(), rows.end(), seen.data(), [](bfloat16 v) { return static_cast<float>(v); });
+                watch(o, site, layer, in_batch(view<element, 2>(*seen)));
+                if constexpr (alters<Observer, Site> && !std::is_const_v<Factor>)
+                    std::transform(seen.data(), seen.data() + seen.size(), rows.begin(), [](float v) { return bfloat16(v); });
+                return;
+            }
+        watch(o, site, layer, in_batch(x.whole()));
     }
 }
 
