@@ -15,6 +15,7 @@ BOOST_AUTO_TEST_CASE(mean_and_interval_of_three) {
     BOOST_TEST(e.min == 1);
     BOOST_TEST(e.max == 3);
     BOOST_TEST(e.half_width == 4.3027 / std::sqrt(3.0), boost::test_tools::tolerance(1e-6));  // t(2) * s / sqrt(n), s = 1
+    BOOST_TEST(e.standard_error == 1 / std::sqrt(3.0), boost::test_tools::tolerance(1e-12));
 }
 
 BOOST_AUTO_TEST_CASE(one_value_has_no_interval) {
@@ -22,6 +23,12 @@ BOOST_AUTO_TEST_CASE(one_value_has_no_interval) {
     BOOST_TEST(e.mean == 5);
     BOOST_TEST(!e.has_interval());
     BOOST_TEST(std::isnan(e.half_width));
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_that_is_no_number_makes_the_mean_none) {
+    BOOST_TEST(attnlab::mean_loss({1, 3}).mean == 2);
+    auto const e = attnlab::mean_loss({1, std::numeric_limits<double>::infinity()});
+    BOOST_TEST((std::isnan(e.mean) && std::isnan(e.standard_error)));
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_not_zero) {

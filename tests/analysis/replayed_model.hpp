@@ -58,7 +58,7 @@ public:
                 else if (name == site::pattern_sums::name && o.asks(name, l))
                     show_sums(o, l);
     }
-    tensor<double, 2> next_token_losses(ids, any_observer&) override { fail("a file has no losses"); }
+    tensor<double, 2> losses(ids, ids, any_observer&) override { fail("a file has no losses"); }
     tensor<float, 2> weight(index_t layer, std::string_view name) override {
         std::string const end = text(".", layer, ".", name, ".weight");
         for (auto const& file : files_)

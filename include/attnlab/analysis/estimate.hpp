@@ -4,10 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 #include <vector>
 
 /// \file
-/// What a few seeds say about a number: mean, 95 % interval, median.
+/// What a few seeds, or sequences, say about a number: mean, 95 % interval, median.
 
 namespace attnlab {
 
@@ -26,6 +27,7 @@ inline double student_t(std::size_t degrees) {
 struct estimate {
     std::size_t count = 0, missing = 0;
     double mean = std::numeric_limits<double>::quiet_NaN();
+    double standard_error = mean;  ///< of the mean; NaN with fewer than two values
     double half_width = mean;  ///< of the 95 % interval of the mean; NaN with fewer than two values
     double median = mean, min = mean, max = mean;
 
@@ -49,7 +51,16 @@ inline estimate estimate_of(std::vector<double> values) {
     for (double v : values) sum += v;
     e.mean = sum / static_cast<double>(n);
     for (double v : values) squares += (v - e.mean) * (v - e.mean);
-    if (n >= 2) e.half_width = student_t(n - 1) * std::sqrt(squares / static_cast<double>(n - 1) / static_cast<double>(n));
+    if (n < 2) return e;
+    e.standard_error = std::sqrt(squares / static_cast<double>(n - 1) / static_cast<double>(n));
+    e.half_width = student_t(n - 1) * e.standard_error;
+    return e;
+}
+
+/// Losses of sequences, summarised; one that is no number makes the mean none.
+inline estimate mean_loss(std::vector<double> losses) {
+    auto e = estimate_of(std::move(losses));
+    if (e.missing > 0) e.mean = e.standard_error = e.half_width = std::numeric_limits<double>::quiet_NaN();
     return e;
 }
 

@@ -34,6 +34,18 @@ std::vector<double> sequence_losses(view<T const, 3> logits, view<std::int32_t c
     return out;
 }
 
+/// Mean of each sequence, in nats, of losses whose target is not -1. \param losses, targets  (N, T)
+inline std::vector<double> sequence_means(view<double const, 2> losses, view<std::int32_t const, 2> targets) {
+    std::vector<double> out;
+    for (index_t n = 0; n < targets.shape(0); ++n) {
+        running_mean mean;
+        for (index_t t = 0; t < targets.shape(1); ++t)
+            if (targets(n, t) != -1) mean.add(losses(n, t));
+        out.push_back(mean.mean());
+    }
+    return out;
+}
+
 /// Cross-entropy by position, in nats, over any number of sequences; targets of -1 do not count.
 class position_losses {
 public:

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,10 +10,12 @@
 #include <vector>
 
 #include <attnlab/analysis/views/token_sequences.hpp>
+#include <attnlab/cli/checkpoint_data.hpp>
 #include <attnlab/cli/checkpoint_language_model.hpp>
-#include <attnlab/cli/data_source.hpp>
 #include <attnlab/cli/open_folder.hpp>
 #include <attnlab/data/documents.hpp>
+#include <attnlab/data/shown_text.hpp>
+#include <attnlab/data/text.hpp>
 #include <attnlab/io/npy.hpp>
 
 /// \file
@@ -21,36 +24,31 @@
 namespace attnlab {
 
 struct sequence_options {
-    std::filesystem::path text, tokens;
+    std::filesystem::path text, tokens, tokenizer;
     std::filesystem::path strings;       ///< JSON list of what each token stands for, where no tokenizer says it
     index_t sequences = 0, length = 0;   ///< 0: as many and as long as the source has, within reason
+    /// How many windows of a stream.
+    index_t windows() const { return sequences > 0 ? sequences : measured ? std::numeric_limits<index_t>::max() : 4; }
     std::string bos = "auto";            ///< whether sequences of a text begin with the tokeniser's BOS: auto, as it does itself; yes; no
+    bool measured = false;               ///< for a loss and not to be looked at: all of a text, of an own run what it holds out there
 };
 
 inline void declare_sequences(option_table& o, sequence_options& s) {
+    bool const measured = s.measured;
     o.group("Sequences");
-    o.add("text", s.text, "a text, or .jsonl with fields `text`, cut into sequences; nothing: the evaluation sequences of an own run, the paper's prompt for a folder");
+    o.add("text", s.text, measured ? "a text, or .jsonl with fields `text`: of an own run its evaluation sequences in it, from the last 10 % (nothing: in the run's own data); of a folder all "
+                                     "windows, one after the other"
+                                   : "a text, or .jsonl with fields `text`, cut into sequences; nothing: the evaluation sequences of an own run, the paper's prompt for a folder");
     o.add("tokens", s.tokens, "tokens: .npy, (N, T) or one stream, or nanoGPT's .bin");
     o.add("strings", s.strings, "JSON list of what each token stands for, where no tokenizer says it");
-    o.add("sequences", s.sequences, "how many; 0: rows of a file all, 32 of an own run, else 4", at_least{0});
+    o.add("tokenizer", s.tokenizer, "of a text: a folder or a file; nothing: the model's own");
+    o.add("sequences", s.sequences, measured ? "how many; 0: all, of an own run as many as its evaluation has" : "how many; 0: rows of a file all, of an own run as many as its evaluation has, else 4",
+          at_least{0});
     o.add("length", s.length, "tokens of a sequence; 0: rows of a file as they are, an own run's, else up to 1024", at_least{0});
     o.add("bos", s.bos, "whether sequences of a text begin with a folder's BOS; auto: if its tokeniser puts one there", one_of{{"auto", "yes", "no"}});
 }
 
 namespace detail {
-
-/// "\n" as \n, a space as _; what cannot be printed as its bytes.
-inline std::string shown_text(std::string const& decoded) {
-    std::string out;
-    for (char c : decoded) {
-        if (c == '\n') out += "\\n";
-        else if (c == '\t') out += "\\t";
-        else if (c == ' ') out += '_';
-        else if (static_cast<unsigned char>(c) < 32 || c == 127) out += text("<", static_cast<int>(static_cast<unsigned char>(c)), ">");
-        else out += c;
-    }
-    return out;
-}
 
 /// N windows of a stream, one after the other; with `bos` each begins with it.
 inline tensor<token, 2> windows_of(std::vector<token> const& stream, std::string const& name, index_t N, index_t T, std::optional<token> bos = {}) {
@@ -82,13 +80,13 @@ inline void read_tokens(token_sequences& x, sequence_options const& o, model_fac
         if (a.shape.size() == 2) rows = a.shape[0], columns = a.shape[1];
     } else {
         auto const all = load_bin(o.tokens, facts.vocabulary);
-        index_t const wanted = (o.sequences > 0 ? o.sequences : 4) * (o.length > 0 ? o.length : 1024);
-        for (index_t i = 0; i < std::min(all.size(), wanted); ++i) stream.push_back(all[i]);
+        index_t const T = o.length > 0 ? o.length : 1024, wanted = o.windows() < all.size() / T ? o.windows() * T : all.size();
+        for (index_t i = 0; i < wanted; ++i) stream.push_back(all[i]);
     }
     require(!stream.empty(), name, ": empty: expected tokens");
     if (rows == 0) {
         index_t const T = o.length > 0 ? o.length : std::min<index_t>({static_cast<index_t>(stream.size()), 1024, facts.longest > 0 ? facts.longest : 1024});
-        x.ids = windows_of(stream, name, o.sequences > 0 ? o.sequences : 4, T);
+        x.ids = windows_of(stream, name, o.windows(), T);
         return;
     }
     require(o.length <= columns, name, ": sequences of ", columns, " tokens: expected at least ", o.length);
@@ -96,56 +94,75 @@ inline void read_tokens(token_sequences& x, sequence_options const& o, model_fac
     for (index_t n = 0; n < x.ids.shape(0); ++n) std::copy_n(stream.begin() + n * columns, x.ids.shape(1), &x.ids(n, 0));
 }
 
-/// Sequences of an own run: those of its evaluation, or of another text in its vocabulary.
-inline void read_own(token_sequences& x, sequence_options const& o, checkpoint_run const& run) {
-    auto const& s = run.settings;
-    index_t const T = o.length > 0 ? o.length : s.model.block_size;
-    if (T > s.model.block_size) fail<usage_error>("--length: ", T, ": expected at most ", s.model.block_size, ", as the checkpoint was trained with");
-    if (!o.text.empty()) {
-        if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
-        auto const words = s.level == "bytes" ? text_vocabulary::bytes() : text_vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));
-        x.ids = windows_of(words.encode(read_documents(o.text), o.text.string()), o.text.string(), o.sequences > 0 ? o.sequences : 32, T, words.bos());
-        x.from = o.text.string();
-        x.bos = true;
-        x.text_of = [words](token id) {
-            if (id == words.bos()) return token_text{"BOS", {}};
-            token const one[] = {id};
-            auto const decoded = words.decode(one);
-            return token_text{shown_text(decoded), decoded};
-        };
-        return;
-    }
-    auto const data = std::make_shared<data_source const>(s, run.code_points);
-    x.ids.resize({o.sequences > 0 ? o.sequences : 32, T});
-    tensor<token, 2> whole({1, s.model.block_size}), next({1, s.model.block_size});
-    for (index_t n = 0; n < x.ids.shape(0); ++n) {
-        data->evaluation(static_cast<std::uint64_t>(n), whole, next);
-        std::copy_n(whole.data(), T, &x.ids(n, 0));
-    }
-    x.from = "evaluation sequences of the run (" + s.task + ")";
-    x.bos = s.task != "tokens";
-    x.text_of = [data](token id) {
-        auto const* words = data->vocabulary();
-        if (!words || id == words->bos()) return token_text{data->label(id), {}};
-        token const one[] = {id};
-        return token_text{data->label(id), words->decode(one)};
-    };
-}
-
-/// What tokens of a folder with a tokeniser stand for.
+/// What tokens of a tokeniser stand for.
 inline std::function<token_text(token)> texts_of(std::shared_ptr<tokenizer const> const& words) {
     return [words](token id) {
         if (id >= words->size()) return token_text{"#" + std::to_string(id), {}};
         token const one[] = {id};
         auto const decoded = words->decode(one);
         bool const whole = !decoded.empty() && decoded.find("\xEF\xBF\xBD") == decoded.npos;   // a part of a character is shown by its spelling
-        return token_text{whole ? shown_text(decoded) : words->piece(id), decoded};
+        return token_text{shown_text(whole ? decoded : words->piece(id)), decoded};
     };
 }
 
-/// Sequences of a text by a folder's own tokeniser; without a text, the prompt of 2502.06415.
-inline void read_foreign(token_sequences& x, sequence_options const& o, model_facts const& facts) {
-    auto const words = open_tokenizer(facts.path);
+/// What tokens of a text of bytes or characters stand for.
+inline std::function<token_text(token)> texts_of(text_vocabulary const& words) {
+    return [words](token id) {
+        token const one[] = {id};
+        return id == words.bos() ? token_text{words.shown(id), {}} : token_text{words.shown(id), words.decode(one)};
+    };
+}
+
+/// Windows of a text by an own run's tokens, each as training had it: after BOS, but not by a tokeniser.
+inline void read_own_windows(token_sequences& x, sequence_options const& o, checkpoint_run const& run, index_t T) {
+    auto const& s = run.settings;
+    if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
+    auto const all = read_documents(o.text);
+    x.from = o.text.string();
+    auto const cut = [&](std::vector<token> const& stream, std::optional<token> bos) {
+        x.ids = windows_of(stream, x.from, o.sequences > 0 ? o.sequences : s.eval_sequences, T, bos);
+        x.bos = bos.has_value();
+    };
+    if (auto const words = words_of(s)) {
+        cut(words->encode(all), {});
+        x.text_of = texts_of(words);
+    } else {
+        text_vocabulary const plain(run.code_points.value_or(std::vector<std::uint32_t>{}));
+        cut(plain.encode(all, x.from), plain.bos());
+        x.text_of = texts_of(plain);
+    }
+}
+
+/// The evaluation sequences of an own run, the same predictions that `evaluate` measures.
+inline void read_evaluation(token_sequences& x, sequence_options const& o, checkpoint_run const& run, index_t T) {
+    auto const& s = run.settings;
+    auto const data = std::make_shared<data_source const>(data_of(run));
+    x.ids.resize({o.sequences > 0 ? o.sequences : s.eval_sequences, T});
+    x.next.resize(x.ids.shape());
+    tensor<token, 2> whole({1, s.model.block_size}), next(whole.shape());
+    for (index_t n = 0; n < x.count(); ++n) {
+        data->evaluation(static_cast<std::uint64_t>(n), whole, next);
+        std::copy_n(whole.data(), T, &x.ids(n, 0));
+        std::copy_n(next.data(), T, &x.next(n, 0));
+    }
+    x.from = s.task == "text" ? text("the last 10 % of ", s.text.string()) : "evaluation sequences of the run (" + s.task + ")";
+    x.bos = s.task == "backcopy" || data->vocabulary();
+    if (data->words()) x.text_of = texts_of(data->words());
+    else if (data->vocabulary()) x.text_of = texts_of(*data->vocabulary());
+    else x.text_of = [data](token id) { return token_text{data->label(id), {}}; };
+}
+
+/// Sequences of an own run: those of its evaluation, or of another text by its tokens.
+inline void read_own(token_sequences& x, sequence_options const& o, checkpoint_run run) {
+    index_t const most = run.settings.model.block_size, T = o.length > 0 ? o.length : most;
+    if (T > most) fail<usage_error>("--length: ", T, ": expected at most ", most, ", as the checkpoint was trained with");
+    use_data(run, {.text = o.measured ? o.text : "", .tokenizer = o.tokenizer, .data_dir = {}});
+    if (o.measured || o.text.empty()) read_evaluation(x, o, run, T);
+    else read_own_windows(x, o, run, T);
+}
+
+/// Sequences of a text by a tokeniser; without a text, the prompt of 2502.06415.
+inline void read_foreign(token_sequences& x, sequence_options const& o, model_facts const& facts, std::shared_ptr<tokenizer const> const& words) {
     auto const name = o.text.empty() ? std::string("the paper's prompt") : o.text.string();
     auto const stream = words->encode(o.text.empty() ? "Summer is warm. Winter is cold.\n" : read_documents(o.text));
     auto const alone = words->encode("a", true);
@@ -153,7 +170,7 @@ inline void read_foreign(token_sequences& x, sequence_options const& o, model_fa
     if (begins && !words->bos()) fail<usage_error>("--bos: yes: the tokeniser of ", facts.name, " names no beginning of a sequence");
     auto const bos = begins ? words->bos() : std::nullopt;
     index_t const most = facts.longest > 0 ? std::min<index_t>(1024, facts.longest) : 1024, have = static_cast<index_t>(stream.size()) + begins;
-    x.ids = windows_of(stream, name, o.sequences > 0 ? o.sequences : 4, o.length > 0 ? o.length : std::min(most, have), bos);
+    x.ids = windows_of(stream, name, o.windows(), o.length > 0 ? o.length : std::min(most, have), bos);
     x.from = name;
     x.bos = begins;
     x.text_of = texts_of(words);
@@ -167,24 +184,26 @@ inline token_sequences read_sequences(sequence_options const& o, language_model 
     token_sequences x;
     auto const* own = dynamic_cast<checkpoint_language_model const*>(&model);
     auto const& facts = model.facts();
-    bool const has_words = !own && has_tokenizer(facts.path);
+    auto const where = o.tokenizer.empty() ? facts.path : o.tokenizer;
+    bool const has_words = !own && (!o.tokenizer.empty() || has_tokenizer(facts.path));
     if (!o.tokens.empty()) {
         x.from = o.tokens.string();
         detail::read_tokens(x, o, facts);
-        if (has_words) x.text_of = detail::texts_of(open_tokenizer(facts.path));
+        if (has_words) x.text_of = detail::texts_of(open_tokenizer(where));
     } else if (own) {
         detail::read_own(x, o, own->run());
     } else {
         if (!has_words) fail<usage_error>(o.text.empty() ? "--tokens" : "--text", ": ", facts.path.string(), " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
-        detail::read_foreign(x, o, facts);
+        detail::read_foreign(x, o, facts, open_tokenizer(where));
     }
     detail::check_ids(x, model.facts().vocabulary);
+    if (x.next.size() == 0) x.next = next_tokens(*x.ids);
     if (!o.strings.empty()) {
         auto const strings = std::make_shared<std::vector<std::string> const>(json_as<std::vector<std::string>>(parse_json(o.strings), o.strings.string(), "(list)"));
         require(static_cast<index_t>(strings->size()) >= model.facts().vocabulary, o.strings.string(), ": ", strings->size(), " strings: expected ", model.facts().vocabulary);
         x.text_of = [strings](token id) {
             auto const& decoded = (*strings)[static_cast<std::size_t>(id)];
-            return token_text{detail::shown_text(decoded), decoded};
+            return token_text{shown_text(decoded), decoded};
         };
     }
     return x;

@@ -1,5 +1,4 @@
 #pragma once
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -7,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <attnlab/analysis/estimate.hpp>
+#include <attnlab/analysis/position_losses.hpp>
 #include <attnlab/analysis/views/existence_view.hpp>
 #include <attnlab/analysis/views/how_it_was_run.hpp>
 #include <attnlab/analysis/views/lifecycle_view.hpp>
@@ -48,20 +49,14 @@ inline void declare(option_table& o, analyze_settings& s) {
     o.add("quiet", s.quiet, "print nothing");
 }
 
-/// Perplexity over the sequences, each a window on its own.
-inline json perplexity_json(tensor<double, 2> const& losses) {
-    json windows = json::array();
-    running_mean all;
-    for (index_t n = 0; n < losses.shape(0); ++n) {
-        running_mean one;
-        for (index_t t = 0; t < losses.shape(1); ++t) one.add(losses(n, t));
-        windows.push_back(json_number(one.mean()));
-        all.add(one.mean());
-    }
-    return {{"T", losses.shape(1) + 1},
-            {"windows", losses.shape(0)},
-            {"window_losses", windows},
-            {"perplexity", json_number(std::exp(all.mean()))}};
+/// Loss over the sequences, each a window on its own.
+inline json perplexity_json(std::vector<double> const& losses, estimate const& loss, index_t T) {
+    return {{"T", T},
+            {"windows", losses.size()},
+            {"window_losses", json_numbers(losses)},
+            {"loss", json_number(loss.mean)},
+            {"standard_error", json_number(loss.standard_error)},
+            {"perplexity", json_number(std::exp(loss.mean))}};
 }
 
 inline void analyze_command(analyze_settings s, language_model& model) {
@@ -70,27 +65,30 @@ inline void analyze_command(analyze_settings s, language_model& model) {
     for (index_t k : s.keys)
         if (k >= x.length()) fail<usage_error>("--keys: ", k, ": expected 0 to ", x.length() - 1);
     survey seen({.bos = x.bos, .dtype = "float32", .layers = facts.layers}, {.factor = s.factor}, {.share = s.share});
-    tensor<double, 2> losses({s.perplexity ? x.count() : 0, x.length() - 1});
+    std::vector<double> losses;
     progress shown("looking at " + facts.name, static_cast<std::uint64_t>(x.ids.size()), "tokens", answer_progress(s.quiet || s.as_json));
     in_parts(facts, x.ids, seen, [&](language_model::ids some, any_observer& part, index_t first) {
         if (!s.perplexity) model.forward(some, part);
         else {
-            auto const found = model.next_token_losses(some, part);
-            std::copy_n(found.data(), found.size(), losses.data() + first * losses.shape(1));
+            language_model::ids const next(&x.next(first, 0), some.shape());
+            for (double loss : sequence_means(*model.losses(some, next, part), next)) losses.push_back(loss);
         }
         shown.advance(static_cast<std::uint64_t>(some.size()));
     });
     shown.finish();
-    json const perplexity = s.perplexity ? perplexity_json(losses) : json();
+    auto const loss = mean_loss(losses);
     auto const weights = survey_weights(model, s.what == "position");
     auto numbers = survey_json(facts, seen, weights, x, s.keys);
-    if (s.perplexity) numbers["perplexity"] = perplexity;
+    if (s.perplexity) numbers["perplexity"] = perplexity_json(losses, loss, x.length());
     auto const keys = s.keys.empty() ? seen.attention().found_keys() : s.keys;
 
     auto page = s.what == "existence"   ? existence_view(model, seen, weights, x, keys, std::move(numbers))
                 : s.what == "lifecycle" ? lifecycle_view(model, seen, weights, x, std::move(numbers))
                 : s.what == "overlap"   ? overlap_view(facts, seen, weights, x, std::move(numbers))
                                         : position_view(facts, seen, weights, x, keys, std::move(numbers));
+    if (s.perplexity)
+        page.summary.push_back(text("Loss ", number(loss.mean, 4), " nats per token, standard error ", number(loss.standard_error, 4), " over ", x.count(), " sequences: perplexity ",
+                                    number(std::exp(loss.mean), 3), "."));
     page.sections.push_back(how_it_was_run(facts, seen, x));
     write_view(s.out, page);
     for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';

@@ -58,11 +58,14 @@ public:
         in_batches(x, o, [](index_t, view<float const, 3>) {});
     }
 
-    tensor<double, 2> next_token_losses(ids x, any_observer& o) override {
-        tensor<double, 2> out({x.shape(0), std::max<index_t>(0, x.shape(1) - 1)});
+    tensor<double, 2> losses(ids x, ids y, any_observer& o) override {
+        tensor<double, 2> out(x.shape());
         in_batches(x, o, [&](index_t first, view<float const, 3> logits) {
             for (index_t b = 0; b < logits.shape(0); ++b)
-                for (index_t t = 0; t + 1 < x.shape(1); ++t) out(first + b, t) = cross_entropy(logits[b][t], x(first + b, t + 1));
+                for (index_t t = 0; t < x.shape(1); ++t) {
+                    auto const target = y(first + b, t);
+                    out(first + b, t) = target == -1 ? 0 : cross_entropy(logits[b][t], target);
+                }
         });
         return out;
     }

@@ -18,6 +18,7 @@ namespace attnlab {
 struct checkpoint_run {
     run_settings settings;
     std::optional<std::vector<std::uint32_t>> code_points;   ///< of a text's characters
+    std::string data_file;                                   ///< fingerprint of the file with its evaluation sequences; empty: not known
     training_state state;
 };
 
@@ -54,6 +55,10 @@ inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
     for (auto const& [name, value] : options.items()) {
         if (name == "code_points") {
             run.code_points = json_as<std::vector<std::uint32_t>>(value, where, name);
+            continue;
+        }
+        if (name == "data_file") {
+            run.data_file = json_as<std::string>(value, where, name);
             continue;
         }
         if (name == "family") {

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <attnlab/cli/run_settings.hpp>
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/data/batches.hpp>
+#include <attnlab/data/shown_text.hpp>
 #include <attnlab/data/text.hpp>
 #include <attnlab/data/token_file.hpp>
 
@@ -18,6 +20,11 @@
 /// The data that a run's settings name, as one source of batches.
 
 namespace attnlab {
+
+/// The file whose tokens, or the last of them, are held out; none of a task that is made up.
+inline std::filesystem::path held_out_file(run_settings const& s) {
+    return s.task == "text" ? s.text : s.task == "tokens" ? s.data_dir / "val.bin" : std::filesystem::path();
+}
 
 /// Batches of Bigram-Backcopy, of a text or of token files; knows what its tokens look like.
 class data_source {
@@ -44,20 +51,13 @@ public:
     text_vocabulary const* vocabulary() const { return vocabulary_ ? &*vocabulary_ : nullptr; }
 
     /// The tokeniser of a text, or null.
-    tokenizer const* words() const { return words_.get(); }
+    std::shared_ptr<tokenizer const> const& words() const { return words_; }
 
     /// What to print for a token: a character, a number, BOS; triggers are t1, t2, ....
     std::string label(token x) const {
         if (auto const* made_up = task()) return x == 0 ? "BOS" : (made_up->is_trigger(x) ? "t" : "") + std::to_string(x);
-        if (words_) return x < words_->size() ? words_->piece(x) : std::to_string(x);
-        if (!vocabulary_) return std::to_string(x);
-        if (x == vocabulary_->bos()) return "BOS";
-        token const one[] = {x};
-        auto const shown = vocabulary_->decode(one);
-        if (shown == "\n") return "\\n";
-        if (shown == " ") return "_";
-        bool const plain = vocabulary_->level() == text_level::characters || (shown[0] > ' ' && shown[0] <= '~');
-        return plain ? shown : attnlab::text("#", x);
+        if (words_) return x < words_->size() ? shown_text(words_->piece(x)) : std::to_string(x);
+        return vocabulary_ ? vocabulary_->shown(x) : std::to_string(x);
     }
 
 private:

@@ -4,9 +4,8 @@
 #include <iostream>
 
 #include <attnlab/analysis/results_json.hpp>
-#include <attnlab/cli/checkpoint_model.hpp>
-#include <attnlab/cli/family_model.hpp>
 #include <attnlab/cli/measure_run.hpp>
+#include <attnlab/cli/open_checkpoint.hpp>
 #include <attnlab/io/progress.hpp>
 
 /// \file
@@ -17,13 +16,11 @@ namespace attnlab {
 /// \param as_json print every row instead of the few lines for people
 /// \param quiet   no progress on a terminal
 inline void evaluate_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, bool as_json, bool quiet) {
-    auto s = run.settings;
-    data_source const data(s, run.code_points);
-    auto const model = make_model(e, s, path);
-    load_weights(safetensors_reader(path), model->parameters());
+    auto const& s = run.settings;
+    open_checkpoint const opened(e, run, path);
     results rows;
     progress shown("evaluating " + s.policy, static_cast<std::uint64_t>(s.eval_sequences), "sequences", answer_progress(quiet));
-    auto const found = measure_model(*model, data, s, run.state.iteration, rows, &shown);
+    auto const found = measure_model(*opened.model, opened.data, s, run.state.iteration, rows, &shown);
     shown.finish();
     if (as_json) {
         json all = json::array();
@@ -32,7 +29,7 @@ inline void evaluate_command(experiment const& e, checkpoint_run const& run, std
         return;
     }
     std::cout << s.policy << ", step " << run.state.iteration << ", " << s.eval_sequences << " sequences of " << s.model.block_size
-              << ", T of formulas: " << s.length << "\nloss " << found.loss << " nats per token\n";
+              << ", T of formulas: " << s.length << "\nloss " << found.loss.mean << " nats per token, standard error " << found.loss.standard_error << " over sequences\n";
     if (found.score) std::cout << "excess over the entropy floor " << found.score->excess() << " nats per token\n";
     for (auto const* name : {"bos_mass", "sink_rate", "value_ratio", "sinks_and_drains"})
         if (auto const value = rows.find({.metric = name, .layer = whole, .head = whole})) std::cout << name << ' ' << *value << '\n';

@@ -2,15 +2,12 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
 
-#include <attnlab/cli/checkpoint_model.hpp>
-#include <attnlab/cli/data_source.hpp>
+#include <attnlab/cli/checkpoint_data.hpp>
 #include <attnlab/cli/family_model.hpp>
-#include <attnlab/cli/open_folder.hpp>
 
 /// \file
 /// `attnlab generate`: samples from a checkpoint, in the names of nanoGPT's sample.py.
@@ -56,7 +53,7 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
     bool const is_text = s.task == "text";
     text_vocabulary const vocabulary(run.code_points.value_or(std::vector<std::uint32_t>{}));
 
-    std::shared_ptr<tokenizer const> const words = s.tokenizer.empty() ? nullptr : open_tokenizer(s.tokenizer);
+    auto const words = words_of(s);
 
     std::vector<token> start;
     if (words) {

@@ -1,15 +1,17 @@
 #pragma once
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <attnlab/analysis/estimate.hpp>
 #include <attnlab/analysis/measure.hpp>
 #include <attnlab/analysis/sample.hpp>
 #include <attnlab/cli/data_source.hpp>
+#include <attnlab/cli/evaluation_batches.hpp>
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/io/progress.hpp>
 #include <attnlab/observe/record.hpp>
@@ -21,30 +23,30 @@ namespace attnlab {
 
 /// Skill on the evaluation sequences.
 struct skill {
-    double loss = 0;                       ///< nats per token
+    estimate loss;                         ///< nats per token, over batches
     std::optional<backcopy_score> score;   ///< on Bigram-Backcopy
 };
 
 /// Passes the evaluation sequences through the model; `o` watches. \param shown  told of each batch's sequences; or null
 inline skill evaluate_model(any_model& model, data_source const& data, run_settings const& s, measure<float>& o, progress* shown = nullptr) {
-    index_t const B = std::min(s.train.batch_size, s.eval_sequences), T = s.model.block_size;
-    tensor<token, 2> x({B, T}), y({B, T});
-    std::vector<std::uint8_t> triggers(static_cast<std::size_t>(B * T));
-    auto const batches = static_cast<std::uint64_t>((s.eval_sequences + B - 1) / B);
     skill out;
+    std::vector<double> losses;
+    std::vector<std::uint8_t> triggers;
     if (data.task()) out.score.emplace();
-    for (std::uint64_t i = 0; i < batches; ++i) {
-        data.evaluation(i, x, y);
+    for (auto const& [x, y] : evaluation_batches(data, s)) {
         if (data.task()) {
-            for (index_t k = 0; k < x.size(); ++k) triggers[static_cast<std::size_t>(k)] = data.task()->is_trigger(x.data()[k]);
-            o.mark_triggers(view<std::uint8_t const, 2>(triggers.data(), {B, T}));
-            *out.score += data.task()->score(view<token const, 2>(x), view<token const, 2>(y), model.logits(*x, o), s.skip_first);
+            triggers.clear();
+            for (index_t k = 0; k < x.size(); ++k) triggers.push_back(data.task()->is_trigger(x.data()[k]));
+            o.mark_triggers(view<std::uint8_t const, 2>(triggers.data(), x.shape()));
+            auto const score = data.task()->score(*x, *y, model.logits(*x, o), s.skip_first);
+            *out.score += score;
+            losses.push_back(score.loss());
         } else {
-            out.loss += model.loss(*x, *y, o) / static_cast<double>(batches);
+            losses.push_back(model.loss(*x, *y, o));
         }
-        if (shown) shown->advance(static_cast<std::uint64_t>(B));
+        if (shown) shown->advance(static_cast<std::uint64_t>(x.shape(0)));
     }
-    if (out.score) out.loss = out.score->loss();
+    out.loss = mean_loss(std::move(losses));
     return out;
 }
 
@@ -54,14 +56,14 @@ inline skill measure_model(any_model& model, data_source const& data, run_settin
     auto const found = evaluate_model(model, data, s, watcher, shown);
     int const seed = static_cast<int>(s.seed);
     auto const row = [&](char const* name, double value) { rows.add(s.policy, seed, step, {name}, value); };
-    row("loss", found.loss);
+    row("loss", found.loss.mean);
     if (found.score) {
         row("excess", found.score->excess());
         row("copy_loss", found.score->copy_loss());
         row("copy_accuracy", found.score->copy_accuracy());
         row("floor", data.task()->floor().loss);
     }
-    if (data.vocabulary() && data.vocabulary()->level() == text_level::bytes) row("bits_per_byte", found.loss / std::numbers::ln2);
+    if (data.vocabulary() && data.vocabulary()->level() == text_level::bytes) row("bits_per_byte", found.loss.mean / std::numbers::ln2);
     watcher.finish(rows, s.policy, seed, step);
     return found;
 }

@@ -38,6 +38,8 @@ inline int run_perplexity(policy_catalogue const& policies, command_words const&
     option_table table("attnlab perplexity", "Loss over windows of a text, as a model is and with its massive activations set to their mean or to zero.");
     declare(table, s);
     if (!read_options(table, arguments, std::cout)) return 0;
+    for (auto const* name : {"layer", "factor", "above"})
+        if (table.given(name) && s.intervene == "none") fail<usage_error>("--", name, ": says which massive activations to change: expected --intervene mean or zero beside it");
     auto const model = open_model(s.model, policies, s.device);
     perplexity_command(s, *model);
     return 0;

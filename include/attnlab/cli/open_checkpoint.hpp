@@ -2,8 +2,7 @@
 #include <filesystem>
 #include <memory>
 
-#include <attnlab/cli/checkpoint_model.hpp>
-#include <attnlab/cli/data_source.hpp>
+#include <attnlab/cli/checkpoint_data.hpp>
 #include <attnlab/cli/family_model.hpp>
 
 namespace attnlab {
@@ -14,7 +13,7 @@ struct open_checkpoint {
     std::unique_ptr<any_model> model;
 
     /// \throws error naming the file, or when the data have another number of tokens than the model
-    open_checkpoint(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path) : data(run.settings, run.code_points) {
+    open_checkpoint(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path) : data(data_of(run)) {
         auto const& c = run.settings.model;
         if (data.vocabulary_size() != c.vocab_size)
             fail("the data has ", data.vocabulary_size(), " tokens: expected ", c.vocab_size, ", as the checkpoint was trained with");

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include <attnlab/analysis/estimate.hpp>
 #include <attnlab/analysis/format.hpp>
 #include <attnlab/analysis/interventions/reset_massive.hpp>
+#include <attnlab/analysis/position_losses.hpp>
 #include <attnlab/cli/analysed_tokens.hpp>
 #include <attnlab/cli/options.hpp>
 #include <attnlab/io/json.hpp>
@@ -31,14 +33,15 @@ struct perplexity_settings {
 };
 
 inline void declare(option_table& o, perplexity_settings& s) {
+    s.tokens.measured = true;
     o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
     declare_sequences(o, s.tokens);
     declare_device(o, s.device);
     o.group("Intervention");
     o.add("intervene", s.intervene, "what becomes of massive activations after a layer: their mean, or zero", one_of{{"none", "mean", "zero"}});
-    o.add("layer", s.layer, "which; -1: the first that has any", at_least{-1});
-    o.add("factor", s.rule.factor, "massive: over so many times the median magnitude of the sequence");
-    o.add("above", s.rule.above, "and over this");
+    o.add("layer", s.layer, "with --intervene: which; -1: the first that has any", at_least{-1});
+    o.add("factor", s.rule.factor, "with --intervene: massive is over so many times the median magnitude of the sequence");
+    o.add("above", s.rule.above, "with --intervene: and over this");
     o.group("Output");
     o.add("json", s.as_json, "as JSON, with the loss of each window");
     o.add("quiet", s.quiet, "no progress");
@@ -47,17 +50,12 @@ inline void declare(option_table& o, perplexity_settings& s) {
 namespace detail {
 
 /// Mean loss of each window under an observer.
-inline std::vector<double> window_losses(language_model& model, view<std::int32_t const, 2> ids, any_observer& o, char const* label, bool quiet) {
-    index_t const T = ids.shape(1);
+inline std::vector<double> window_losses(language_model& model, token_sequences const& x, any_observer& o, char const* label, bool quiet) {
     std::vector<double> out;
-    progress shown(label, static_cast<std::uint64_t>(ids.size()), "tokens", {.quiet = quiet});
-    in_parts(model.facts(), ids, o, [&](language_model::ids some, any_observer& part, index_t) {
-        auto const losses = model.next_token_losses(some, part);
-        for (index_t b = 0; b < losses.shape(0); ++b) {
-            double sum = 0;
-            for (index_t t = 0; t + 1 < T; ++t) sum += losses(b, t);
-            out.push_back(sum / static_cast<double>(T - 1));
-        }
+    progress shown(label, static_cast<std::uint64_t>(x.ids.size()), "tokens", {.quiet = quiet});
+    in_parts(model.facts(), *x.ids, o, [&](language_model::ids some, any_observer& part, index_t first) {
+        language_model::ids const next(&x.next(first, 0), some.shape());
+        for (double loss : sequence_means(*model.losses(some, next, part), next)) out.push_back(loss);
         shown.advance(static_cast<std::uint64_t>(some.size()));
     });
     return out;
@@ -68,12 +66,6 @@ struct nobody final : any_observer {
     bool asks(std::string_view, index_t) const override { return false; }
     void see(seen_site const&) override {}
 };
-
-inline double mean_of(std::vector<double> const& x) {
-    double sum = 0;
-    for (double v : x) sum += v;
-    return sum / static_cast<double>(x.size());
-}
 
 }  // namespace detail
 
@@ -87,7 +79,7 @@ inline void perplexity_command(perplexity_settings const& s, language_model& mod
     find_massive finder(s.rule);
     detail::nobody nobody;
     bool const intervene = s.intervene != "none";
-    auto const before = detail::window_losses(model, x.ids, intervene ? static_cast<any_observer&>(finder) : nobody, "perplexity", s.quiet);
+    auto const before = detail::window_losses(model, x, intervene ? static_cast<any_observer&>(finder) : nobody, "perplexity", s.quiet);
     std::optional<massive_values> massive;
     std::vector<double> after;
     if (intervene) {
@@ -99,33 +91,31 @@ inline void perplexity_command(perplexity_settings const& s, language_model& mod
                     return joined(names);
                 }()));
         reset_massive reset(*massive, s.intervene == "mean" ? 1 : 0);
-        after = detail::window_losses(model, x.ids, reset, "intervened", s.quiet);
+        after = detail::window_losses(model, x, reset, "intervened", s.quiet);
     }
     for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
 
-    double const loss = detail::mean_of(before);
+    auto const loss = mean_loss(before), changed = mean_loss(after);
     if (s.as_json) {
-        json out{{"model", model.facts().name}, {"tokens", x.from}, {"windows", x.count()}, {"T", x.length()}, {"loss", json_number(loss)},
-                 {"perplexity", json_number(std::exp(loss))}};
+        json out{{"model", model.facts().name}, {"tokens", x.from}, {"windows", x.count()}, {"T", x.length()}, {"loss", json_number(loss.mean)},
+                 {"standard_error", json_number(loss.standard_error)}, {"perplexity", json_number(std::exp(loss.mean))}};
         for (double l : before) out["window_losses"].push_back(json_number(l));
         if (massive) {
-            double const changed = detail::mean_of(after);
             json channels = json::array();
             for (auto const* part : {&massive->first, &massive->other})
                 for (auto const& [c, value] : *part) channels.push_back({{"channel", c}, {"at", part == &massive->first ? "position 0" : "other positions"}, {"mean", json_number(value)}});
             out["intervention"] = {{"set_to", s.intervene}, {"layer", massive->layer}, {"factor", s.rule.factor}, {"above", s.rule.above}, {"tokens", massive->at.size()}, {"values", channels},
-                                   {"loss", json_number(changed)}, {"perplexity", json_number(std::exp(changed))}};
+                                   {"loss", json_number(changed.mean)}, {"standard_error", json_number(changed.standard_error)}, {"perplexity", json_number(std::exp(changed.mean))}};
             for (double l : after) out["intervention"]["window_losses"].push_back(json_number(l));
         }
         std::cout << out.dump(2) << '\n';
         return;
     }
-    table t{text(model.facts().name, ", ", x.count(), " windows of ", x.length(), " tokens; loss in nats per token"), {"", "loss", "perplexity"}};
-    t.add({"as it is", number(loss, 4), number(std::exp(loss), 3)});
-    if (massive) {
-        double const changed = detail::mean_of(after);
-        t.add({text("massive activations after layer ", massive->layer, " set to ", s.intervene == "mean" ? "their mean" : "zero"), number(changed, 4), number(std::exp(changed), 3)});
-    }
+    table t{text(model.facts().name, ", ", x.count(), " windows of ", x.length(), " tokens, ", x.from, "; loss in nats per token"),
+            {"", "loss", "standard error", "perplexity"}};
+    auto const line = [&](std::string const& what, estimate const& e) { t.add({what, number(e.mean, 4), number(e.standard_error, 4), number(std::exp(e.mean), 3)}); };
+    line("as it is", loss);
+    if (massive) line(text("massive activations after layer ", massive->layer, " set to ", s.intervene == "mean" ? "their mean" : "zero"), changed);
     std::cout << to_text(t);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <attnlab/cli/checkpoint_data.hpp>
 #include <attnlab/cli/command.hpp>
 #include <attnlab/cli/compress_command.hpp>
 #include <attnlab/cli/convert_command.hpp>
@@ -40,7 +41,6 @@ bool read_with_preset(Settings& s, Run run_of, Declare declare_all, option_table
     return true;
 }
 
-
 inline int run_train(policy_catalogue const& policies, command_words const& arguments) {
     run_settings s;
     option_table table("attnlab train", "Trains one model and measures it along the way.");
@@ -57,6 +57,8 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
                           ", or a program of your own with experiment_main<for_families<attention<...>>>");
     }
     settle(s);
+    for (auto* path : {&s.text, &s.tokenizer, &s.data_dir, &s.init_from})   // the run is measured from anywhere
+        if (!path->empty()) *path = std::filesystem::absolute(*path);
     use_device(s.device);
     auto const all = join_ranks();
     try {
@@ -98,96 +100,88 @@ inline int run_reproduce(policy_catalogue const& policies, command_words const& 
     return 0;
 }
 
-inline int run_evaluate(policy_catalogue const& policies, command_words const& arguments) {
-    std::filesystem::path given;
-    bool as_json = false, quiet = false;
+/// How a checkpoint is measured: `evaluate`, `compress` and `scale` alike, so that their losses are of the same predictions.
+struct measuring {
+    std::filesystem::path checkpoint;
+    data_paths data;
     std::string length = "trained", device = "cpu";
     index_t sequences = 0;
-    option_table table("attnlab evaluate", "Loss and measures of a checkpoint on its evaluation sequences.");
-    table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
-    table.add("json", as_json, "all measures as JSON");
-    table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
-    table.add("eval_sequences", sequences, "evaluation sequences; 0: as in training", at_least{0});
-    declare_quiet(table, quiet);
-    declare_device(table, device);
-    if (!read_options(table, arguments, std::cout)) return 0;
-    auto const path = checkpoint_path(given);
-    auto run = read_checkpoint_run(path);
-    run.settings.length = length, run.settings.device = device;
-    if (sequences > 0) run.settings.eval_sequences = sequences;
-    settle(run.settings);
-    evaluate_command(policies.find(run.settings.policy), run, path, as_json, quiet);
-    return 0;
+};
+
+inline void declare(option_table& o, measuring& m) {
+    o.positional("CHECKPOINT", m.checkpoint, "a ckpt.safetensors, or the folder that holds it");
+    declare(o, m.data);
+    o.add("length", m.length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
+    o.add("eval_sequences", m.sequences, "evaluation sequences; 0: as in training", at_least{0});
+    declare_device(o, m.device);
 }
 
-/// A checkpoint's run, to be measured on another text where one is given.
-inline checkpoint_run read_run_on(std::filesystem::path const& path, std::filesystem::path const& other_text, std::string const& length, index_t sequences,
-                                  std::string const& device) {
-    auto run = read_checkpoint_run(path);
+/// The run as it is measured: a sequence at a time, so that a loss has a standard error.
+inline checkpoint_run read_run(measuring const& m) {
+    auto run = read_checkpoint_run(checkpoint_path(m.checkpoint));
+    use_data(run, m.data);
     auto& s = run.settings;
-    if (!other_text.empty()) {
-        if (s.task != "text") fail<usage_error>("--text: expected a checkpoint that was trained on a text; this one's task is ", s.task);
-        s.text = other_text;
-    }
-    s.length = length, s.device = device;
-    s.eval_sequences = sequences;
+    s.length = m.length, s.device = m.device, s.train.batch_size = 1;
+    if (m.sequences > 0) s.eval_sequences = m.sequences;
     settle(s);
     return run;
 }
 
+inline int run_evaluate(policy_catalogue const& policies, command_words const& arguments) {
+    measuring m;
+    bool as_json = false, quiet = false;
+    option_table table("attnlab evaluate", "Loss and measures of a checkpoint on its evaluation sequences.");
+    declare(table, m);
+    table.add("json", as_json, "all measures as JSON");
+    declare_quiet(table, quiet);
+    if (!read_options(table, arguments, std::cout)) return 0;
+    auto const run = read_run(m);
+    evaluate_command(policies.find(run.settings.policy), run, checkpoint_path(m.checkpoint), as_json, quiet);
+    return 0;
+}
 
 inline int run_compress(policy_catalogue const& policies, command_words const& arguments) {
-    std::filesystem::path given, other_text;
+    measuring m;
     bool as_json = false, quiet = false;
-    std::string length = "trained", device = "cpu";
-    index_t sequences = 256;
     option_table table("attnlab compress", "Loss of a checkpoint with its blocks' Linears quantised (W, A: bits of weights, inputs) or pruned.");
-    table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
-    table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
+    declare(table, m);
     table.add("json", as_json, "as JSON; bits of 0: as trained");
-    table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
-    table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
     declare_quiet(table, quiet);
-    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
-    auto const path = checkpoint_path(given);
-    auto const run = read_run_on(path, other_text, length, sequences, device);
-    compress_command(policies.find(run.settings.policy), run, path, as_json, quiet);
+    auto const run = read_run(m);
+    compress_command(policies.find(run.settings.policy), run, checkpoint_path(m.checkpoint), as_json, quiet);
     return 0;
 }
 
 inline int run_scale(policy_catalogue const& policies, command_words const& arguments) {
-    std::filesystem::path given, other_text;
-    std::string device = "cpu";
+    measuring m;
     bool as_json = false;
-    index_t sequences = 128;
     option_table table("attnlab scale", "Whether a checkpoint's sinks are implicit scaling factors: S = 1 - P[i, 0] of each head, and the loss when the sink's value "
                                         "is zero, when S is constant, when the sink's key and value are; what each head is worth.");
-    table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
-    table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
+    declare(table, m);
     table.add("json", as_json, "as JSON, with percentiles of S");
-    table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
-    declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
-    auto const path = checkpoint_path(given);
-    auto const run = read_run_on(path, other_text, "trained", sequences, device);
-    scale_command(policies.find(run.settings.policy), run, path, as_json);
+    auto const run = read_run(m);
+    scale_command(policies.find(run.settings.policy), run, checkpoint_path(m.checkpoint), as_json);
     return 0;
 }
 
 inline int run_convert(policy_catalogue const& policies, command_words const& arguments) {
     std::filesystem::path given, out;
+    data_paths data;
     std::string device = "cpu";
     index_t sequences = 0;
     option_table table("attnlab convert", "A softmax checkpoint as one of attention_bias, without training: the first token's key and value become k', v' and that token "
                                           "leaves the sequence. Of a Hugging Face family: its folder again.");
     table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
     table.positional("OUT", out, "a new folder");
+    declare(table, data);
     table.add("eval_sequences", sequences, "sequences to average over, and as many others to check on; 0: as in training", at_least{0});
     declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);
     auto run = read_checkpoint_run(path);
+    use_data(run, data);
     if (!run.settings.family.empty()) {
         convert_to_folder(policies.find(run.settings.policy), run, path, out);
         return 0;
@@ -201,14 +195,17 @@ inline int run_generate(policy_catalogue const& policies, command_words const& a
     std::filesystem::path given;
     std::string length = "trained", device = "cpu";
     generate_settings g;
+    data_paths data;
     option_table table("attnlab generate", "Samples from a checkpoint.");
     table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
     declare(table, g);
+    table.add("tokenizer", data.tokenizer, "where the run's tokeniser is now; nothing: where it was");
     table.add("length", length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
     declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);
     auto run = read_checkpoint_run(path);
+    use_data(run, data);
     run.settings.length = length, run.settings.device = device;
     settle(run.settings);
     generate_command(policies.find(run.settings.policy), run, path, g);

@@ -15,6 +15,7 @@
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/cli/measure_scale.hpp>
 #include <attnlab/cli/observe_run.hpp>
+#include <attnlab/io/fingerprint.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/progress.hpp>
 #include <attnlab/train/ranks.hpp>
@@ -95,6 +96,7 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
     s.model.vocab_size = data.vocabulary_size();
     options["vocab_size"] = s.model.vocab_size;
     if (data.vocabulary()) options["code_points"] = data.vocabulary()->code_points();
+    if (auto const file = held_out_file(s); !file.empty()) options["data_file"] = fingerprint(file);
     if (!s.family.empty()) options["family"] = parse_json_text(s.family, "config.json");
     auto const owned = make_model(e, s, weights_of(s));
     any_model& model = *owned;
@@ -142,7 +144,7 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
         auto const row = [&](char const* name, double value) { rows.add(s.policy, seed, step, {name}, value); };
         if (s.measure) {
             auto const found = measure_model(m, data, s, step, rows);
-            if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": loss " << found.loss << std::endl;
+            if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": loss " << found.loss.mean << std::endl;
         }
         if (!std::isnan(estimate.validation)) {
             if (!s.quiet)

@@ -16,6 +16,7 @@
 #include <attnlab/core/error.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/data/documents.hpp>
+#include <attnlab/data/shown_text.hpp>
 #include <attnlab/data/tokenizer.hpp>
 #include <attnlab/data/tokens.hpp>
 #include <attnlab/io/file.hpp>
@@ -86,6 +87,13 @@ public:
                 utf8::encode(code_points_[static_cast<std::size_t>(x)], std::back_inserter(out));
         }
         return out;
+    }
+
+    /// A token as one word: a character, \n, BOS; #200 for a byte that is but a part of a character.
+    std::string shown(token x) const {
+        if (x == bos()) return "BOS";
+        token const one[] = {x};
+        return level() == text_level::bytes && x > 127 ? "#" + std::to_string(x) : shown_text(decode(one));
     }
 
 private:

@@ -48,7 +48,7 @@ public:
 
     model_facts const& facts() const override { return facts_; }
     void forward(ids x, any_observer& o) override { model_.forward(x, o); }
-    tensor<double, 2> next_token_losses(ids x, any_observer& o) override { return model_.next_token_losses(x, o); }
+    tensor<double, 2> losses(ids x, ids y, any_observer& o) override { return model_.losses(x, y, o); }
     tensor<float, 2> weight(index_t layer, std::string_view name) override {
         auto const& d = model_.description();
         for (auto const& m : d.matrices())

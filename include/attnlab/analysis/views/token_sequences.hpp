@@ -20,6 +20,7 @@ struct token_text {
 
 struct token_sequences {
     tensor<std::int32_t, 2> ids;  ///< (N, T)
+    tensor<std::int32_t, 2> next;  ///< (N, T), the token after each; -1 where nobody knows it
     std::string from;             ///< a file, or "evaluation sequences of the run"
     std::function<token_text(std::int32_t)> text_of = [](std::int32_t id) { return token_text{"#" + std::to_string(id), {}}; };
     std::optional<bool> bos{};  ///< whether every sequence begins with a beginning-of-sequence token; empty: not known

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <fstream>
 #include <ostream>
 #include <string>
 #include <system_error>
@@ -40,13 +41,45 @@ struct view_page {
     json numbers{};
 };
 
-/// Writes analysis.json, NAME.csv, figures/NAME.svg and .pdf, report.html and report.md into `folder`.
-/// \throws error naming the file, or gnuplot, that failed
+namespace detail {
+
+/// What write_view makes beside report.html, report.md and analysis.json, which lists it.
+inline std::vector<std::string> files_of(view_page const& v) {
+    std::vector<std::string> out;
+    for (auto const& s : v.sections) {
+        for (auto const& t : s.tables)
+            if (!t.name.empty()) out.push_back(t.name + ".csv");
+        for (auto const& f : s.figures)
+            for (char const* ending : {".svg", ".pdf"}) out.push_back("figures/" + f.name + ending);
+    }
+    return out;
+}
+
+/// Takes away what the analysis that was in `folder` before says it wrote there, and nothing else.
+inline void remove_previous_view(std::filesystem::path const& folder) {
+    std::ifstream in(folder / "analysis.json");
+    json const before = json::parse(in, nullptr, false);   // of somebody else, or none: nothing is listed
+    if (!before.is_object() || !before.contains("files") || !before["files"].is_array()) return;
+    std::error_code ignored;
+    for (auto const& name : before["files"]) {
+        std::filesystem::path const path = name.is_string() ? name.get<std::string>() : "";
+        auto const place = path.parent_path(), kind = path.extension();
+        if (kind == ".csv" ? place.empty() : place == "figures" && (kind == ".svg" || kind == ".pdf")) std::filesystem::remove(folder / path, ignored);
+    }
+}
+
+}  // namespace detail
+
+/// Writes analysis.json, NAME.csv, figures/NAME.svg and .pdf, report.html and report.md into `folder`, in the place of an analysis that was
+/// there. \throws error naming the file, or gnuplot, that failed
 inline void write_view(std::filesystem::path const& folder, view_page const& v) {
     std::error_code problem;
     std::filesystem::create_directories(folder / "figures", problem);
     if (problem) fail((folder / "figures").string(), ": cannot be made: ", problem.message());
-    write_atomically(folder / "analysis.json", [&](std::ostream& out) { out << v.numbers.dump(1) << '\n'; });
+    detail::remove_previous_view(folder);
+    auto numbers = v.numbers;
+    numbers["files"] = detail::files_of(v);
+    write_atomically(folder / "analysis.json", [&](std::ostream& out) { out << numbers.dump(1) << '\n'; });
     std::vector<figure_file> files;
     for (auto const& s : v.sections) {
         for (auto const& t : s.tables)

@@ -52,24 +52,22 @@ public:
         if (head) after_blocks(ids, seen_by, nullptr);
     }
 
-    /// Cross-entropy in nats of the token after each of the first T - 1 positions, (N, T - 1). \throws as forward
+    /// Cross-entropy in nats of the target after each position, (N, T); 0 where it is -1. \throws as forward
     template <observer Observer>
-    tensor<double, 2> next_token_losses(view<std::int32_t const, 2> ids, Observer& o) {
-        index_t const N = ids.shape(0), T = ids.shape(1);
-        require(T > 1, "perplexity: sequences of ", T, ": expected at least 2 tokens");
+    tensor<double, 2> losses(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, Observer& o) {
+        require(targets.shape() == ids.shape(), "losses: expected targets of the inputs' shape");
         auto&& seen_by = attnlab::on_device<Device>(o);
         run(ids, seen_by, d_.layers);
-        tensor<double, 2> out({N, T - 1});
-        std::vector<std::int32_t> targets;
-        tensor<double, 1> losses;
+        tensor<double, 2> out(ids.shape());
+        std::vector<std::int32_t> some;
+        tensor<double, 1> found;
         after_blocks(ids, seen_by, [&](index_t n, index_t t, view<S, 2> logits) {
             index_t const rows = logits.shape(0);
-            targets.assign(static_cast<std::size_t>(rows), -1);
-            for (index_t i = 0; i < rows && t + i + 1 < T; ++i) targets[static_cast<std::size_t>(i)] = ids(n, t + i + 1);
-            losses.resize({rows});
-            cross_entropy(Device{}, logits, targets.data(), S(1), false, losses.data());
+            some.assign(&targets(n, t), &targets(n, t) + rows);
+            found.resize({rows});
+            cross_entropy(Device{}, logits, some.data(), S(1), false, found.data());
             synchronize(Device{});
-            for (index_t i = 0; i < rows && t + i + 1 < T; ++i) out(n, t + i) = losses(i);
+            std::copy_n(found.data(), rows, &out(n, t));
         });
         return out;
     }
