@@ -50,6 +50,23 @@ BOOST_AUTO_TEST_CASE(characters_are_ranked_and_bos_comes_last) {
     BOOST_TEST(vocabulary.decode(std::vector<token>{8, 5}) == "\xc3\xaf");
 }
 
+BOOST_AUTO_TEST_CASE(a_token_is_shown_as_one_word) {
+    auto const bytes = text_vocabulary::bytes();
+    std::string shown;
+    for (token const x : {97, 32, 10, 9, 7, 200, 256}) shown += bytes.shown(x) + "|";
+    BOOST_TEST(shown == "a|_|\\n|\\t|<7>|#200|BOS|");
+    BOOST_TEST(text_vocabulary::characters("\n\xC3\xA9", "text").shown(1) == "\xC3\xA9");
+}
+
+BOOST_AUTO_TEST_CASE(a_text_is_read_by_a_known_vocabulary) {
+    folder const here;
+    auto const known = text_vocabulary::characters("abc def\n", "known");
+    std::string words;
+    for (int i = 0; i < 10; ++i) words += "bad cafe\n";
+    BOOST_TEST(load_text(here.with("cafe.txt", words), text_level::characters, known).vocabulary.size() == known.size());
+    says([&] { load_text(here.with("other.txt", "abcx"), text_level::characters, known); }, {"other.txt", "U+0078"});
+}
+
 BOOST_AUTO_TEST_CASE(a_vocabulary_comes_back_from_its_code_points) {
     text_vocabulary const again(text_vocabulary::characters(multilingual, "text").code_points());
     BOOST_TEST((again.level() == text_level::characters));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <attnlab/io/file.hpp>
+#include <attnlab/io/fingerprint.hpp>
 
 #include "folder.hpp"
 
@@ -56,6 +57,14 @@ BOOST_AUTO_TEST_CASE(a_map_moves_and_may_be_empty) {
     empty = std::move(b);
     BOOST_TEST(empty.size() == 3u);
     BOOST_TEST(empty.path().filename().string() == "a");
+}
+
+BOOST_AUTO_TEST_CASE(a_fingerprint_is_of_the_bytes) {
+    folder f;
+    f.write("a", "foobar"), f.write("empty", "");
+    BOOST_TEST(fingerprint(f / "a") == "6 bytes, FNV-1a 85944171f73967e8");   // a test vector of RFC 9923
+    BOOST_TEST(fingerprint(f / "empty") == "0 bytes, FNV-1a cbf29ce484222325");
+    BOOST_TEST(fingerprint(f / "none") == "");
 }
 
 BOOST_AUTO_TEST_CASE(long_files_are_read_whole) {

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_one_line_and_exit_2) {
     expect_usage_error("compress", "CHECKPOINT");
     expect_usage_error("scale", "CHECKPOINT");
     expect_usage_error("convert run", "OUT");
-    expect_usage_error("compress --eval_sequences 0 run", "expected a whole number, 1 or more");
+    expect_usage_error("compress --eval_sequences -1 run", "expected a whole number, 0 or more");
     expect_usage_error("reproduce --policies softmax,nonsense", "nonsense");
 }
 

@@ -116,7 +116,7 @@ inline void convert_command(experiment const& from, experiment const& to, checkp
     auto const cache = detail::cached_sink(*opened.model, opened.data, measured);
 
     auto converted = s;
-    converted.policy = to.card.name, converted.skip_first = true, converted.resume = false, converted.out_dir = out;
+    converted.policy = to.card.name, converted.skip_first = true, converted.resume = false, converted.out_dir = std::filesystem::absolute(out);
     --converted.model.block_size;
     settle(converted);
     auto const model = to.make_model(converted.model, s.device);
@@ -148,7 +148,7 @@ inline void convert_command(experiment const& from, experiment const& to, checkp
     std::cout << to_text(t) << "largest difference of a logit " << cell(check.logits, 2) << "; k', v' stand for keys and values that differ from them by "
               << cell(100 * key_error, 3) << " % and " << cell(100 * value_error, 3) << " % (rms over sequences, the worst head)\n"
               << out.string() << ": sequences from their second token on, " << converted.model.block_size << " at most; `evaluate` and `generate` do that by themselves. To train on:\n"
-              << "  attnlab train --config " << (out / "train.cfg").string() << " --resume true --max_iters " << 2 * std::max<std::int64_t>(1, state.iteration) << '\n';
+              << "  attnlab train --config " << (out / "train.cfg").string() << " --resume true --out_dir " << out.string() << " --max_iters " << 2 * std::max<std::int64_t>(1, state.iteration) << '\n';
 }
 
 }  // namespace attnlab

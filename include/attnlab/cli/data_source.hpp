@@ -90,9 +90,8 @@ private:
             vocabulary_size_ = s.init_from.empty() ? words_->size() : s.model.vocab_size;   // a model may have more, as padding
             return token_batches(corpus.train, corpus.validation, window);
         }
-        auto corpus = load_text(s.text, s.level == "bytes" ? text_level::bytes : text_level::characters);
-        if (code_points && *code_points != corpus.vocabulary.code_points())
-            fail(s.text.string(), ": its characters are not those the checkpoint was trained with");
+        auto const known = code_points ? std::optional(text_vocabulary(*code_points)) : std::nullopt;
+        auto corpus = load_text(s.text, s.level == "bytes" ? text_level::bytes : text_level::characters, known);
         if (!s.family.empty() && corpus.vocabulary.size() > s.model.vocab_size)
             fail<usage_error>("--text: the model came without a tokenizer and has ", s.model.vocab_size, " tokens, the text by ", s.level, " has ", corpus.vocabulary.size(),
                               ": expected --tokenizer FOLDER, or --task tokens");

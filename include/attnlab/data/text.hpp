@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iomanip>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -122,11 +123,12 @@ struct text_corpus {
 };
 
 /// Reads a text file. Pass `vocabulary.bos()` on to `token_batches`, which says so when a part is too short for a window.
-/// \throws error naming the file: not readable, empty, or (characters) the byte that is not UTF-8
-inline text_corpus load_text(std::filesystem::path const& path, text_level level) {
+/// \param known  a vocabulary to read it by; without, its own at that level
+/// \throws error naming the file: not readable, empty, or (characters) the byte that is not UTF-8 or not known
+inline text_corpus load_text(std::filesystem::path const& path, text_level level, std::optional<text_vocabulary> const& known = {}) {
     std::string const name = path.string(), text = read_text(path);
     require(!text.empty(), name, ": empty: expected text");
-    auto const vocabulary = level == text_level::bytes ? text_vocabulary::bytes() : text_vocabulary::characters(text, name);
+    auto const vocabulary = known ? *known : level == text_level::bytes ? text_vocabulary::bytes() : text_vocabulary::characters(text, name);
     token_array const all(name, vocabulary.encode(text, name));
     index_t const cut = all.size() * 9 / 10;
     return {vocabulary, all.part(name + ": training part (first 90 %)", 0, cut),
