@@ -104,6 +104,20 @@ BOOST_AUTO_TEST_CASE(a_text_is_read_by_the_tokens_of_the_run) {
     refused("evaluate --data_dir " + words + " " + run, 2, "--data_dir");
 }
 
+BOOST_AUTO_TEST_CASE(a_text_is_read_by_the_tokens_of_a_folder_that_a_run_began_with) {
+    temporary_folder folder;
+    auto const run = (folder.path / "run").string(), text = (source / "docs/policies.md").string(), model = (folder.path / "model").string();
+    fs::copy(fixtures() / "llm" / "llama2" / "model", model);
+    fs::copy(source / "tests/data/tokenizers/metaspace/tokenizer.json", model);
+    said("train --init_from " + model + " --text " + text + " --block_size 16 --batch_size 2 --eval_sequences 6 --max_iters 1 --measure false --progress none --out_dir " + run);
+    expect_one_loss(run, " --text " + text);
+    said("analyze position " + run + " --text " + text + " --out " + (folder.path / "out").string());
+    // The folder itself is measured on all windows of the text.
+    auto const all = told("perplexity " + model + " --length 16 --text " + text);
+    BOOST_TEST(all.at("windows").get<int>() > 500);
+    BOOST_TEST(told("perplexity " + model + " --length 16 --sequences 2 --text " + text).at("windows").get<int>() == 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_run_is_measured_from_anywhere_on_what_it_was_trained_on) {
     temporary_folder folder;
     auto const in = [&](std::string const& place, std::string const& arguments) {

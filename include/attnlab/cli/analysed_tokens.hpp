@@ -27,10 +27,11 @@ struct sequence_options {
     std::filesystem::path text, tokens, tokenizer;
     std::filesystem::path strings;       ///< JSON list of what each token stands for, where no tokenizer says it
     index_t sequences = 0, length = 0;   ///< 0: as many and as long as the source has, within reason
-    /// How many windows of a stream.
-    index_t windows() const { return sequences > 0 ? sequences : measured ? std::numeric_limits<index_t>::max() : 4; }
     std::string bos = "auto";            ///< whether sequences of a text begin with the tokeniser's BOS: auto, as it does itself; yes; no
     bool measured = false;               ///< for a loss and not to be looked at: all of a text, of an own run what it holds out there
+
+    /// How many windows of a stream.
+    index_t windows() const { return sequences > 0 ? sequences : measured ? std::numeric_limits<index_t>::max() : 4; }
 };
 
 inline void declare_sequences(option_table& o, sequence_options& s) {
@@ -146,7 +147,7 @@ inline void read_evaluation(token_sequences& x, sequence_options const& o, check
         std::copy_n(next.data(), T, &x.next(n, 0));
     }
     x.from = s.task == "text" ? text("the last 10 % of ", s.text.string()) : "evaluation sequences of the run (" + s.task + ")";
-    x.bos = s.task == "backcopy" || data->vocabulary();
+    x.bos = !s.skip_first && (s.task == "backcopy" || data->vocabulary());
     if (data->words()) x.text_of = texts_of(data->words());
     else if (data->vocabulary()) x.text_of = texts_of(*data->vocabulary());
     else x.text_of = [data](token id) { return token_text{data->label(id), {}}; };
