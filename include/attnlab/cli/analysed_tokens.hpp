@@ -41,8 +41,8 @@ inline void declare_sequences(option_table& o, sequence_options& s) {
                                      "windows, one after the other"
                                    : "a text, or .jsonl with fields `text`, cut into sequences; nothing: the evaluation sequences of an own run, the paper's prompt for a folder");
     o.add("tokens", s.tokens, "tokens: .npy, (N, T) or one stream, or nanoGPT's .bin");
-    o.add("strings", s.strings, "JSON list of what each token stands for, where no tokenizer says it");
     o.add("tokenizer", s.tokenizer, "of a text: a folder or a file; nothing: the model's own");
+    o.add("strings", s.strings, "JSON list of what each token stands for, where no tokenizer says it");
     o.add("sequences", s.sequences, measured ? "how many; 0: all, of an own run as many as its evaluation has" : "how many; 0: rows of a file all, of an own run as many as its evaluation has, else 4",
           at_least{0});
     o.add("length", s.length, "tokens of a sequence; 0: rows of a file as they are, an own run's, else up to 1024", at_least{0});
