@@ -166,7 +166,7 @@ inline int run_scale(policy_catalogue const& policies, command_words const& argu
     table.positional("CHECKPOINT", given, "a ckpt.safetensors, or the folder that holds it");
     table.add("text", other_text, "measure on the last 10 % of this text; nothing: on the data of training");
     table.add("json", as_json, "as JSON, with percentiles of S");
-    table.add("eval_sequences", sequences, "evaluation sequences", at_least{1});
+    table.add("eval_sequences", sequences, "evaluation sequences: an interval asks for two", at_least{2});
     declare_device(table, device);
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const path = checkpoint_path(given);

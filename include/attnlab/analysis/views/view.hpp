@@ -43,9 +43,7 @@ struct view_page {
 /// Writes analysis.json, NAME.csv, figures/NAME.svg and .pdf, report.html and report.md into `folder`.
 /// \throws error naming the file, or gnuplot, that failed
 inline void write_view(std::filesystem::path const& folder, view_page const& v) {
-    std::error_code problem;
-    std::filesystem::create_directories(folder / "figures", problem);
-    if (problem) fail((folder / "figures").string(), ": cannot be made: ", problem.message());
+    make_folder(folder / "figures");
     write_atomically(folder / "analysis.json", [&](std::ostream& out) { out << v.numbers.dump(1) << '\n'; });
     std::vector<figure_file> files;
     for (auto const& s : v.sections) {
