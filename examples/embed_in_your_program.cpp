@@ -1,4 +1,4 @@
-// A model inside a program of one's own: no command line, data and loop as you like them. It learns a sentence by heart and says it.
+// A model inside a program of one's own: no command line, data and loop as you like them. It learns a sentence by heart, is saved, and read back says it.
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -8,6 +8,7 @@
 #include <attnlab/attention/softmax1.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/gpt.hpp>
+#include <attnlab/train/gpt_checkpoint.hpp>
 #include <attnlab/train/optimizer.hpp>
 using namespace attnlab;
 
@@ -32,12 +33,18 @@ int main() {
         if (step % 20 == 0) std::printf("step %3d  loss %.4f\n", step, loss);
     }
 
+    // On disk, as `attnlab train` writes it: one .safetensors. A model of the same sizes takes the weights back.
+    save_checkpoint("sentence.safetensors", model.parameters(), adam, {.config = checkpoint_config(model.config(), "rope_softmax1"), .iteration = 121});
+    safetensors_reader const file("sentence.safetensors");
+    gpt<policy, cpu> read_back(read_gpt_config(file));
+    load_weights(file, read_back.parameters());
+
     // Greedily on from a few letters. Logits are (B, T, V).
     std::string said = "the quick";
     while (said.size() < static_cast<std::size_t>(T)) {
         tensor<std::int32_t, 2> ids({1, static_cast<index_t>(said.size())});
         std::copy(said.begin(), said.end(), ids.data());
-        auto const last = model.logits(ids)[0][ids.shape(1) - 1];
+        auto const last = read_back.logits(ids)[0][ids.shape(1) - 1];
         said += static_cast<char>(std::max_element(last.begin(), last.end()) - last.begin());
     }
     std::printf("%s\n", said.c_str());

@@ -66,6 +66,10 @@ BOOST_AUTO_TEST_CASE(prefixes) {
 BOOST_AUTO_TEST_CASE(documents) {
     check<document>([](index_t i, index_t j) { return j <= i && document_of(i) == document_of(j); });
     check<both<document, sliding_window<6>>>([](index_t i, index_t j) { return j <= i && document_of(i) == document_of(j) && i - j < 6; });
+    check<both<document, dilated_window<3, 5>>>(
+        [](index_t i, index_t j) { return j <= i && document_of(i) == document_of(j) && i - j < 15 && (i - j) % 3 == 0; });
+    check<both<dilated_window<2, 9>, dilated_window<3, 6>>>([](index_t i, index_t j) { return j <= i && i - j < 18 && (i - j) % 6 == 0; });
+    static_assert(!visible_keys<both<document, causal>>::has_holes);
     static_assert(reads_documents<document> && reads_documents<both<document, causal>> && !reads_documents<causal>);
 }
 

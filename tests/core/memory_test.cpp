@@ -39,8 +39,10 @@ BOOST_AUTO_TEST_CASE(comes_from_the_source_and_goes_back_there) {
         BOOST_TEST(inside(9, 6) == 2.0f);
         inside.resize({20, 7});            // grows where it was made
         BOOST_TEST(taken == 280u + 560u);
+        BOOST_TEST(given == 280u);
         moved = std::move(inside);
         BOOST_TEST(given == 280u);
+        BOOST_TEST((inside.size() == 0 && inside.shape(0) == 0 && inside.shape(1) == 0));
     }
     moved = {};
     BOOST_TEST(given == taken);

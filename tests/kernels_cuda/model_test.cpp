@@ -112,7 +112,7 @@ void check_bfloat16() {
         double const loss = m.loss_and_gradient(b.ids(), b.targets(), 0.5), exact = expected.loss_and_gradient(b.ids(), b.targets(), 0.5);
         BOOST_TEST(loss == exact, boost::test_tools::tolerance(5e-3));
         BOOST_TEST(loss != exact);
-        BOOST_TEST(m.loss(b.ids(), b.targets()) == loss, boost::test_tools::tolerance(1e-7));
+        BOOST_TEST(m.loss(b.ids(), b.targets()) == loss, boost::test_tools::tolerance(2e-3));   // of logits that are not rounded
         auto const logits = m.logits(b.ids()), logits_of_cpu = expected.logits(b.ids());
         check_close(logits, logits_of_cpu, 0.02f, "logits");
         // The whole gradient points where it should.

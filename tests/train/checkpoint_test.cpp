@@ -8,6 +8,7 @@
 #include <attnlab/io/file.hpp>
 #include <attnlab/io/safetensors.hpp>
 #include <attnlab/train/checkpoint.hpp>
+#include <attnlab/train/gpt_checkpoint.hpp>
 
 #include "bigram.hpp"
 #include "io/folder.hpp"
@@ -68,6 +69,22 @@ BOOST_AUTO_TEST_CASE(the_first_best_loss_is_infinite_and_comes_back) {
     save_checkpoint(f / "a.safetensors", from.model.parameters(), from.opt, {});
     BOOST_TEST(read_training_state(safetensors_reader(f / "a.safetensors")).best_val_loss ==
                std::numeric_limits<double>::infinity());
+}
+
+BOOST_AUTO_TEST_CASE(the_sizes_of_a_gpt_come_back) {
+    folder f;
+    trained from;
+    gpt_config const c{.n_layer = 2, .n_head = 4, .n_embd = 24, .n_kv_head = 2, .block_size = 9, .vocab_size = 31, .bias = true, .tied = false,
+                       .layer_norm_eps = 1e-6, .gelu = gelu_form::tanh, .products = precision::bfloat16, .separator = 3};
+    auto const save = [&](std::string const& config) {
+        save_checkpoint(f / "a.safetensors", from.model.parameters(), from.opt, {.config = config});
+        return safetensors_reader(f / "a.safetensors");
+    };
+    gpt_config const d = read_gpt_config(save(checkpoint_config(c, "mine")));
+    BOOST_TEST((checkpoint_config(d, "mine") == checkpoint_config(c, "mine") && d.n_kv_head == 2 && d.products == precision::bfloat16 && !d.tied));
+    BOOST_TEST(read_gpt_config(save("{}")).n_embd == gpt_config{}.n_embd);
+    BOOST_TEST(names(error_of([&] { read_gpt_config(save(R"({"n_embd": "wide"})")); }), "a.safetensors: config: field 'n_embd': expected"));
+    BOOST_TEST(names(error_of([&] { read_gpt_config(save(R"({"n_embd": 7})")); }), "n_embd: expected a multiple of n_head"));
 }
 
 BOOST_AUTO_TEST_CASE(weights_alone_convert_and_pass_over_the_optimizer) {

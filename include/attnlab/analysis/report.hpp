@@ -113,9 +113,7 @@ inline std::string table_note(manifest const& m) {
 /// \param samples  of which the first of each policy is drawn
 /// \throws error naming the file, or gnuplot, that failed
 inline void write_report(std::filesystem::path const& folder, manifest const& m, results const& rows, std::vector<sample> const& samples) {
-    std::error_code problem;
-    std::filesystem::create_directories(folder / "figures", problem);
-    if (problem) fail((folder / "figures").string(), ": cannot be made: ", problem.message());
+    make_folder(folder / "figures");
     write_results_json(folder / "results.json", m, rows);
     write_results_csv(folder / "results.csv", rows);
     require(!rows.empty(), folder.string(), ": report: expected at least one result");

@@ -1,5 +1,6 @@
 #pragma once
 #include <initializer_list>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -40,6 +41,7 @@ enum class fault {
     output_result,
     slot_result,
     projection_place,
+    undeclared,
     no_normalizer,
 };
 
@@ -98,6 +100,9 @@ struct mistake : policy<any_weighting<Where>> {
                   "output: expected `static constexpr auto slot_share(auto const& row, auto const& p)`, its result a number");
     static_assert(F != fault::projection_place,
                   "project(matrix, row.input) belongs in an output joint: here, write dot(row.input, p.map) of a head_map");
+    static_assert(F != fault::undeclared,
+                  "parameters: a formula reads a learned tensor that no joint of this policy declares: it belongs in `struct parameters` of a joint, "
+                  "not static, and is read as p.name");
     static_assert(F != fault::no_normalizer, "output: row.log_normalizer needs a weighting with a row sum (summand)");
 };
 
@@ -276,15 +281,42 @@ consteval bool one_token_number() {
         return expr::only_token_number(score, first);
 }
 
+/// Whether the formula of the joints with `Member` has such a part.
+template <template <class> class Has, class Member, class... Js, class E>
+consteval bool any_in(E const& e) {
+    return expr::any_part<Has, decltype(chained<Member, Js...>(e))>();
+}
+template <template <class> class Has, class J>
+consteval bool any_in_slot() {
+    if constexpr (is_slot<J>::value) return expr::any_part<Has, decltype(result<slot_share_member, J>(head_row{}))>();
+    else return false;
+}
+
 template <class E>
 struct is_projected : std::false_type {};
 template <class M>
 struct is_projected<expr::projected<M>> : std::true_type {};
-/// Whether the joints with `Member` read products of a head_matrix.
-template <class Member, class... Js, class E>
-consteval bool projects(E const& e) {
-    return expr::any_part<is_projected, decltype(chained<Member, Js...>(e))>();
-}
+
+/// Learned tensors whose names on disk are of no parameter of these joints.
+template <class... Js>
+struct undeclared_by {
+    static consteval bool declared(std::string_view name) {
+        return std::apply([&](auto const&... p) { return ((p.name == name) || ...); }, std::tuple_cat(members(parameters_t<Js>{})...));
+    }
+    template <class E>
+    struct of : std::false_type {};
+    template <class E>
+        requires requires { typename E::learned_tag; }
+    struct of<E> : std::bool_constant<!declared(E::name)> {};
+    template <class Table, class Bucket>
+    struct of<expr::looked_up<Table, Bucket>> : std::bool_constant<!declared(Table::name)> {};
+    template <class M>
+    struct of<expr::projected<M>> : std::bool_constant<!declared(M::name)> {};
+
+    static constexpr bool any = any_in<of, query_member, Js...>(head_row{}) || any_in<of, key_member, Js...>(head_row{}) ||
+                                any_in<of, value_member, Js...>(head_row{}) || any_in<of, score_member, Js...>(expr::score_row{}) ||
+                                any_in<of, output_member, Js...>(head_row{}) || (any_in_slot<of, Js>() || ...);
+};
 
 template <class... Js>
 consteval fault fault_of_policy() {
@@ -294,8 +326,9 @@ consteval fault fault_of_policy() {
     else if constexpr (!std::apply([](auto const&... p) { return distinct(p.name...); }, std::tuple_cat(members(parameters_t<Js>{})...)))
         return fault::same_name;
     else if constexpr (!one_token_number<Js...>()) return fault::two_token_numbers;
-    else if constexpr (projects<query_member, Js...>(head_row{}) || projects<key_member, Js...>(head_row{}) ||
-                       projects<value_member, Js...>(head_row{}) || projects<score_member, Js...>(expr::score_row{}))
+    else if constexpr (undeclared_by<Js...>::any) return fault::undeclared;
+    else if constexpr (any_in<is_projected, query_member, Js...>(head_row{}) || any_in<is_projected, key_member, Js...>(head_row{}) ||
+                       any_in<is_projected, value_member, Js...>(head_row{}) || any_in<is_projected, score_member, Js...>(expr::score_row{}))
         return fault::projection_place;
     else if constexpr (!(names_summand<Js> || ...) &&
                        expr::mentions<expr::log_normalizer_tag, decltype(chained<output_member, Js...>(head_row{}))>)

@@ -70,6 +70,9 @@ constexpr auto ranges_of(index_t i, index_t T, index_t document) {
     else
         return as_array(Mask::keys(i, T));
 }
+/// Whether a mask takes single keys out of its ranges.
+template <class Mask>
+inline constexpr bool has_holes = requires(index_t i) { Mask::sees(i, i); };
 }  // namespace detail
 
 /// Keys that both masks show; each of one range, as `both<document, sliding_window<64>>`.
@@ -79,6 +82,14 @@ struct both {
         auto const a = detail::ranges_of<A>(i, T, first), b = detail::ranges_of<B>(i, T, first);
         static_assert(a.size() == 1 && b.size() == 1, "both<A, B>: expected two masks of one range of keys each");
         return {std::max(a[0].begin, b[0].begin), std::min(a[0].end, b[0].end)};
+    }
+    static constexpr bool sees(index_t i, index_t j)
+        requires(detail::has_holes<A> || detail::has_holes<B>)
+    {
+        bool in = true;
+        if constexpr (detail::has_holes<A>) in = in && A::sees(i, j);
+        if constexpr (detail::has_holes<B>) in = in && B::sees(i, j);
+        return in;
     }
 };
 
@@ -91,7 +102,7 @@ template <class Mask>
 class visible_keys {
 public:
     /// Whether keys inside a range may be unseen.
-    static constexpr bool has_holes = requires(index_t i) { Mask::sees(i, i); };
+    static constexpr bool has_holes = detail::has_holes<Mask>;
     static constexpr std::size_t range_count = std::tuple_size_v<decltype(detail::ranges_of<Mask>(0, 1, 0))>;
 
     /// \param document where the document of i begins

@@ -150,8 +150,11 @@ struct projected {
 /// `table[bucket(i - j)]` for each key of the row; `bucket` without captures, its result kept within the table.
 template <class Table, class Bucket>   // Table<Name, N>: nvcc deduces no Name
     requires requires { Table::entries; }
-constexpr expr::looked_up<Table, Bucket> lookup(Table const&, expr::symbol<expr::distance_tag, expr::length::keys>, Bucket) {
-    return {};
+constexpr auto lookup(Table const&, expr::symbol<expr::distance_tag, expr::length::keys>, Bucket) {
+    constexpr bool type_says_all = std::is_empty_v<Bucket> && std::is_default_constructible_v<Bucket>;
+    static_assert(type_says_all, "lookup(table, at.distance, bucket): a bucket without captures: kernels know its type alone");
+    if constexpr (type_says_all) return expr::looked_up<Table, Bucket>{};
+    else return expr::ill_formed{};
 }
 /// W_h x (D), for query i or token t.
 template <class Matrix>

@@ -10,7 +10,7 @@
 #include <attnlab/attention/diagnosis.hpp>
 
 /// \file
-/// The policy: a list of joints that reads in the direction of the data, `attention<rope, causal, softmax, attention_bias>`. Each
+/// The policy: a list of joints that reads in the direction of the data, `attention<rope<>, causal, softmax, attention_bias>`. Each
 /// struct supplies one joint, recognised by its members, all `static constexpr`:
 ///   prologue   `auto query(auto const& row, auto const& p)`, `key`, `value`: what q, k, v become before the scores (D)
 ///   score      `auto score(auto s, auto const& at, auto const& p)`: what a score becomes

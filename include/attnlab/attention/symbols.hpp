@@ -69,8 +69,11 @@ struct facts {
 
     /// f(h, H), a number known before the rows are walked; f without captures: `row.of_head([](double h, double H) { ... })`.
     template <class F>
-    constexpr expr::head_function<F> of_head(F) const {
-        return {};
+    constexpr auto of_head(F) const {
+        constexpr bool type_says_all = std::is_empty_v<F> && std::is_default_constructible_v<F>;
+        static_assert(type_says_all, "of_head(f): a function without captures: kernels know its type alone");
+        if constexpr (type_says_all) return expr::head_function<F>{};
+        else return expr::ill_formed{};
     }
 };
 

@@ -51,7 +51,7 @@ inline void benchmark_analysis(language_model& model, index_t T, double seconds,
         detail::any_reader reader(statistics);
         auto const name = text("analysis.", statistics ? "statistics." : "plain.", model.facts().family, ".", benchmark_place{device}.name(), ".fwd.T", T);
         detail::reset_peak_memory();
-        print_times(name, time_calls(seconds, [&] { model.forward(x, reader); }));
+        print_times(name, time_calls(seconds, [&] { model.forward(x, reader); }, device));
         print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");
     }
 }
@@ -65,7 +65,7 @@ inline void benchmark_analysis(experiment const& e, index_t T, double seconds, s
         auto const policy = e.card.name == "softmax" ? std::string() : "." + e.card.name;
         auto const name = text("analysis.", what, policy, ".", benchmark_place{device}.name(), ".fwd.T", T);
         detail::reset_peak_memory();
-        print_times(name, time_calls(seconds, pass));
+        print_times(name, time_calls(seconds, pass, device));
         print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");
     };
     detail::any_reader reader(true);

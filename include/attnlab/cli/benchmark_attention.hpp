@@ -150,7 +150,7 @@ inline void benchmark_attention(experiment const& e, attention_sizes const& n, d
 
     for (bool const backward : {false, true}) {
         auto const name = text("attention.", e.card.name, ".", place.name(), backward ? ".fwdbwd" : ".fwd", n.name());
-        auto const t = time_calls(seconds, [&] { backward ? call.forward_and_backward() : call.forward(); });
+        auto const t = time_calls(seconds, [&] { backward ? call.forward_and_backward() : call.forward(); }, place.device);
         print_times(name, t);
         print_figure(name + ".rate", (backward ? 3.5 : 1) * flop / t.least * 1e-9, "GFLOP/s");
         if (backward && on_cpu) print_figure(name + ".peak_rss_over_base", beyond, "MiB");

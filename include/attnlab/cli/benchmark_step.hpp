@@ -52,7 +52,7 @@ inline void benchmark_step(experiment const& e, std::string const& size, double 
         on.zero(model->parameters().gradients());
         model->loss_and_gradient(*x, *y, 1);
         adam.step(6e-4, clip_factor(on.gradient_norm(model->parameters()), 1));
-    });
+    }, place.device);
     auto const name = text("step.attnlab.", size, ".", e.card.name, ".", place.name());
     auto const tokens = static_cast<double>(x.size());
     auto const N = static_cast<double>(model->parameters().count() - c.block_size * c.n_embd);

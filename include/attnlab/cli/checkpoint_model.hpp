@@ -22,9 +22,13 @@ struct checkpoint_run {
     training_state state;
 };
 
-/// The file itself, or ckpt.safetensors in a run's folder.
+/// The file itself, or ckpt.safetensors in a run's folder. \throws usage_error for a folder of Hugging Face
 inline std::filesystem::path checkpoint_path(std::filesystem::path const& given) {
-    return std::filesystem::is_directory(given) ? given / "ckpt.safetensors" : given;
+    if (!std::filesystem::is_directory(given)) return given;
+    auto const path = given / "ckpt.safetensors";
+    if (!std::filesystem::exists(path) && std::filesystem::exists(given / "config.json"))
+        fail<usage_error>(given.string(), ": a folder of Hugging Face: expected a run (`train --init_from ", given.string(), "` begins one with its weights)");
+    return path;
 }
 
 namespace detail {

@@ -31,7 +31,7 @@ inline void declare(option_table& o, forward_settings& s) {
 
 /// Writes `s.dump`. \throws error, usage_error
 inline void forward_command(forward_settings const& s, language_model& model) {
-    if (s.dump.empty()) fail<usage_error>("--dump: expected a .safetensors to write");
+    if (s.dump.extension() != ".safetensors") fail<usage_error>("--dump: '", s.dump.string(), "': expected a .safetensors to write");
     auto names = s.sites;
     names.insert(names.begin(), "logits");
     site_dump dump(model.facts(), names);

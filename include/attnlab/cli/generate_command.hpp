@@ -23,7 +23,7 @@ struct generate_settings {
 
 inline void declare(option_table& o, generate_settings& s) {
     o.group("Sampling");
-    o.add("start", s.start, "what the samples begin with: text, or token ids; nothing: BOS");
+    o.add("start", s.start, "what the samples begin with: text, or token ids; nothing: BOS, or for a model that is not given it the first evaluation sequence's beginning");
     o.add("num_samples", s.num_samples, "samples", at_least{1});
     o.add("max_new_tokens", s.max_new_tokens, "tokens of a sample", at_least{1});
     o.add("temperature", s.temperature, "divides the logits; 0 takes the likeliest token", at_least{0});
@@ -44,6 +44,15 @@ inline token draw_token(view<float const, 1> logits, double temperature, index_t
     for (std::size_t i = 0; i < order.size(); ++i)
         if ((left -= weights[i]) < 0) return order[i];
     return order.back();
+}
+
+/// What the first evaluation sequence begins with, one token more than the model skips.
+inline std::vector<token> beginning_of_data(run_settings s, std::optional<std::vector<std::uint32_t>> const& code_points, index_t skipped) {
+    s.skip_first = false;
+    s.model.block_size += skipped;
+    tensor<token, 2> x({1, s.model.block_size}), y(x.shape());
+    data_source(s, code_points).evaluation(0, x, y);
+    return {x.data(), x.data() + skipped + 1};
 }
 
 inline void generate_command(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path, generate_settings const& g) {
@@ -73,8 +82,10 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
         if (start.empty()) start.push_back(0);
     }
     index_t const skipped = s.skip_first;
+    if (g.start.empty() && static_cast<index_t>(start.size()) <= skipped) start = beginning_of_data(s, run.code_points, skipped);
     if (static_cast<index_t>(start.size()) <= skipped)
         fail<usage_error>("--start: expected ", is_text ? "at least one character" : "at least two tokens", ": this model is not given the first token of a sequence");
+    index_t const tokens = words ? words->size() : s.model.vocab_size;   // a model may have more than its tokeniser, as padding
     for (index_t n = 0; n < g.num_samples; ++n) {
         auto sequence = start;
         for (index_t i = 0; i < g.max_new_tokens; ++i) {
@@ -82,7 +93,8 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
             auto const T = std::min(static_cast<index_t>(sequence.size()) - skipped, s.model.block_size);
             auto const logits = model->logits(view<token const, 2>(sequence.data() + static_cast<index_t>(sequence.size()) - T, {1, T}));
             double const u = rng::uniform(rng::stream(g.seed, static_cast<std::uint64_t>(n)), static_cast<std::uint64_t>(i));
-            sequence.push_back(draw_token(logits[0][T - 1], g.temperature, g.top_k, u));
+            view<float const, 1> const known(logits[0][T - 1].data(), {std::min(tokens, s.model.vocab_size)});
+            sequence.push_back(draw_token(known, g.temperature, g.top_k, u));
         }
         if (words) {
             std::cout << words->decode(sequence, true) << '\n';

@@ -24,8 +24,9 @@ inline int run_analyze(policy_catalogue const& policies, command_words const& ar
     analyze_settings s;
     option_table table("attnlab analyze", "The outliers of a model in activations, attention and weights, found and shown: a page, figures, numbers.");
     declare(table, s);
-    if (!read_options(table, arguments, std::cout)) return 0;
     one_of const views{{"existence", "position", "lifecycle", "overlap"}};
+    if (!arguments.empty() && !arguments[0].starts_with("-") && !views(arguments[0])) fail<usage_error>("VIEW: '", arguments[0], "': expected ", views.expected(""));
+    if (!read_options(table, arguments, std::cout)) return 0;
     if (!views(s.what)) fail<usage_error>("VIEW: '", s.what, "': expected ", views.expected(""));
     if (s.out.empty()) s.out = "attnlab-" + s.what;
     auto const model = open_model(s.model, policies, s.device);

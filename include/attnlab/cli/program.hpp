@@ -118,6 +118,10 @@ inline int run_command(policy_catalogue const& policies, std::vector<std::string
         std::cout << "\nCOMMAND --help lists its options.\n";
         return 0;
     }
+    if (name == "--version") {
+        std::cout << "attnlab " << version << '\n';
+        return 0;
+    }
     std::vector<std::string> names;
     for (auto const& c : commands) {
         if (c.name == name && name != "train") be_first_alone(name);
@@ -133,7 +137,9 @@ inline int run_command(policy_catalogue const& policies, std::vector<std::string
 /// Runs the command that the arguments name. Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by a signal.
 int run_program(int argc, char** argv, std::vector<experiment> experiments, std::vector<experiment> others) {
     try {
-        return detail::run_command(policy_catalogue(std::move(experiments), std::move(others)), {argv + std::min(1, argc), argv + argc});
+        int const status = detail::run_command(policy_catalogue(std::move(experiments), std::move(others)), {argv + std::min(1, argc), argv + argc});
+        require(std::cout.flush().good(), "standard output: cannot be written to the end");
+        return status;
     } catch (detail::not_needed) {
         return 0;
     } catch (interrupted const& e) {

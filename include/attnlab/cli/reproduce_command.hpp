@@ -75,7 +75,7 @@ inline planned_run plan_run(reproduce_settings const& s, std::string const& poli
 
 /// Makes the run's folder with its configuration, or finds it there from an earlier call.
 inline void prepare(planned_run const& run) {
-    std::filesystem::create_directories(run.folder);
+    make_folder(run.folder);
     auto const path = run.folder / "train.cfg";
     if (std::filesystem::exists(path) && read_text(path) != run.config)
         fail(path.string(), ": this folder holds runs with other options: choose another --out, or remove it");

@@ -108,11 +108,12 @@ struct measuring {
     index_t sequences = 0;
 };
 
-inline void declare(option_table& o, measuring& m) {
+/// \param least  evaluation sequences
+inline void declare(option_table& o, measuring& m, double least = 0) {
     o.positional("CHECKPOINT", m.checkpoint, "a ckpt.safetensors, or the folder that holds it");
     declare(o, m.data);
     o.add("length", m.length, "the T in a formula (sigmoid's -ln T)", one_of{{"sequence", "trained", "visible"}});
-    o.add("eval_sequences", m.sequences, "evaluation sequences; 0: as in training", at_least{0});
+    o.add("eval_sequences", m.sequences, "evaluation sequences; 0: as in training", at_least{least});
     declare_device(o, m.device);
 }
 
@@ -158,7 +159,7 @@ inline int run_scale(policy_catalogue const& policies, command_words const& argu
     bool as_json = false;
     option_table table("attnlab scale", "Whether a checkpoint's sinks are implicit scaling factors: S = 1 - P[i, 0] of each head, and the loss when the sink's value "
                                         "is zero, when S is constant, when the sink's key and value are; what each head is worth.");
-    declare(table, m);
+    declare(table, m, 2);   // an interval asks for two
     table.add("json", as_json, "as JSON, with percentiles of S");
     if (!read_options(table, arguments, std::cout)) return 0;
     auto const run = read_run(m);

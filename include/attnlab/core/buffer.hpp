@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <new>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <attnlab/core/memory.hpp>
@@ -45,6 +46,15 @@ template <class T, std::size_t N>
 class tensor {
 public:
     tensor() = default;
+    tensor(tensor const&) = default;
+    tensor& operator=(tensor const&) = default;
+    /// What is left behind is empty, its shape too.
+    tensor(tensor&& other) noexcept : storage_(std::move(other.storage_)), shape_(std::exchange(other.shape_, {})) {}
+    tensor& operator=(tensor&& other) noexcept {
+        storage_ = std::move(other.storage_);
+        shape_ = std::exchange(other.shape_, {});
+        return *this;
+    }
     explicit tensor(std::array<index_t, N> shape) { resize(shape); }
     tensor(std::array<index_t, N> shape, T value) {
         resize(shape);
@@ -54,7 +64,7 @@ public:
     void resize(std::array<index_t, N> shape) {
         shape_ = shape;
         auto const n = static_cast<std::size_t>(view<T, N>{nullptr, shape}.size());
-        if (n > storage_.capacity()) storage_ = {};   // nothing is carried over: a device may still be busy with it
+        if (n > storage_.capacity()) storage_ = buffer<T>(storage_.get_allocator());   // given back first, nothing carried over: a device may be busy with it
         storage_.resize(n);
     }
     void fill(T value) { std::fill(storage_.begin(), storage_.end(), value); }

@@ -68,6 +68,14 @@ private:
 
 }  // namespace detail
 
+/// Makes a folder and those above it, where they are not there yet. \throws error naming it
+inline void make_folder(std::filesystem::path const& folder) {
+    std::error_code problem;
+    std::filesystem::create_directories(folder, problem);
+    if (!problem && !std::filesystem::is_directory(folder, problem)) problem = std::make_error_code(std::errc::not_a_directory);
+    if (problem) fail("'", folder.string(), "': no folder can be made of this name: ", problem.message());
+}
+
 /// Calls `write(std::ostream&)` on a temporary file in the folder of `path`, brings it to the disk and renames it to `path`: a
 /// reader sees the old file or the new one, never half of one.
 /// \throws error naming the path, when the folder is missing, the disk is full or `path` is something other than a file; what

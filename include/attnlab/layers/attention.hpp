@@ -8,6 +8,7 @@
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
+#include <attnlab/attention/rotate.hpp>
 #include <attnlab/layers/attention_sites.hpp>
 #include <attnlab/layers/linear.hpp>
 #include <attnlab/observe/observer.hpp>
@@ -31,12 +32,14 @@ public:
         tensor<S, 3> dqkv, dz, d_input;
     };
 
-    /// \throws usage_error where the policy cannot have grouped queries
+    /// \throws error where a rotation does not fit the heads, usage_error where the policy cannot have grouped queries
     attention_layer(parameter_list<S>& all, std::string const& name, index_t width, index_t heads, index_t kv_heads, bool bias,
                     double deviation, double projection_deviation, precision products)
         : width_(width), heads_(heads), kv_heads_(kv_heads), products_(products),
           project_(all, name + ".c_attn", width, width + 2 * kv_heads * (width / heads), bias, deviation, products),
           merge_(all, name + ".c_proj", width, width, bias, projection_deviation, products) {
+        expr::check_rotations<std::remove_const_t<decltype(Policy::query)>>(head_size());
+        expr::check_rotations<std::remove_const_t<decltype(Policy::key)>>(head_size());
         if (Policy::keys_have_heads && kv_heads != heads)
             fail<usage_error>("n_kv_head: expected n_head (", heads, "), got ", kv_heads, ": this policy changes keys or values by numbers of each query head");
         std::apply([&](auto const&... p) { (declare(all, name, p, deviation), ...); }, Policy::parameters);

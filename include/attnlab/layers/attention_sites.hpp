@@ -105,22 +105,6 @@ constexpr bool asks_statistics(Observer const& o, index_t layer) {
            asked(o, site::pattern_columns{}, layer);
 }
 
-/// The keys whose columns an observer wants: its `keys`, or the first token, where sinks are.
-template <observer Observer>
-std::vector<index_t> keys_of([[maybe_unused]] Observer const& o) {
-    if constexpr (!wants<Observer, site::pattern_columns>)
-        return {};
-    else if constexpr (requires { o.keys; })
-        return o.keys;
-    else
-        return {0};
-}
-
-template <class Device, observer Observer>
-std::vector<index_t> keys_of(after_device<Device, Observer> const& o) {
-    return keys_of(o.inner);
-}
-
 /// Shows the statistics of a forward pass.
 template <observer Observer, class S>
 void watch_statistics(Observer& o, index_t layer, attention_statistics<S> const& s) {
@@ -136,7 +120,7 @@ void attend(attention_problem<S> const& p, attention_saved<S>& rows, tensor<S, 3
     if constexpr (wants_statistics<Observer>)
         if (asks_statistics(o, layer)) {
             attention_statistics<S> statistics;
-            statistics.keys = keys_of(o);
+            statistics.keys = keys_of(o, layer);
             attention_forward<Policy>(Device{}, p, rows, merged_heads(*z, p.D), statistics);
             watch_after_attention<Policy>(o, layer, p, rows, z);
             return watch_statistics(o, layer, statistics);

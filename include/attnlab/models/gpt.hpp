@@ -20,6 +20,10 @@ namespace attnlab {
 /// device is done with it. Include the kernels of the device beside this header (<attnlab/kernels/cpu/kernels.hpp> or ref).
 template <class Policy, class Device>
 class gpt {
+    static_assert(requires { Policy::parameter_count; }, "gpt<Policy, Device>: expected an attention<...>, as attention<causal, softmax>");
+    static_assert(requires { has_bfloat16(Device{}); },
+                  "gpt<Policy, Device>: the kernels of this device are missing: #include <attnlab/kernels/cpu/kernels.hpp>, or kernels/ref");
+
 public:
     using scalar = typename Device::scalar;
     using policy = Policy;
@@ -45,7 +49,7 @@ public:
     view<scalar const, 3> logits(view<std::int32_t const, 2> ids, Observer& o) {
         check_sites<Observer, site::all>();
         auto&& seen_by = attnlab::on_device<Device>(o);
-        run(resident(ids, ids_), seen_by, false);
+        run(ids, seen_by, false);
         logits_.resize({ids.shape(0), ids.shape(1), config_.vocab_size});
         head_.logits(normed_, rows(*logits_));
         watch(seen_by, site::logits{}, 0, logits_);
@@ -63,8 +67,8 @@ public:
         check_sites<Observer, site::in_loss>();
         check_targets(ids, targets);
         auto&& seen_by = attnlab::on_device<Device>(o);
-        run(resident(ids, ids_), seen_by, false);
-        return head_.loss(normed_, resident(targets, targets_).data());
+        run(ids, seen_by, false);
+        return head_.loss(normed_, targets.data());
     }
     double loss(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets) {
         no_observer nobody;
@@ -81,6 +85,10 @@ public:
         after_each_block told{first_of_block_, done};
         return loss_and_gradient(ids, targets, scale, told);
     }
+    template <observer Observer>
+    double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, Observer& o) {
+        return loss_and_gradient(ids, targets, 1, o);
+    }
     /// The observer sees the pass forward and the gradients on the way back; it may change nothing.
     template <observer Observer>
     double loss_and_gradient(view<std::int32_t const, 2> ids, view<std::int32_t const, 2> targets, double scale, Observer& o) {
@@ -90,12 +98,11 @@ public:
         check_targets(ids, targets);
         no_observer nobody;
         auto&& seen_by = attnlab::on_device<Device>(o);
-        ids = resident(ids, ids_), targets = resident(targets, targets_);
         run(ids, seen_by, true);
         stream_gradient_.resize(stream_.back().shape());
         zero(Device{}, view<scalar, 1>(stream_gradient_.data(), {stream_gradient_.size()}));
         normed_gradient_.resize(stream_.back().shape());
-        double const value = head_.loss_and_gradient(normed_, targets.data(), scale, normed_gradient_.data());
+        head_.begin_loss(normed_, targets.data(), scale, normed_gradient_.data());
         watch(seen_by, site::gradient<site::ln_final>{}, 0, std::as_const(normed_gradient_));
         norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_,
                        rows(*stream_gradient_));
@@ -109,8 +116,7 @@ public:
         }
         watch(seen_by, site::gradient<site::embed>{}, 0, std::as_const(stream_gradient_));
         embedding_.backward(ids, stream_gradient_);
-        synchronize(Device{});
-        return value;
+        return head_.mean_loss();
     }
 
 private:
@@ -137,14 +143,6 @@ private:
         require(ids.shape() == targets.shape(), "loss: expected targets of the inputs' shape");
         require(std::any_of(targets.begin(), targets.end(), [](std::int32_t t) { return t != -1; }),
                 "loss: expected at least one target that is not -1");
-    }
-
-    /// Tokens where the device can read them, which is anywhere but on a GPU.
-    static view<std::int32_t const, 2> resident(view<std::int32_t const, 2> x, tensor<std::int32_t, 2>& copy) {
-        if constexpr (!is_cuda<Device>) return x;
-        copy.resize(x.shape());
-        std::copy(x.begin(), x.end(), copy.data());
-        return copy;
     }
 
     /// The stream through all blocks and the last norm. Without `keep` (or when recomputing) all blocks share one set of activations.
@@ -198,7 +196,6 @@ private:
     loss_head<Device> head_;
 
     tensor<index_t, 2> documents_;              // (B, T)
-    tensor<std::int32_t, 2> ids_, targets_;     // (B, T), see resident
     // Activations. They grow to the largest batch seen and stay.
     std::vector<tensor<scalar, 3>> stream_;   // (B, T, C): entering each block, and leaving the last
     std::vector<typename block<Policy, Device>::saved> saved_;

@@ -19,10 +19,21 @@ public:
     explicit after_device(Observer& o) : inner(o) {}
 
     static void catch_up() { synchronize(Device{}); }
+    template <class Site>
+    bool asks_at(Site s, index_t layer) const
+        requires requires(Observer const& o) { o.asks_at(s, layer); }
+    {
+        return inner.asks_at(s, layer);
+    }
     bool asks(std::string_view site, index_t layer) const
         requires detail::asks_at_run_time<Observer>
     {
         return inner.asks(site, layer);
+    }
+    std::vector<index_t> keys_of_columns(index_t layer) const
+        requires wants<Observer, site::pattern_columns>
+    {
+        return keys_of(inner, layer);
     }
     std::vector<index_t> named_layers() const
         requires requires(Observer const& o) { o.named_layers(); }

@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <cstddef>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,14 +47,29 @@ public:
 
     in_layers(Observer& o, std::vector<index_t> layers) : o_(o), layers_(std::move(layers)) {}
 
+    template <class Site>
+    bool asks_at(Site s, index_t layer) const {
+        return (!Site::per_layer || has(layer)) && asked(o_, s, layer);
+    }
+    bool asks(std::string_view name, index_t layer) const
+        requires detail::asks_at_run_time<Observer>
+    {
+        return has(layer) && o_.asks(name, layer);
+    }
+    std::vector<index_t> keys_of_columns(index_t layer) const
+        requires wants<Observer, site::pattern_columns>
+    {
+        return keys_of(o_, layer);
+    }
     template <class Site, class T, std::size_t N>
     void operator()(Site s, index_t layer, view<T, N> x) {
-        for (index_t l : layers_)
-            if (l == layer || !Site::per_layer) return watch(o_, s, layer, x);
+        if (!Site::per_layer || has(layer)) watch(o_, s, layer, x);
     }
     std::vector<index_t> const& named_layers() const { return layers_; }
 
 private:
+    bool has(index_t layer) const { return std::find(layers_.begin(), layers_.end(), layer) != layers_.end(); }
+
     Observer& o_;
     std::vector<index_t> layers_;
 };

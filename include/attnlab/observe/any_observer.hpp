@@ -70,9 +70,9 @@ class asking final : public any_observer {
 public:
     /// \param o  must outlive it
     explicit asking(Observer& o) : o_(o) {
-        if constexpr (requires { o.keys; }) keys = o.keys;
+        if constexpr (wants<Observer, site::pattern_columns>) keys = keys_of(o, 0);
     }
-    bool asks(std::string_view site, index_t) const override { return each_site([&](auto s) { return decltype(s)::name == site; }); }
+    bool asks(std::string_view site, index_t layer) const override { return detail::asks_by_name(o_, site, layer); }
     void see(seen_site const& x) override {
         each_site([&]<class Site>(Site s) {
             if (Site::name != x.site) return false;

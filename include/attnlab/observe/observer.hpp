@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -106,15 +107,17 @@ template <class T, std::size_t N>
 std::type_identity<T> element_of(view<T, N>);
 }  // namespace detail
 
-/// Whether the observer asks for `Site` in this layer. One whose sites are known at run time (observe/any_observer.hpp) has the last
-/// word: `bool asks(std::string_view name, index_t layer) const`.
+/// Whether the observer asks for `Site` in this layer. One that passes sites on to others (`together`, `in_layers`) knows by
+/// `bool asks_at(Site, index_t layer) const`; one whose sites are known at run time (observe/any_observer.hpp) by
+/// `bool asks(std::string_view name, index_t layer) const`.
 template <class Site, observer Observer>
 constexpr bool asked(Observer const& o, Site, index_t layer) {
     if constexpr (!wants<Observer, Site>)
         return false;
     else {
         bool yes = true;
-        if constexpr (requires { o.asks(Site::name, layer); }) yes = o.asks(Site::name, layer);
+        if constexpr (requires { o.asks_at(Site{}, layer); }) yes = o.asks_at(Site{}, layer);
+        else if constexpr (requires { o.asks(Site::name, layer); }) yes = o.asks(Site::name, layer);
         if constexpr (requires { o.catch_up(); })   // observe/after_device.hpp
             if (yes) o.catch_up();
         return yes;
@@ -145,6 +148,30 @@ void watch([[maybe_unused]] Observer& o, Site, [[maybe_unused]] index_t layer, [
     }
 }
 
+namespace detail {
+/// Whether an observer asks for the site of that name: known at run time, or by its type.
+template <observer Observer>
+bool asks_by_name(Observer const& o, std::string_view name, index_t layer) {
+    if constexpr (asks_at_run_time<Observer>)
+        return o.asks(name, layer);
+    else
+        return std::apply([&](auto... s) { return ((decltype(s)::name == name && asked(o, s, layer)) || ...); }, joined_lists<sites_of<Observer>, alters_of<Observer>>{});
+}
+}  // namespace detail
+
+/// The keys whose columns an observer wants of site::pattern_columns in a layer: its `keys`, or the first token, where sinks are.
+template <observer Observer>
+std::vector<index_t> keys_of([[maybe_unused]] Observer const& o, [[maybe_unused]] index_t layer) {
+    if constexpr (!wants<Observer, site::pattern_columns>)
+        return {};
+    else if constexpr (requires { o.keys_of_columns(layer); })
+        return o.keys_of_columns(layer);
+    else if constexpr (requires { o.keys; })
+        return o.keys;
+    else
+        return {0};
+}
+
 /// Several observers as one, in this order at each site: who changes before who looks. They must outlive it.
 template <observer... Observers>
 class together {
@@ -153,6 +180,32 @@ public:
     using alters = detail::joined_lists<alters_of<Observers>...>;
 
     explicit together(Observers&... all) : all_(all...) {}
+
+    template <class Site>
+    bool asks_at(Site s, index_t layer) const {
+        return std::apply([&](auto const&... o) { return (asked(o, s, layer) || ...); }, all_);
+    }
+    bool asks(std::string_view name, index_t layer) const
+        requires(detail::asks_at_run_time<Observers> || ...)
+    {
+        return std::apply([&](auto const&... o) { return (detail::asks_by_name(o, name, layer) || ...); }, all_);
+    }
+    /// \throws usage_error where two of them want different keys: the columns are made once for all
+    std::vector<index_t> keys_of_columns(index_t layer) const
+        requires(wants<Observers, site::pattern_columns> || ...)
+    {
+        std::vector<index_t> keys;
+        bool first = true;
+        [[maybe_unused]] auto const add = [&]<observer O>(O const& o) {
+            if constexpr (wants<O, site::pattern_columns>) {
+                if (!asked(o, site::pattern_columns{}, layer)) return;
+                if (auto const mine = keys_of(o, layer); first) keys = mine, first = false;
+                else if (mine != keys) fail<usage_error>("together: two observers ask for columns of different keys: expected the same `keys` in both");
+            }
+        };
+        std::apply([&](auto const&... o) { (add(o), ...); }, all_);
+        return keys;
+    }
 
     template <class Site, class T, std::size_t N>
     void operator()(Site s, index_t layer, view<T, N> x) {
@@ -186,7 +239,7 @@ template <observer Observer, class Visited>
 constexpr void check_sites() {
     static_assert(detail::asks_at_run_time<Observer> ||
                       (detail::within<sites_of<Observer>, Visited> && detail::within<alters_of<Observer>, Visited>),
-                  "an observer states a site that this pass does not visit: logits() visits site::all, loss() the same without "
+                  "an observer states a site that this pass does not visit (or `sites` is no site_list): logits() visits site::all, loss() the same without "
                   "site::logits, loss_and_gradient() site::gradients besides (see attnlab/observe/site.hpp)");
 }
 

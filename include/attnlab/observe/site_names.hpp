@@ -142,7 +142,7 @@ inline named_site find_site(std::string_view given, index_t layers, std::vector<
         return {&*named(site::resid_pre::name), layer};
     }
     if (auto const at = named(rest); at != all.end()) {
-        if (!shows(*at)) wrong("this model has none (", at->meaning, ")");
+        if (!shows(*at)) wrong("this model has none", at->meaning.empty() ? "" : text(" (", at->meaning, ")"));
         if (in_block && !at->per_layer) wrong("stands outside the blocks: expected '", at->name, "'");
         return {&*at, layer};
     }

@@ -66,7 +66,7 @@ view<T, 2> as_matrix(std::vector<index_t> const& shape, T* values) {
 }  // namespace detail
 
 /// Shows, layer by layer, what the observer wants of weights and their gradients: `weight<"mlp.down_proj">`,
-/// `gradient<weight<"mlp.down_proj">>`. An observer that alters a weight does so for good (edited_weights takes edits back).
+/// `gradient<weight<"mlp.down_proj">>`. An observer that alters a weight does so for good (weight_edit takes edits back).
 template <class T, observer Observer>
 void watch_weights(parameter_list<T> const& parameters, Observer& o) {
     auto const show = [&]<class Site>(Site s) {

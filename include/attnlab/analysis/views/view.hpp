@@ -73,9 +73,7 @@ inline void remove_previous_view(std::filesystem::path const& folder) {
 /// Writes analysis.json, NAME.csv, figures/NAME.svg and .pdf, report.html and report.md into `folder`, in the place of an analysis that was
 /// there. \throws error naming the file, or gnuplot, that failed
 inline void write_view(std::filesystem::path const& folder, view_page const& v) {
-    std::error_code problem;
-    std::filesystem::create_directories(folder / "figures", problem);
-    if (problem) fail((folder / "figures").string(), ": cannot be made: ", problem.message());
+    make_folder(folder / "figures");
     detail::remove_previous_view(folder);
     auto numbers = v.numbers;
     numbers["files"] = detail::files_of(v);

@@ -23,12 +23,13 @@ inline void embedding_forward(cpu, view<std::int32_t const, 2> tokens, view<floa
             " positions learned");
     each_row(tokens.size(), c, [=](index_t i) {
         float const* const token = wte.data() + tokens.data()[i] * c;
-        float const* const position = wpe.data() + i % times * c;
         float* const out = y.data() + i * c;
-        if (wpe.empty())
+        if (wpe.empty()) {
             std::copy_n(token, c, out);
-        else
-            each_lanes(c, [=](index_t j, auto part) { store(out + j, load(token + j, part) + load(position + j, part), part); });
+            return;
+        }
+        float const* const position = wpe.data() + i % times * c;
+        each_lanes(c, [=](index_t j, auto part) { store(out + j, load(token + j, part) + load(position + j, part), part); });
     });
 }
 

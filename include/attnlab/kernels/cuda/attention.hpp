@@ -174,7 +174,7 @@ gradient_copies<Policy> zero_copies(Device device, head_sizes n, index_t count) 
 /// Every token's heads on the way back, with gradients of parameters: `make(part_gradients)` gives the visitor.
 template <class Policy, class Device, class Make>
 void each_token_back(Device device, attention_problem<float> const& p, index_t count, attention_gradients<float> const& gradients, Make make) {
-    auto const copies = zero_copies<Policy>(device, p.sizes(), backward_parts(p));
+    auto const copies = zero_copies<Policy>(device, p.sizes(), backward_parts<Policy>(p));
     each_token<Policy>(device, p, count, copies.copies, make(part_gradients<Policy>{copies, gradients.input}));
     take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
 }
@@ -211,7 +211,7 @@ template <class Policy, class Device>
 void back_through_prologue(Device device, attention_problem<float> const& given, attention_gradients<float> const& g) {
     auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, heads<float> d) {
         each_token_back<Policy>(device, given, count, g, [&](part_gradients<Policy> to) {
-            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts(given) * given.D), given.T, to};
+            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts<Policy>(given) * given.D), given.T, to};
         });
     };
     if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);

@@ -123,7 +123,8 @@ struct backward_queries {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
         auto const& p = in.p;
-        index_t const pair = id % (p.B * p.H), tile = tiles() - 1 - id / (p.B * p.H);   // the last queries, which see most, first
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), 2 * in.k.bytes_of_head());
+        index_t const tile = tiles() - 1 - turn;   // the last queries, which see most, first
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
         auto const q = block.template shared<element>(own * stride), dy = block.template shared<element>(own * stride);
         auto const k = block.template shared<element>(stages * columns * stride), v = block.template shared<element>(stages * columns * stride);
@@ -214,7 +215,8 @@ struct backward_keys {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
         auto const& p = in.p;
-        index_t const pairs = p.B * p.kv_heads(), pair = id % pairs, channels = id / pairs % parts, tile = id / pairs / parts;   // the first keys, seen by most, first
+        auto const [pair, turn] = place_of_block(id, p.B * p.kv_heads(), tiles() * parts, 2 * in.q.bytes_of_head() * (p.H / p.kv_heads()));
+        index_t const channels = turn % parts, tile = turn / parts;   // the first keys, seen by most, first
         index_t const b = pair / p.kv_heads(), kv = pair % p.kv_heads(), group = p.H / p.kv_heads(), j0 = tile * own;
         auto const k = block.template shared<element>(own * stride), v = block.template shared<element>(own * stride);
         auto const q = block.template shared<element>(stages * columns * stride), dy = block.template shared<element>(stages * columns * stride);

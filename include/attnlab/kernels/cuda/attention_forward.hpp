@@ -34,7 +34,8 @@ struct forward_tiles {
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         // The last queries, which see most, first: what is left for the end is short.
-        index_t const pair = id % (p.B * p.H), tile = row_tiles() - 1 - id / (p.B * p.H);
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, row_tiles(), 2 * k.bytes_of_head());
+        index_t const tile = row_tiles() - 1 - turn;
         run<Block> work(*this, block, pair / p.H, pair % p.H, tile * rows);
         work.all();
     }

@@ -40,7 +40,8 @@ struct statistics_tiles {
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
-        index_t const pair = id % (p.B * p.H), b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = id / (p.B * p.H) * own;
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), ByKeys ? q.bytes_of_head() : k.bytes_of_head());
+        index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = turn * own;
         int const D = size(), stride = row_stride<Products>(D);
         auto const mine = block.template shared<element>(own * stride), others = block.template shared<element>(stages * columns * stride);
         score_tile<Block, ByKeys ? columns : own, ByKeys ? own : columns, Policy::has_score ? 2 : 0> joint(block);

@@ -69,7 +69,7 @@ void embedding_backward(Device, view<std::int32_t const, 2> tokens, view<float c
 template <cuda_device Device>
 void cross_entropy(Device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses);
 template <cuda_device Device>
-void cross_entropy(Device, view<float const, 2> logits, std::int32_t const* targets, float scale, view<bfloat16, 2> gradient, double* losses);
+void cross_entropy(Device, view<bfloat16, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses);
 
 template <cuda_device Device>
 void silu_forward(Device, view<float const, 1> x, view<float, 1> y, float* slope);

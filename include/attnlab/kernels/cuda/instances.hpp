@@ -35,7 +35,7 @@ template void add(cuda, view<float const, 1>, view<float, 1>);
 template void embedding_forward(cuda, view<std::int32_t const, 2>, view<float const, 2>, view<float const, 2>, view<float, 3>);
 template void embedding_backward(cuda, view<std::int32_t const, 2>, view<float const, 3>, view<float, 2>, view<float, 2>);
 template void cross_entropy(cuda, view<float, 2>, std::int32_t const*, float, bool, double*);
-template void cross_entropy(cuda, view<float const, 2>, std::int32_t const*, float, view<bfloat16, 2>, double*);
+template void cross_entropy(cuda, view<bfloat16, 2>, std::int32_t const*, float, bool, double*);
 template void zero(cuda, view<float, 1>);
 template double sum_of_squares(cuda, view<float const, 1>);
 template void adamw_step(cuda, std::span<parameter_update<adamw_rule<float>, float> const>);

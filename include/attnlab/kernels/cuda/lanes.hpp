@@ -88,7 +88,7 @@ constexpr lanes_of<T, N> select(lanes_of<bool, N> const& which, lanes_of<T, N> c
     for (int i = 0; i < N; ++i) r.v[i] = which.v[i] ? a.v[i] : b.v[i];
     return r;
 }
-/// Elementary functions of one number: of a device thread (`Held` 1, kernels/cuda/device_warp.hpp), or of the host.
+/// Elementary functions of one number: of a device thread (`Held` 1, kernels/cuda/device_block.hpp), or of the host.
 template <int Held>
 struct elementary {
     static float exp(float x) { return std::exp(x); }

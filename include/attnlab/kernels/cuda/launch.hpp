@@ -73,8 +73,11 @@ template <class Kernel>
 void launch(cuda, Kernel const& kernel, index_t blocks) {
     if (blocks == 0) return;
     index_t const bytes = kernel.shared_bytes();
-    if (bytes > 48 * 1024)
+    static index_t most = 48 * 1024;   // more is to be asked for
+    if (bytes > most) {
         check(cudaFuncSetAttribute(run_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "shared memory for a kernel");
+        most = bytes;
+    }
     run_kernel<Kernel><<<static_cast<unsigned>(blocks), Kernel::warps * warp_size, static_cast<std::size_t>(bytes), stream()>>>(kernel);
     check(cudaGetLastError(), "starting a kernel");
 }

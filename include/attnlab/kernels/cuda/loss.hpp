@@ -19,11 +19,11 @@ struct uploaded_targets;   ///< the purpose of memory
 template <int N, class T>
 struct cross_entropy_row {
     static constexpr int warps = 8;
-    float const* logits;
+    T* logits;
     std::int32_t const* targets;
     index_t vocabulary;
     float scale;
-    T* gradient;   ///< null: not asked for
+    bool backward;
     double* losses;
 
     constexpr index_t shared_bytes() const { return 2 * warps * static_cast<index_t>(sizeof(float)) + 16; }
@@ -32,7 +32,7 @@ struct cross_entropy_row {
         using warp = typename Block::warp;
         using numbers = wide<warp, N>;
         constexpr index_t stride = warps * N * warp_size;
-        float const* const row = logits + id * vocabulary;
+        T* const row = logits + id * vocabulary;
         std::int32_t const target = targets[id];
         auto const largest = block.template shared<float>(warps), sums = block.template shared<float>(warps), of_target = block.template shared<float>(1);
 
@@ -55,7 +55,7 @@ struct cross_entropy_row {
             warp::once([&] {
                 *largest.writes(w, w.index(), 1) = top;
                 *sums.writes(w, w.index(), 1) = total;
-                if (w.index() == 0) *of_target.writes(w, 0, 1) = row[target];
+                if (w.index() == 0) *of_target.writes(w, 0, 1) = static_cast<float>(row[target]);
             });
         });
         block.each_warp([&](auto const& w) {
@@ -74,7 +74,7 @@ struct cross_entropy_row {
                 double const loss = target < 0 ? 0 : ::log(total) + top - of_target.one(w, 0);
                 warp::once([&] { losses[id] = loss; });
             }
-            if (!gradient) return;
+            if (!backward) return;
             float const factor = target < 0 ? 0 : static_cast<float>(scale / total);
             for (index_t at = w.index() * N * warp_size; at < vocabulary; at += stride) {
                 numbers x(0.0f);
@@ -86,7 +86,7 @@ struct cross_entropy_row {
                             if (at + N * lane + k == target) x.v[N * i + k] -= scale;
                     });
                 }
-                store<warp, N>(gradient + id * vocabulary + at, x, vocabulary - at);
+                store<warp, N>(row + at, x, vocabulary - at);
             }
         });
     }
@@ -98,14 +98,13 @@ private:
     }
 };
 
-/// \param gradient  (N, V), which may be the logits, or null
 template <class T, class Device>
-void cross_entropy(Device device, view<float const, 2> logits, std::int32_t const* targets, float scale, T* gradient, double* losses) {
+void cross_entropy(Device device, view<T, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses) {
     index_t const n = logits.shape(0), vocabulary = logits.shape(1);
     require_ids("cross_entropy: target", targets, n, -1, vocabulary);
     auto const* const there = upload<uploaded_targets>(device, targets, n);
-    with_width(vocabulary, {logits.data(), gradient}, [&](auto width) {
-        launch(device, cross_entropy_row<width, T>{logits.data(), there, vocabulary, scale, gradient, losses}, n);
+    with_width(vocabulary, {logits.data()}, [&](auto width) {
+        launch(device, cross_entropy_row<width, T>{logits.data(), there, vocabulary, scale, backward, losses}, n);
     });
 }
 
@@ -118,12 +117,12 @@ void cross_entropy(Device device, view<float const, 2> logits, std::int32_t cons
 /// \param targets  on the host, and free again when this returns
 template <cuda_device Device>
 void cross_entropy(Device device, view<float, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses) {
-    gpu::cross_entropy(device, logits, targets, scale, backward ? logits.data() : nullptr, losses);
+    gpu::cross_entropy(device, logits, targets, scale, backward, losses);
 }
-/// The same, the gradient rounded to (N,V) of its own.
+/// The same of rounded logits, whose gradient is rounded too.
 template <cuda_device Device>
-void cross_entropy(Device device, view<float const, 2> logits, std::int32_t const* targets, float scale, view<bfloat16, 2> gradient, double* losses) {
-    gpu::cross_entropy(device, logits, targets, scale, gradient.data(), losses);
+void cross_entropy(Device device, view<bfloat16, 2> logits, std::int32_t const* targets, float scale, bool backward, double* losses) {
+    gpu::cross_entropy(device, logits, targets, scale, backward, losses);
 }
 
 }  // namespace attnlab

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cstdint>
 
 #include <attnlab/attention/row_program.hpp>
 #include <attnlab/kernels/cuda/rows.hpp>
@@ -42,7 +43,16 @@ struct row_lanes {
 
 namespace expr {
 
-/// A row turned by its position, in the row's scratch memory; angles are computed in double where they are used.
+/// A number that tells a type from others, for memory that several may use.
+template <class T>
+consteval float number_of_type() {
+    std::uint32_t h = 2166136261;   // FNV-1a
+    for (char const* c = __PRETTY_FUNCTION__; *c; ++c) h = (h ^ static_cast<unsigned char>(*c)) * 16777619;
+    return static_cast<float>(h % 16777213 + 1);
+}
+
+/// A row turned by its position, in the row's scratch memory. Angles are computed in double, once for all heads of a token: they stay behind the
+/// rows, with the rotation and the position that they are of.
 template <class Warp, class Policy, class A, class Rotation>
 struct evaluator<gpu::row_lanes<Warp>, Policy, rotated<A, Rotation>> {
     using Lanes = gpu::row_lanes<Warp>;
@@ -54,7 +64,7 @@ struct evaluator<gpu::row_lanes<Warp>, Policy, rotated<A, Rotation>> {
             store<Lanes, V>(r.scratch + i, a.template at<V>(r, i));
             store<Lanes, V>(r.scratch + r.head_size + i, V(0.0f));
         });
-        turn(r, r.scratch, 1);
+        turn(r, r.scratch, 1.0f);
     }
     template <class V, bool = false>
     constexpr V at(row_point<float> const& r, index_t i) const {
@@ -65,28 +75,42 @@ struct evaluator<gpu::row_lanes<Warp>, Policy, rotated<A, Rotation>> {
         add_to<Lanes>(r.scratch + r.head_size + i, adjoint);
     }
     constexpr void finish(row_point<float>& r) {
-        turn(r, r.scratch + r.head_size, -1);
+        turn(r, r.scratch + r.head_size, -1.0f);
         each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { a.template back<V>(r, i, load<Lanes, V>(r.scratch + r.head_size + i)); });
         a.finish(r);
     }
 
 private:
-    static constexpr void turn(row_point<float> const& r, float* row, double way) {
-        Lanes::sync();
+    static constexpr void turn(row_point<float> const& r, float* row, float way) {
+        constexpr float rotation = number_of_type<Rotation>();
         rotary_pairs const pairs = Rotation::pairs(r.head_size);
         index_t const half = pairs.rotated / 2;
-        for (index_t first = 0; first < half; first += gpu::warp_size)
-            Warp::visit([&](int lane, int) {
-                index_t const p = first + lane;
-                if (p >= half) return;
-                double const angle = way * static_cast<double>(r.position) * Rotation::frequency(p, pairs);
-                float const c = static_cast<float>(std::cos(angle)), s = static_cast<float>(std::sin(angle));
-                float &x = row[pairs.interleaved ? 2 * p : p], &y = row[pairs.interleaved ? 2 * p + 1 : p + half];
-                float const x0 = x;
-                x = x0 * c - y * s;
-                y = y * c + x0 * s;
-            });
+        float *const cosines = r.scratch + 2 * r.head_size, *const sines = cosines + half, *const they_are_of = r.scratch + 3 * r.head_size;
+        auto const position = static_cast<float>(r.position);
+        auto const each_pair = [&](auto body) {
+            for (index_t first = 0; first < half; first += gpu::warp_size)
+                Warp::visit([&](int lane, int) {
+                    if (index_t const p = first + lane; p < half) body(p);
+                });
+            Lanes::sync();
+        };
         Lanes::sync();
+        bool const known = they_are_of[0] == rotation && they_are_of[1] == position;
+        Lanes::sync();
+        if (!known) {
+            Lanes::once([&] { they_are_of[0] = rotation, they_are_of[1] = position; });
+            each_pair([&](index_t p) {
+                double const angle = static_cast<double>(r.position) * Rotation::frequency(p, pairs);
+                cosines[p] = static_cast<float>(std::cos(angle)), sines[p] = static_cast<float>(std::sin(angle));
+            });
+        }
+        each_pair([&](index_t p) {
+            float const c = cosines[p], s = way * sines[p];
+            float &x = row[pairs.interleaved ? 2 * p : p], &y = row[pairs.interleaved ? 2 * p + 1 : p + half];
+            float const x0 = x;
+            x = x0 * c - y * s;
+            y = y * c + x0 * s;
+        });
     }
 };
 

@@ -107,7 +107,8 @@ private:
     managed_pool() : pool_(&source_, &books_, options()) {}
     static thrust::mr::pool_options options() {
         auto o = pool::get_default_options();
-        o.cached_size_cutoff_factor = 2;   // a large piece serves no request of less than half its size
+        o.alignment = o.smallest_block_size = line_bytes;   // else each request counts as aligned beyond the pool's blocks, and goes to the driver
+        o.cached_size_cutoff_factor = 2;                    // a large piece serves no request of less than half its size
         return o;
     }
 

@@ -27,7 +27,21 @@ struct packed_rows {
     element const* data = nullptr;
     index_t heads = 0, T = 0, D = 0;   ///< padded
     constexpr element const* row(index_t b, index_t h, index_t t) const { return data + ((b * heads + h) * T + t) * D; }
+    constexpr index_t bytes_of_head() const { return T * D * static_cast<index_t>(sizeof(element)); }
 };
+
+/// Which head a block has, and the how-many-th of that head's blocks it is.
+struct block_place {
+    index_t pair, turn;
+};
+/// Blocks start in order of `id`. Heads are taken in groups that the second cache holds, `bytes` a head of what all of its blocks read; within a
+/// group the first blocks of all heads come first, which are given the most work.
+constexpr block_place place_of_block(index_t id, index_t pairs, index_t turns, index_t bytes) {
+    constexpr index_t cache = index_t{16} << 20;   // a third of an H100's
+    index_t const fit = cache / bytes, group = fit < 1 ? 1 : fit < pairs ? fit : pairs;
+    index_t const first = id / (group * turns) * group, size = group < pairs - first ? group : pairs - first, within = id - first * turns;
+    return {first + within % size, within / size};
+}
 
 /// T in whole tiles, of whatever kernel.
 constexpr index_t padded_length(index_t T) { return (T + 63) / 64 * 64; }

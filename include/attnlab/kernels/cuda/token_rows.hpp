@@ -72,7 +72,7 @@ void take_gradients(Device device, gradient_copies<Policy> const& g, head_sizes 
         Policy::parameters);
 }
 
-/// A block of one warp whose scratch memory holds two rows of D; `visit(row, b, h, t)` of a `Visitor` for the heads of each token of a part.
+/// A block of one warp whose scratch memory holds two rows of D, and the angles of a token (row_lanes.hpp); `visit(row, b, h, t)` of a `Visitor` for the heads of each token of a part.
 template <class Policy, class Visitor>
 struct token_kernel {
     static constexpr int warps = 1;
@@ -80,30 +80,37 @@ struct token_kernel {
     index_t heads, parts;
     Visitor visitor;
 
-    constexpr index_t shared_bytes() const { return 2 * p.D * static_cast<index_t>(sizeof(float)) + 16; }
+    constexpr index_t shared_floats() const { return 3 * p.D + 2; }
+    constexpr index_t shared_bytes() const { return shared_floats() * static_cast<index_t>(sizeof(float)) + 16; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
-        auto const room = block.template shared<float>(2 * p.D);
-        block.each_warp([&](auto const& w) {
+        auto const room = block.template shared<float>(shared_floats());
+        block.each_warp([&]<class Warp>(Warp const& w) {
+            float* const scratch = room.writes(w, 0, shared_floats());
+            Warp::once([&] { scratch[3 * p.D] = scratch[3 * p.D + 1] = 0; });   // angles of no rotation
+            w.sync();
             index_t const tokens = p.B * p.T;
             for (index_t bt = tokens * part / parts; bt < tokens * (part + 1) / parts; ++bt)
                 for (index_t h = 0; h < heads; ++h) {
                     auto const values = attnlab::detail::of_head<Policy>(p.parameters, p.sizes(), h);
                     auto row = p.template row<Policy>(bt / p.T, h, bt % p.T, values.data());
                     row.heads = heads;
-                    row.scratch = room.writes(w, 0, 2 * p.D);
+                    row.scratch = scratch;
                     visitor(w, row, part, bt / p.T, h, bt % p.T);
                     w.sync();
                 }
         });
     }
 };
-/// On the way forward every token is a part; on the way back there are at most 512, each with gradients of its own.
-inline constexpr index_t most_parts = 512;
+/// On the way forward every token is a part; on the way back each has gradients of its own: as many as there is room for.
 template <class Policy, class Device, class Visitor>
 void each_token(Device device, attention_problem<float> const& p, index_t heads, index_t parts, Visitor const& visitor) {
     launch(device, token_kernel<Policy, Visitor>{portable<Policy>(p), heads, parts, visitor}, parts);
 }
-inline index_t backward_parts(attention_problem<float> const& p) { return std::min(p.B * p.T, most_parts); }
+template <class Policy>
+index_t backward_parts(attention_problem<float> const& p) {
+    index_t const numbers = gradient_copies<Policy>::of(p.sizes(), 1).numbers, room = 1 << 22;
+    return std::min(p.B * p.T, std::max<index_t>(512, room / std::max<index_t>(numbers, 1)));
+}
 
 }  // namespace attnlab::gpu

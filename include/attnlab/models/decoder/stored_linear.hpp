@@ -32,6 +32,7 @@ void read_values(Device device, stored_tensor const& t, index_t first, index_t c
         }
     } else {
         index_t const pieces = (count + piece - 1) / piece;
+        t.read<S>(to, first, 0);   // a type that cannot be read is refused here: no exception may leave a thread
 #pragma omp parallel for schedule(static)
         for (index_t i = 0; i < pieces; ++i) t.read<S>(to + i * piece, first + i * piece, std::min(piece, count - i * piece));
     }
@@ -106,7 +107,7 @@ public:
     /// Gives pages and memory back. The device must be done.
     void release() const {
         weight_.release();
-        on_device_ = {};
+        on_device_ = buffer<S>(on_device_.get_allocator());   // = {} would keep the memory
     }
 
 private:

@@ -1,0 +1,53 @@
+#pragma once
+#include <string>
+
+#include <attnlab/io/json.hpp>
+#include <attnlab/io/safetensors.hpp>
+#include <attnlab/models/config.hpp>
+#include <attnlab/train/checkpoint.hpp>
+
+/// \file
+/// A GPT's sizes in its checkpoint, in the names of `attnlab train`'s options: what a program saves by `save_checkpoint`, or a trainer, `attnlab
+/// analyze`, `forward` and `inspect` read, if they know the policy by that name; and a program reads what `attnlab train` wrote.
+
+namespace attnlab {
+
+/// The `config` of a training_state, or of a trainer. \param policy  names the whole attention: programs take a name that they know at its word
+inline std::string checkpoint_config(gpt_config const& c, std::string const& policy) {
+    return json{{"policy", policy},
+                {"n_layer", c.n_layer},
+                {"n_head", c.n_head},
+                {"n_kv_head", c.n_kv_head},
+                {"n_embd", c.n_embd},
+                {"block_size", c.block_size},
+                {"vocab_size", c.vocab_size},
+                {"bias", c.bias},
+                {"tied", c.tied},
+                {"layer_norm_eps", c.layer_norm_eps},
+                {"gelu", c.gelu == gelu_form::tanh ? "tanh" : "exact"},
+                {"dtype", name_of(c.products)},
+                {"separator", c.separator}}
+        .dump();
+}
+
+/// The sizes of a checkpoint's model; what the file does not say is as a gpt_config begins. \throws error naming the file and the field
+inline gpt_config read_gpt_config(safetensors_reader const& file) {
+    auto const where = file.path().string() + ": config";
+    json const all = parse_json_text(read_training_state(file).config, where);
+    require(all.is_object(), where, ": expected an object of options");
+    gpt_config c;
+    auto const take = [&]<class T>(char const* name, T& to) { to = field_or<T>(all, where, name, to); };
+    take("n_layer", c.n_layer), take("n_head", c.n_head), take("n_kv_head", c.n_kv_head), take("n_embd", c.n_embd);
+    take("block_size", c.block_size), take("vocab_size", c.vocab_size), take("bias", c.bias), take("tied", c.tied);
+    take("layer_norm_eps", c.layer_norm_eps), take("separator", c.separator);
+    if (field_or<std::string>(all, where, "gelu", "exact") == "tanh") c.gelu = gelu_form::tanh;
+    c.products = precision_named(field_or<std::string>(all, where, "dtype", "float32"));
+    try {
+        c.check();
+    } catch (usage_error const& e) {
+        fail(where, ": ", e.what());
+    }
+    return c;
+}
+
+}  // namespace attnlab
