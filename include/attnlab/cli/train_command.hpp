@@ -4,6 +4,7 @@
 #include <deque>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include <attnlab/analysis/emergence.hpp>
@@ -15,6 +16,7 @@
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/cli/measure_scale.hpp>
 #include <attnlab/cli/observe_run.hpp>
+#include <attnlab/io/folder_lock.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/progress.hpp>
 #include <attnlab/train/ranks.hpp>
@@ -85,15 +87,12 @@ private:
 
 }  // namespace detail
 
-/// Trains by the settings, together with other ranks; the first one speaks and writes. \param options every option with its value, kept in
+/// Trains by the settings, together with other ranks; the first one speaks and writes. \param options  every option with its value, kept in
 /// the checkpoint \param carrier  of gradients between ranks, for the reader
-inline void train_command(experiment const& e, run_settings s, json options, ranks& all, std::string const& carrier) {
+inline void train_command(experiment const& e, run_settings s, data_source const& data, json options, ranks& all, std::string const& carrier) {
     bool const first = all.rank() == 0;
     if (!first) s.quiet = true, s.progress = "none";
     if (all.size() > 1 && !s.quiet) std::cout << all.size() << " ranks, gradients by " << carrier << std::endl;
-    data_source const data(s);
-    s.model.vocab_size = data.vocabulary_size();
-    options["vocab_size"] = s.model.vocab_size;
     if (data.vocabulary()) options["code_points"] = data.vocabulary()->code_points();
     if (!s.family.empty()) options["family"] = parse_json_text(s.family, "config.json");
     auto const owned = make_model(e, s, weights_of(s));
@@ -101,10 +100,13 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
     model.parameters().initialize(s.seed);
     if (!s.init_from.empty() && !s.resume) take_weights(s, model);
 
-    auto const table = s.out_dir / "results.csv", checkpoint = s.train.checkpoint;
+    auto const table = s.out_dir / "results.csv";
+    std::optional<folder_lock> lock;
     std::error_code ignored;
     all.first_alone([&] {
-        if (!s.resume && std::filesystem::exists(checkpoint, ignored))
+        if (s.train.eval_only) return;
+        lock.emplace(s.out_dir);
+        if (!s.resume && (std::filesystem::exists(s.train.checkpoint, ignored) || std::filesystem::exists(interrupted_checkpoint(s.train.checkpoint), ignored)))
             fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
     });
     trainer<any_model> run(model, s.train, options.dump());
@@ -113,7 +115,7 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
     detail::step_clock clock;
     all.first_alone([&] {
         if (!s.resume) return;
-        run.resume(checkpoint);
+        run.resume(s.resume_from);
         // The evaluation of the step it stopped at is repeated; what is drawn from observations is drawn from all of them at the end.
         if (std::filesystem::exists(table, ignored))
             for (auto const& r : read_results_csv(table))
