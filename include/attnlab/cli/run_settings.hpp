@@ -222,6 +222,8 @@ inline void settle(run_settings& s) {
     }
     if (s.task == "text" && s.text.empty()) fail<usage_error>("--text: expected the path of a text (or another --task)");
     if (s.task == "tokens" && s.data_dir.empty()) fail<usage_error>("--data_dir: expected a folder with train.bin and val.bin");
+    if (s.train.eval_only && !s.measure && s.train.eval_iters == 0)
+        fail<usage_error>("--eval_only: nothing is evaluated: expected --measure true, or --eval_iters N");
     if (s.family.empty()) s.model.check();
     validate(s.train);
 }

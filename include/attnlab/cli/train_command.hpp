@@ -6,8 +6,11 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <attnlab/analysis/emergence.hpp>
+#include <attnlab/analysis/format.hpp>
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/init_from.hpp>
@@ -67,21 +70,31 @@ class run_progress {
 public:
     run_progress(run_settings const& s, std::int64_t start)
         : lines_(s.progress == "lines"), line_("training " + s.policy, static_cast<std::uint64_t>(s.train.max_iters), "steps",
-                                               {.quiet = s.quiet || s.progress != "line"}) {
+                                               {.quiet = s.quiet || s.progress != "line" || s.train.eval_only}),
+          tells_(!s.quiet || s.train.eval_only) {
         line_.advance(static_cast<std::uint64_t>(start));
     }
     void step(std::int64_t iteration, double loss) {
-        line_.note(text("loss ", loss));
+        line_.note(text("training loss ", number(loss, 4)));
         line_.advance();
         auto const now = std::chrono::steady_clock::now();
         if (!lines_ || now - told_ < std::chrono::milliseconds(200)) return;
         told_ = now;
         std::cout << "progress " << iteration + 1 << ' ' << loss << std::endl;
     }
+    /// \param losses  of an evaluation, by name; the first stays in the progress line until the next step
+    void evaluated(std::int64_t step, std::vector<std::pair<char const*, double>> const& losses) {
+        std::vector<std::string> all;
+        for (auto const& [name, loss] : losses) all.push_back(text(name, " loss ", number(loss, 4)));
+        if (all.empty()) return;
+        line_.note(all.front());
+        if (tells_) line_.say(text("step ", step, ": ", joined(all)));
+    }
 
 private:
     bool lines_;
     progress line_;
+    bool tells_;
     std::chrono::steady_clock::time_point told_{};
 };
 
@@ -142,19 +155,17 @@ inline void train_command(experiment const& e, run_settings s, data_source const
     };
     hooks.on_evaluate = [&](std::int64_t step, any_model& m, loss_estimate estimate) {
         auto const row = [&](char const* name, double value) { rows.add(s.policy, seed, step, {name}, value); };
-        if (s.measure) {
-            auto const found = measure_model(m, data, s, step, rows);
-            if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": loss " << found.loss << std::endl;
-        }
+        std::vector<std::pair<char const*, double>> losses;
+        if (s.measure) losses.emplace_back("evaluation", measure_model(m, data, s, step, rows).loss);
         if (!std::isnan(estimate.validation)) {
-            if (!s.quiet)
-                std::cout << "step " << step << ": train loss " << estimate.train << ", val loss " << estimate.validation << std::endl;
+            losses.insert(losses.end(), {{"val", estimate.validation}, {"train", estimate.train}});
             if (!s.measure) row("loss", estimate.validation);
             row("train_loss", estimate.train);
         } else if (looks > 0) {
             row("train_loss", loss_sum / static_cast<double>(looks));
             row("gradient_norm", norm_sum / static_cast<double>(looks));
         }
+        shown.evaluated(step, losses);
         loss_sum = norm_sum = 0, looks = 0;
         auto const tokens = static_cast<double>(run.state().tokens_seen);
         row("tokens_seen", tokens);
