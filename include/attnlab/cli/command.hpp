@@ -42,7 +42,7 @@ public:
         std::vector<experiment const*> out;
         for (auto const& name : names) {
             auto const* e = &find(name);
-            if (std::find(out.begin(), out.end(), e) != out.end()) fail<usage_error>("--policies: '", name, "': ", e->card.name, " is named twice: expected each once");
+            if (std::find(out.begin(), out.end(), e) != out.end()) fail<usage_error>("--policies: ", e->card.name, " is named twice: expected each once");
             out.push_back(e);
         }
         return out;

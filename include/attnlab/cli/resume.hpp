@@ -1,8 +1,8 @@
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -64,15 +64,18 @@ inline resumed_run find_resumed(ranks& all, std::filesystem::path const& out_dir
 
 namespace detail {
 
-/// How long and how fast it goes on, where it runs, what is looked at and shown.
-inline bool may_change(std::string_view option) {
-    static constexpr std::string_view names[] = {
-        "max_iters", "learning_rate", "min_lr", "warmup_iters", "warmup_from_zero", "lr_decay_iters", "decay_lr",
-        "out_dir", "device", "dtype", "recompute", "bucket_mb",
-        "measure", "eval_interval", "eval_iters", "eval_only", "eval_sequences", "outlier_factor", "log_interval", "observe_interval", "observe_sequences",
-        "observe_format", "always_save_checkpoint", "resume", "progress", "quiet"};
-    return std::find(std::begin(names), std::end(names), option) != std::end(names);
+template <std::size_t N>
+bool is_among(std::string const& name, std::string_view const (&names)[N]) {
+    return std::find(names, names + N, name) != names + N;
 }
+
+/// How long and how fast it goes on (for more steps, or gentler ones), where it runs (machines differ in what they multiply), what is looked at.
+inline constexpr std::string_view may_change[] = {
+    "max_iters", "learning_rate", "min_lr", "warmup_iters", "warmup_from_zero", "lr_decay_iters", "decay_lr", "device", "dtype", "recompute", "bucket_mb", "measure",
+    "eval_interval", "eval_iters", "eval_sequences", "outlier_factor", "log_interval", "observe_interval", "observe_sequences", "observe_format", "always_save_checkpoint"};
+/// What a call says of itself, not of the run.
+inline constexpr std::string_view of_the_call[] = {"out_dir", "resume", "eval_only", "progress", "quiet"};
+inline constexpr std::string_view paths[] = {"text", "data_dir", "tokenizer", "init_from"};
 
 /// Whether two paths name one thing, or what the first named is no longer there: it was moved.
 inline bool same_or_moved(std::filesystem::path const& before, std::filesystem::path const& now) {
@@ -88,17 +91,13 @@ inline bool same_or_moved(std::filesystem::path const& before, std::filesystem::
 inline std::string changes_of_resumed(option_table const& o, resumed_run const& run) {
     std::string changes;
     for (auto const& option : o.options()) {
-        if (!option.changed()) continue;
+        if (!option.changed() || detail::is_among(option.name, detail::of_the_call)) continue;
         auto const before = to_text(option.default_value), now = to_text(option.get());
-        if (detail::may_change(option.name)) {
-            if (option.name != "out_dir" && option.name != "progress" && option.name != "quiet")
-                changes += text(changes.empty() ? "" : ", ", option.name, " ", now, " (was ", before, ")");
-            continue;
-        }
-        bool const is_path = option.name == "text" || option.name == "data_dir" || option.name == "tokenizer" || option.name == "init_from";
-        if (is_path && detail::same_or_moved(before, now)) continue;
-        fail<usage_error>("--", option.name, ": '", now, "': expected '", before, "', as ", run.checkpoint.string(),
-                          " was trained with; without --resume and with another --out_dir it is a run of its own");
+        if (detail::is_among(option.name, detail::paths) && detail::same_or_moved(before, now)) continue;
+        if (!detail::is_among(option.name, detail::may_change))
+            fail<usage_error>("--", option.name, ": '", now, "': expected ", before.empty() ? "none" : "'" + before + "'", ", as ", run.checkpoint.string(),
+                              " was trained with; without --resume and with another --out_dir it is a run of its own");
+        changes += text(changes.empty() ? "" : ", ", option.name, " ", now, " (was ", before, ")");
     }
     return changes;
 }

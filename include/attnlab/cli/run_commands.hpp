@@ -80,10 +80,13 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     if (resumed) {
         auto const changes = changes_of_resumed(table, *resumed);
         bool const done = !s.train.eval_only && resumed->has_done(s.train.max_iters);
-        auto const where = text(resumed->checkpoint.string(), ": step ", resumed->run.state.iteration, " of ", s.train.max_iters);
-        if (all->rank() == 0 && done) std::cout << where << ": nothing is left to train; a larger --max_iters goes on" << std::endl;
+        auto const at = resumed->checkpoint.string();
+        if (all->rank() == 0 && done)
+            std::cout << at << ": " << resumed->run.state.iteration << " steps are done, --max_iters is " << s.train.max_iters
+                      << ": nothing is left to train; a larger one goes on" << std::endl;
+        else if (all->rank() == 0 && !s.quiet)
+            std::cerr << at << ": goes on from step " << resumed->run.state.iteration << (changes.empty() ? "" : " with ") << changes << std::endl;
         if (done) return 0;
-        if (all->rank() == 0 && !s.quiet) std::cerr << where << ": goes on from here" << (changes.empty() ? "" : ", with ") << changes << std::endl;
     } else {
         take_task(s, table);
         if (!s.init_from.empty()) take_sizes(s, table);
