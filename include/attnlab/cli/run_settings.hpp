@@ -131,10 +131,10 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.group("Data");
     o.add("task", s.task, "backcopy (made up), text (--text FILE), tokens (--data_dir with train.bin and val.bin)",
           one_of{{"backcopy", "text", "tokens"}});
-    o.add("text", s.text, "a plain text; its last 10 % are held out");
+    o.add("text", s.text, "a plain text; its last 10 % are held out; means --task text");
     o.add("level", s.level, "a token of a text is", one_of{{"bytes", "characters"}});
     o.add("tokenizer", s.tokenizer, "a model's folder, or a file, whose tokeniser cuts the text instead");
-    o.add("data_dir", s.data_dir, "folder with nanoGPT's train.bin and val.bin (uint16)");
+    o.add("data_dir", s.data_dir, "folder with nanoGPT's train.bin and val.bin (uint16); means --task tokens");
     o.add("skip_first", s.skip_first, "the model sees sequences from their second token on, as `convert` makes it");
     o.add("triggers", s.triggers, "backcopy: trigger tokens", at_least{1});
     o.add("matrix_seed", s.matrix_seed, "backcopy: draws the transition matrix");

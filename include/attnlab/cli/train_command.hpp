@@ -113,6 +113,9 @@ inline void train_command(experiment const& e, run_settings s, data_source const
     model.parameters().initialize(s.seed);
     if (!s.init_from.empty() && !s.resume) take_weights(s, model);
 
+    trainer<any_model> run(model, s.train, options.dump());
+    run.train_among(all, static_cast<std::size_t>(s.bucket_mb * (1 << 20)));
+
     auto const table = s.out_dir / "results.csv";
     std::optional<folder_lock> lock;
     std::error_code ignored;
@@ -122,8 +125,6 @@ inline void train_command(experiment const& e, run_settings s, data_source const
         if (!s.resume && (std::filesystem::exists(s.train.checkpoint, ignored) || std::filesystem::exists(interrupted_checkpoint(s.train.checkpoint), ignored)))
             fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
     });
-    trainer<any_model> run(model, s.train, options.dump());
-    run.train_among(all, static_cast<std::size_t>(s.bucket_mb * (1 << 20)));
     results rows;
     detail::step_clock clock;
     all.first_alone([&] {
