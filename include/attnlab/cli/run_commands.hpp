@@ -59,7 +59,9 @@ inline void take_vocabulary(run_settings& s, option_table const& o, data_source 
 inline std::string resume_line(std::filesystem::path const& out_dir) {
     auto const path = out_dir.string();
     bool const plain = path.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-=:,@%") == path.npos;
-    return "attnlab train --resume --out_dir " + (plain ? path : "'" + path + "'");
+    std::string quoted;
+    for (char const c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return "attnlab train --resume --out_dir " + (plain ? path : "'" + quoted + "'");
 }
 
 inline int run_train(policy_catalogue const& policies, command_words const& arguments) {
@@ -80,12 +82,11 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     if (resumed) {
         auto const changes = changes_of_resumed(table, *resumed);
         bool const done = !s.train.eval_only && resumed->has_done(s.train.max_iters);
-        auto const at = resumed->checkpoint.string();
         if (all->rank() == 0 && done)
-            std::cout << at << ": " << resumed->run.state.iteration << " steps are done, --max_iters is " << s.train.max_iters
+            std::cout << s.out_dir.string() << ": " << std::max(resumed->run.state.iteration, resumed->finished) << " steps are done, --max_iters is " << s.train.max_iters
                       << ": nothing is left to train; a larger one goes on" << std::endl;
         else if (all->rank() == 0 && !s.quiet)
-            std::cerr << at << ": goes on from step " << resumed->run.state.iteration << (changes.empty() ? "" : " with ") << changes << std::endl;
+            std::cerr << resumed->checkpoint.string() << ": goes on from step " << resumed->run.state.iteration << (changes.empty() ? "" : " with ") << changes << std::endl;
         if (done) return 0;
     } else {
         take_task(s, table);
