@@ -219,7 +219,8 @@ BOOST_AUTO_TEST_CASE(convert_is_exact_where_all_sequences_begin_alike) {
     // So does generate, and says the same as long as the sequence fits.
     std::string const start = "generate --start '0 9 11' --temperature 0 --max_new_tokens 29 ";
     BOOST_TEST(attnlab_run(start + run).text == attnlab_run(start + out).text);
-    expect_usage_error("generate " + out, "at least two tokens");
+    BOOST_TEST(attnlab_run("generate --max_new_tokens 3 " + out).status == 0);   // begins as the data do
+    expect_usage_error("generate --start 0 " + out, "at least two tokens");
     // And training goes on from it.
     auto const trained = attnlab_run("train --config " + out + "/train.cfg --resume true --max_iters 70");
     BOOST_TEST(trained.status == 0, trained.text);

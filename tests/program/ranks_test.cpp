@@ -124,6 +124,23 @@ BOOST_AUTO_TEST_CASE(what_ranks_cannot_do_is_said_once) {
     BOOST_TEST(strange.text.find("2 ") != std::string::npos, strange.text);
 }
 
+// As on machines that share no disk: the others stand in folders of their own.
+BOOST_AUTO_TEST_CASE(only_the_first_rank_needs_the_run) {
+    if (!can_run()) return;
+    temporary_folder folder;
+    auto const here = (folder.path / "rank").string(), in_its_own = mpirun(2) + "sh -c 'mkdir -p " + here + "$OMPI_COMM_WORLD_RANK; cd " + here + "$OMPI_COMM_WORLD_RANK; exec " + ATTNLAB_PROGRAM + " ";
+    auto const began = shell(in_its_own + small + "--policy sigmoid --max_iters 10 --out_dir run'");
+    BOOST_TEST_REQUIRE(began.status == 0, began.text);
+    auto const on = shell(in_its_own + "train --resume --progress none --max_iters 20 --out_dir run'");
+    BOOST_TEST(on.status == 0, on.text);
+    BOOST_TEST(on.text.find("step 20: evaluation loss ") != std::string::npos, on.text);
+    auto const done = shell(in_its_own + "train --resume --out_dir run'");
+    BOOST_TEST(done.status == 0, done.text);
+    BOOST_TEST(done.text.find("nothing is left") != std::string::npos, done.text);
+    BOOST_TEST(std::filesystem::exists(here + "0/run/run.json"));
+    BOOST_TEST(!std::filesystem::exists(here + "1/run"));
+}
+
 BOOST_AUTO_TEST_CASE(a_lost_rank_ends_the_run_which_can_go_on) {
     if (!can_run()) return;
     for (int const lost : {0, 1}) {

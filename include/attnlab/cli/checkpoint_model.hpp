@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <attnlab/cli/run_settings.hpp>
@@ -46,13 +47,10 @@ inline void check_sizes(safetensors_reader const& file, gpt_config const& c) {
 
 }  // namespace detail
 
-/// \throws error naming the file when it is no checkpoint of `attnlab train`
-inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
-    safetensors_reader const file(path);
+/// A run from the options kept in its checkpoint. \param where  for errors
+inline checkpoint_run read_run_options(std::string const& config, std::string const& where) {
     checkpoint_run run;
-    run.state = read_training_state(file);
-    auto const where = path.string() + ": config";
-    json const options = parse_json_text(run.state.config, where);
+    json const options = parse_json_text(config, where);
     require(options.is_object() && options.contains("policy"), where, ": expected the options of `attnlab train`");
     option_table table("", "");
     declare(table, run.settings);
@@ -73,6 +71,15 @@ inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
         if (value.is_array()) given = joined(json_as<std::vector<std::string>>(value, where, name), ",");
         table.set(name, given, where + ": ");
     }
+    return run;
+}
+
+/// \throws error naming the file when it is no checkpoint of `attnlab train`
+inline checkpoint_run read_checkpoint_run(std::filesystem::path const& path) {
+    safetensors_reader const file(path);
+    auto state = read_training_state(file);
+    auto run = read_run_options(state.config, path.string() + ": config");
+    run.state = std::move(state);
     run.settings.device = "cpu";   // whatever it was trained on: a command says where it runs
     settle(run.settings);
     if (run.settings.family.empty()) detail::check_sizes(file, run.settings.model);   // a family's decoder looks for itself

@@ -37,6 +37,17 @@ public:
         fail<usage_error>("policy '", name, "': unknown; ", near.empty() ? "" : "nearest: " + joined(near) + "; ", "`policies` lists them all");
     }
 
+    /// Several, each once. \throws usage_error for one that is named twice
+    std::vector<experiment const*> find(std::vector<std::string> const& names) const {
+        std::vector<experiment const*> out;
+        for (auto const& name : names) {
+            auto const* e = &find(name);
+            if (std::find(out.begin(), out.end(), e) != out.end()) fail<usage_error>("--policies: ", e->card.name, " is named twice: expected each once");
+            out.push_back(e);
+        }
+        return out;
+    }
+
 private:
     void add(std::vector<experiment> more) {
         for (auto& e : more)

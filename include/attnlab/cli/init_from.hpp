@@ -59,9 +59,18 @@ inline void take_gentle_rates(run_settings& s, option_table const& given) {
     if (!given.given("init_std")) s.model.init_std = 0.02;
 }
 
+/// Goes on with the data of an own run, but for what is given.
+inline void take_data(run_settings& s, option_table const& given, run_settings const& from) {
+    if (!given.given("triggers")) s.triggers = from.triggers;
+    if (!given.given("matrix_seed")) s.matrix_seed = from.matrix_seed;
+    if (given.given("task") || given.changed("text") || given.changed("data_dir")) return;
+    s.task = from.task, s.text = from.text, s.data_dir = from.data_dir;
+}
+
 }  // namespace detail
 
-/// The sizes of the model at `s.init_from`, a Hugging Face folder or an own run. \throws usage_error where options disagree
+/// The sizes of the model at `s.init_from`, a Hugging Face folder or an own run, of which the data too where none is named.
+/// \throws usage_error where options disagree, or nothing says what to train on
 inline void take_sizes(run_settings& s, option_table const& given) {
     auto const& at = s.init_from;
     bool const is_folder = is_model_folder(at);
@@ -78,7 +87,10 @@ inline void take_sizes(run_settings& s, option_table const& given) {
         }
     } else {
         from = read_checkpoint_run(checkpoint_path(at)).settings;
+        detail::take_data(s, given, from);
     }
+    if (is_folder && s.task == "backcopy" && !given.given("task"))
+        fail<usage_error>("--init_from: ", at.string(), ": expected data to train it on: --text FILE, --data_dir FOLDER, or --task backcopy");
     if (!given.given("tokenizer")) s.tokenizer = from.tokenizer;
     if (!is_folder && !given.given("level")) s.level = from.level;
     s.family = from.family;
@@ -101,28 +113,9 @@ inline void take_sizes(run_settings& s, option_table const& given) {
     detail::follow_positions(given, m.block_size, from.model.block_size, from.model.block_size, at);
 }
 
-/// Where a run of a family's decoder goes on, what it began with that was not given anew, wherever the folder is now. Of other
-/// runs: false.
-inline bool take_sizes_of_resumed(run_settings& s, option_table const& given) {
-    auto const checkpoint = checkpoint_path(s.out_dir);
-    if (!s.resume || !std::filesystem::exists(checkpoint)) return false;
-    auto const from = read_checkpoint_run(checkpoint).settings;
-    if (from.family.empty()) return false;
-    s.family = from.family;
-    detail::take_family_sizes(s, given, s.out_dir, checkpoint);
-    if (!given.given("block_size")) s.model.block_size = from.model.block_size;
-    if (!given.given("init_from")) s.init_from = from.init_from;
-    if (!given.given("tokenizer")) s.tokenizer = from.tokenizer;
-    if (!given.given("level")) s.level = from.level;
-    auto& schedule = s.train.schedule;
-    if (!given.given("learning_rate")) schedule.learning_rate = from.train.schedule.learning_rate;
-    if (!given.given("min_lr")) schedule.min_lr = from.train.schedule.min_lr;
-    return true;
-}
-
 /// Where the tensors of a run's model come from when it begins or goes on.
 inline std::filesystem::path weights_of(run_settings const& s) {
-    if (s.resume) return s.train.checkpoint;
+    if (s.resume) return s.resume_from;
     return is_model_folder(s.init_from) ? s.init_from : checkpoint_path(s.init_from);
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -48,13 +49,13 @@ inline inspection inspect_checkpoint(std::filesystem::path const& path, inspect_
                  {"task", s.task},
                  {"step", run.state.iteration},
                  {"tokens_seen", run.state.tokens_seen},
-                 {"best_loss", json_number(run.state.best_val_loss)},
                  {"written_by", run.state.written_by},
                  {"layers", s.model.n_layer},
                  {"width", s.model.n_embd},
                  {"heads", s.model.n_head},
                  {"vocabulary", s.model.vocab_size},
                  {"longest", s.model.block_size}};
+    if (std::isfinite(run.state.best_val_loss)) out.facts["best_loss"] = run.state.best_val_loss;   // of --eval_iters, where there were any
     std::vector<stored_tensor> model, optimizer;
     for (auto const& t : file.tensors()) (detail::is_optimizer_array(t.name) ? optimizer : model).push_back(t);
     detail::describe_tensors(model, out);

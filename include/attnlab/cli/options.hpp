@@ -65,6 +65,9 @@ struct option {
     std::function<bool(std::string_view)> set;  ///< false: the text is not what was expected; the field is as before
     std::function<option_value()> get;
     bool given = false;  ///< set by a file or the command line
+
+    /// Given, and not what it would be anyway.
+    bool changed() const { return given && get() != default_value; }
 };
 
 /// An argument without a name: `attnlab inspect PATH`.
@@ -146,6 +149,9 @@ public:
         require(o != nullptr, "no option '", name, "' was declared");
         return o->given;
     }
+
+    /// Whether it was given as something else than it would be anyway. \throws error when there is none
+    bool changed(std::string_view name) const { return given(name) && find(name)->changed(); }
 
     std::vector<option> const& options() const { return options_; }
     std::vector<positional_argument> const& positionals() const { return positionals_; }

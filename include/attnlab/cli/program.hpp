@@ -38,9 +38,7 @@ inline int run_benchmark(policy_catalogue const& policies, command_words const& 
     check_benchmark(table, s);
     if (s.policies.empty())
         for (auto const& e : policies.all()) s.policies.push_back(e.card.name);
-    std::vector<experiment const*> chosen;
-    for (auto const& name : s.policies) chosen.push_back(&policies.find(name));
-    benchmark_command(chosen, s);
+    benchmark_command(policies.find(s.policies), s);
     return 0;
 }
 
@@ -57,10 +55,9 @@ inline int run_check(policy_catalogue const& policies, command_words const& argu
     if (names.empty()) fail("no policies of its own in this program; the library's are checked by its tests");
     use_device(device);
     bool passed = true;
-    for (auto const& name : names) {
-        auto const& e = policies.find(name);
-        if (!e.checked) fail<usage_error>("--policies: '", name, "': is not one of this program's own");
-        passed = check_policy(device == "cuda" ? *e.checked_on_cuda : *e.checked, std::cout, e.card.name) && passed;
+    for (auto const* e : policies.find(names)) {
+        if (!e->checked) fail<usage_error>("--policies: '", e->card.name, "': is not one of this program's own");
+        passed = check_policy(device == "cuda" ? *e->checked_on_cuda : *e->checked, std::cout, e->card.name) && passed;
     }
     return passed ? 0 : 1;
 }

@@ -18,6 +18,7 @@
 #include <attnlab/cli/process.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/run_settings.hpp>
+#include <attnlab/io/folder_lock.hpp>
 #include <attnlab/io/progress.hpp>
 #include <attnlab/train/interrupt.hpp>
 
@@ -165,6 +166,7 @@ inline void train_all(std::vector<planned_run> const& all, index_t jobs, bool qu
 /// Trains what is missing and writes the report. \param command  as typed
 inline void reproduce_command(reproduce_settings s, json const& options, std::string const& command) {
     auto const begin = std::chrono::steady_clock::now();
+    folder_lock const lock(s.out);
     std::vector<int> seeds;
     for (int seed = 1; seed <= s.seeds; ++seed) seeds.push_back(seed);
     std::vector<detail::planned_run> runs;

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include <attnlab/cli/join_ranks.hpp>
 #include <attnlab/cli/read_options.hpp>
 #include <attnlab/cli/reproduce_command.hpp>
+#include <attnlab/cli/resume.hpp>
 #include <attnlab/cli/scale_command.hpp>
 #include <attnlab/cli/train_command.hpp>
 
@@ -25,30 +28,72 @@ namespace attnlab {
 
 namespace detail {
 
-/// Reads the options twice: the first time to know the preset, the second over its values. False after --help.
-template <class Settings, class Run, class Declare>
-bool read_with_preset(Settings& s, Run run_of, Declare declare_all, option_table& table, std::vector<std::string> const& arguments) {
+/// The settings that options are read over: a preset's.
+inline run_settings preset_of(run_settings const& first, option_table const& given) {
+    return preset(given.changed("text") && !given.given("preset") ? "text" : first.preset);
+}
+
+/// Reads the options twice: the first time to know what they are over, `base(first, table)`, as a preset, the second over its values.
+/// False after --help.
+template <class Settings, class Run, class Declare, class Base>
+bool read_over(Settings& s, Run run_of, Declare declare_all, option_table& table, std::vector<std::string> const& arguments, Base base) {
     Settings first;
     run_of(first) = preset("default");
     option_table probe(table.command(), table.summary());
     declare_all(probe, first);
     if (!read_options(probe, arguments, std::cout)) return false;
-    bool const text_given = probe.given("text"), preset_given = probe.given("preset");
-    run_of(s) = preset(text_given && !preset_given ? "text" : run_of(first).preset);
+    run_of(s) = base(run_of(first), probe);
     declare_all(table, s);
     read_options(table, arguments, std::cout);
-    if (text_given && !table.given("task")) run_of(s).task = "text";
     return true;
+}
+
+/// A text brings its own vocabulary; with `--vocab_size` it must agree.
+inline void take_vocabulary(run_settings& s, option_table const& o, data_source const& data) {
+    auto const size = data.vocabulary_size();
+    if (s.init_from.empty() && o.changed("vocab_size") && s.model.vocab_size != size)
+        fail<usage_error>("--vocab_size: ", s.model.vocab_size, ": expected ", size, ", the tokens of ", s.text.string());
+    s.model.vocab_size = size;
+}
+
+/// The line that goes on with a run.
+inline std::string resume_line(std::filesystem::path const& out_dir) {
+    auto const path = out_dir.string();
+    bool const plain = path.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-=:,@%") == path.npos;
+    std::string quoted;
+    for (char const c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return "attnlab train --resume --out_dir " + (plain ? path : "'" + quoted + "'");
 }
 
 inline int run_train(policy_catalogue const& policies, command_words const& arguments) {
     run_settings s;
     option_table table("attnlab train", "Trains one model and measures it along the way.");
     auto const self = [](run_settings& r) -> run_settings& { return r; };
-    if (!read_with_preset(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments)) return 0;
+    std::unique_ptr<ranks> all;
+    std::optional<resumed_run> resumed;
+    auto const base = [&](run_settings const& first, option_table const& given) {
+        if (!first.resume) return preset_of(first, given);
+        all = join_ranks();
+        resumed = find_resumed(*all, first.out_dir);
+        return resumed->run.settings;
+    };
+    if (!read_over(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments, base)) return 0;
     auto const& e = policies.find(s.policy);
     s.policy = e.card.name;
-    if (!take_sizes_of_resumed(s, table) && !s.init_from.empty()) take_sizes(s, table);
+    if (resumed) {
+        auto const changes = changes_of_resumed(table, *resumed);
+        bool const done = !s.train.eval_only && resumed->has_done(s.train.max_iters);
+        if (all->rank() == 0 && done)
+            std::cout << s.out_dir.string() << ": " << std::max(resumed->run.state.iteration, resumed->finished) << " steps are done, --max_iters is " << s.train.max_iters
+                      << ": nothing is left to train; a larger one goes on" << std::endl;
+        else if (all->rank() == 0 && !s.quiet)
+            std::cerr << resumed->checkpoint.string() << ": goes on from step " << resumed->run.state.iteration << (changes.empty() ? "" : " with ") << changes << std::endl;
+        if (done) return 0;
+    } else {
+        take_task(s, table);
+        if (!s.init_from.empty()) take_sizes(s, table);
+        check_data_options(s, table);
+    }
     if (!s.family.empty() && e.in_families.empty()) {
         std::vector<std::string> names;
         for (auto const& other : policies.all())
@@ -60,15 +105,16 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     for (auto* path : {&s.text, &s.tokenizer, &s.data_dir, &s.init_from})   // the run is measured from anywhere
         if (!path->empty()) *path = std::filesystem::absolute(*path);
     use_device(s.device);
-    auto const all = join_ranks();
+    if (!all) all = join_ranks();
     try {
-        auto const options = effective_values(table);
-        expect_alike(*all, options.dump());
+        expect_alike(*all, effective_values(table).dump());
         carried_ranks const carried(*all, s.device);
-        train_command(e, s, options, carried.all(), carried.carrier());
+        auto const data = resumed ? data_of({s, resumed->run.code_points, resumed->run.data_file, {}}) : data_source(s);
+        take_vocabulary(s, table, data);
+        train_command(e, s, data, effective_values(table), carried.all(), carried.carrier());
     } catch (interrupted const& stopped) {   // on all ranks alike; said before MPI ends, for which an mpirun that was interrupted does not wait
         if (all->rank() > 0) return 0;
-        std::cerr << stopped.what() << std::endl;
+        std::cerr << stopped.what() << "; to go on: " << resume_line(s.out_dir) << std::endl;
         return 130;
     }
     return 0;
@@ -78,10 +124,13 @@ inline int run_reproduce(policy_catalogue const& policies, command_words const& 
     reproduce_settings s;
     option_table table("attnlab reproduce", "Trains every attention side by side, analyses and writes report.html.");
     auto const run_of = [](reproduce_settings& r) -> run_settings& { return r.run; };
-    if (!read_with_preset(s, run_of, [](option_table& o, reproduce_settings& r) { declare(o, r); }, table, arguments)) return 0;
+    if (!read_over(s, run_of, [](option_table& o, reproduce_settings& r) { declare(o, r); }, table, arguments, preset_of)) return 0;
+    take_task(s.run, table);
+    check_data_options(s.run, table);
     if (s.policies.empty())
         for (std::size_t i = 0; i < policies.compared(); ++i) s.policies.push_back(policies.all()[i].card.name);
-    for (auto& name : s.policies) name = policies.find(name).card.name;
+    auto const chosen = policies.find(s.policies);
+    std::transform(chosen.begin(), chosen.end(), s.policies.begin(), [](auto const* e) { return e->card.name; });
     if (s.seeds == 0) s.seeds = s.run.task == "text" ? 1 : 3;
     if (s.out.empty()) s.out = "attnlab-" + s.run.preset;
     auto& t = s.run.train;
@@ -92,7 +141,7 @@ inline int run_reproduce(policy_catalogue const& policies, command_words const& 
     auto checked = s.run;
     settle(checked);
     use_device(checked.device);
-    data_source const probe(checked);   // a text that cannot be read is found before anything is trained
+    take_vocabulary(s.run, table, data_source(checked));   // a text that cannot be read is found before anything is trained
     std::string command = "attnlab reproduce";
     for (auto const& w : arguments) command += " " + w;
     reproduce_command(s, effective_values(table), command);

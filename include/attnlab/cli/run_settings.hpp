@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <attnlab/cli/devices.hpp>
@@ -36,6 +37,7 @@ struct run_settings {
     std::filesystem::path init_from;           ///< a model to start from
     std::string family;                        ///< the config.json of a decoder that is not attnlab's own GPT; empty: it is
     bool resume = false, measure = true;
+    std::filesystem::path resume_from;         ///< the checkpoint, where it resumes
     double bucket_mb = 25;                     ///< MiB of gradients that several ranks sum at a time
     index_t eval_sequences = 128;
     double outlier_factor = 20;
@@ -105,7 +107,7 @@ inline void declare_run(option_table& o, run_settings& s) {
     o.add("seed", s.seed, "of weights and training data");
     o.add("out_dir", s.out_dir, "folder of the run");
     o.add("init_from", s.init_from, "weights to start from: a Hugging Face folder, or an own run; what the attention adds starts anew");
-    o.add("resume", s.resume, "go on from the checkpoint in out_dir");
+    o.add("resume", s.resume, "go on with the run in out_dir: what is not given stays as it was");
     o.add("measure", s.measure, "measure sinks and outliers at each evaluation");
     o.add("bucket_mb", s.bucket_mb, "under mpirun: MiB of gradients that are summed at a time, while the backward goes on", at_least{0.001});
     o.add("progress", s.progress, "how progress is shown", one_of{{"line", "lines", "none"}});
@@ -129,10 +131,10 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.group("Data");
     o.add("task", s.task, "backcopy (made up), text (--text FILE), tokens (--data_dir with train.bin and val.bin)",
           one_of{{"backcopy", "text", "tokens"}});
-    o.add("text", s.text, "a plain text; its last 10 % are held out");
+    o.add("text", s.text, "a plain text; its last 10 % are held out; means --task text");
     o.add("level", s.level, "a token of a text is", one_of{{"bytes", "characters"}});
     o.add("tokenizer", s.tokenizer, "a model's folder, or a file, whose tokeniser cuts the text instead");
-    o.add("data_dir", s.data_dir, "folder with nanoGPT's train.bin and val.bin (uint16)");
+    o.add("data_dir", s.data_dir, "folder with nanoGPT's train.bin and val.bin (uint16); means --task tokens");
     o.add("skip_first", s.skip_first, "the model sees sequences from their second token on, as `convert` makes it");
     o.add("triggers", s.triggers, "backcopy: trigger tokens", at_least{1});
     o.add("matrix_seed", s.matrix_seed, "backcopy: draws the transition matrix");
@@ -186,6 +188,24 @@ inline void declare(option_table& o, run_settings& s) {
     declare_experiment(o, s);
 }
 
+/// The task that named data mean. \param o  read over a preset
+inline void take_task(run_settings& s, option_table const& o) {
+    if (o.given("task")) return;
+    if (o.changed("text")) s.task = "text";
+    else if (o.changed("data_dir")) s.task = "tokens";
+}
+
+/// Data that are named are those that are trained on. \throws usage_error for an option that the task does not read
+inline void check_data_options(run_settings const& s, option_table const& o) {
+    static constexpr std::pair<char const*, char const*> readers[] = {{"text", "text"}, {"level", "text"}, {"tokenizer", "text"}, {"data_dir", "tokens"},
+                                                                      {"triggers", "backcopy"}, {"matrix_seed", "backcopy"}};
+    for (auto const& [name, task] : readers)
+        if (o.changed(name) && s.task != task) {
+            auto const* by = o.given("task") ? "--task" : o.changed("text") ? "--text" : o.changed("data_dir") ? "--data_dir" : s.init_from.empty() ? "--preset" : "--init_from";
+            fail<usage_error>("--", name, ": '", to_text(o.find(name)->get()), "': is for --task ", task, "; this run's task is ", s.task, ", by ", by);
+        }
+}
+
 /// Draws the consequences: fields that depend on others. \throws usage_error
 inline void settle(run_settings& s) {
     s.model.gelu = s.gelu == "tanh" ? gelu_form::tanh : gelu_form::exact;
@@ -202,6 +222,8 @@ inline void settle(run_settings& s) {
     }
     if (s.task == "text" && s.text.empty()) fail<usage_error>("--text: expected the path of a text (or another --task)");
     if (s.task == "tokens" && s.data_dir.empty()) fail<usage_error>("--data_dir: expected a folder with train.bin and val.bin");
+    if (s.train.eval_only && !s.measure && s.train.eval_iters == 0)
+        fail<usage_error>("--eval_only: nothing is evaluated: expected --measure true, or --eval_iters N");
     if (s.family.empty()) s.model.check();
     validate(s.train);
 }

@@ -4,9 +4,13 @@
 #include <deque>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <attnlab/analysis/emergence.hpp>
+#include <attnlab/analysis/format.hpp>
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/cli/experiment.hpp>
 #include <attnlab/cli/init_from.hpp>
@@ -16,6 +20,7 @@
 #include <attnlab/cli/measure_scale.hpp>
 #include <attnlab/cli/observe_run.hpp>
 #include <attnlab/io/fingerprint.hpp>
+#include <attnlab/io/folder_lock.hpp>
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/progress.hpp>
 #include <attnlab/train/ranks.hpp>
@@ -66,35 +71,42 @@ class run_progress {
 public:
     run_progress(run_settings const& s, std::int64_t start)
         : lines_(s.progress == "lines"), line_("training " + s.policy, static_cast<std::uint64_t>(s.train.max_iters), "steps",
-                                               {.quiet = s.quiet || s.progress != "line"}) {
+                                               {.quiet = s.quiet || s.progress != "line" || s.train.eval_only}),
+          tells_(!s.quiet || s.train.eval_only) {
         line_.advance(static_cast<std::uint64_t>(start));
     }
     void step(std::int64_t iteration, double loss) {
-        line_.note(text("loss ", loss));
+        line_.note(text("training loss ", number(loss, 4)));
         line_.advance();
         auto const now = std::chrono::steady_clock::now();
         if (!lines_ || now - told_ < std::chrono::milliseconds(200)) return;
         told_ = now;
         std::cout << "progress " << iteration + 1 << ' ' << loss << std::endl;
     }
+    /// \param losses  of an evaluation, by name; the first stays in the progress line until the next step
+    void evaluated(std::int64_t step, std::vector<std::pair<char const*, double>> const& losses) {
+        std::vector<std::string> all;
+        for (auto const& [name, loss] : losses) all.push_back(text(name, " loss ", number(loss, 4)));
+        if (all.empty()) return;
+        line_.note(all.front());
+        if (tells_) line_.say(text("step ", step, ": ", joined(all)));
+    }
 
 private:
     bool lines_;
     progress line_;
+    bool tells_;
     std::chrono::steady_clock::time_point told_{};
 };
 
 }  // namespace detail
 
-/// Trains by the settings, together with other ranks; the first one speaks and writes. \param options every option with its value, kept in
+/// Trains by the settings, together with other ranks; the first one speaks and writes. \param options  every option with its value, kept in
 /// the checkpoint \param carrier  of gradients between ranks, for the reader
-inline void train_command(experiment const& e, run_settings s, json options, ranks& all, std::string const& carrier) {
+inline void train_command(experiment const& e, run_settings s, data_source const& data, json options, ranks& all, std::string const& carrier) {
     bool const first = all.rank() == 0;
     if (!first) s.quiet = true, s.progress = "none";
     if (all.size() > 1 && !s.quiet) std::cout << all.size() << " ranks, gradients by " << carrier << std::endl;
-    data_source const data(s);
-    s.model.vocab_size = data.vocabulary_size();
-    options["vocab_size"] = s.model.vocab_size;
     if (data.vocabulary()) options["code_points"] = data.vocabulary()->code_points();
     if (auto const file = held_out_file(s); !file.empty()) options["data_file"] = fingerprint(file);
     if (!s.family.empty()) options["family"] = parse_json_text(s.family, "config.json");
@@ -103,19 +115,23 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
     model.parameters().initialize(s.seed);
     if (!s.init_from.empty() && !s.resume) take_weights(s, model);
 
-    auto const table = s.out_dir / "results.csv", checkpoint = s.train.checkpoint;
-    std::error_code ignored;
-    all.first_alone([&] {
-        if (!s.resume && std::filesystem::exists(checkpoint, ignored))
-            fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
-    });
     trainer<any_model> run(model, s.train, options.dump());
     run.train_among(all, static_cast<std::size_t>(s.bucket_mb * (1 << 20)));
+
+    auto const table = s.out_dir / "results.csv";
+    std::optional<folder_lock> lock;
+    std::error_code ignored;
+    all.first_alone([&] {
+        if (s.train.eval_only) return;
+        lock.emplace(s.out_dir);
+        if (!s.resume && (std::filesystem::exists(s.train.checkpoint, ignored) || std::filesystem::exists(interrupted_checkpoint(s.train.checkpoint), ignored)))
+            fail(s.out_dir.string(), ": holds a run already: --resume true goes on with it, --out_dir names another folder");
+    });
     results rows;
     detail::step_clock clock;
     all.first_alone([&] {
         if (!s.resume) return;
-        run.resume(checkpoint);
+        run.resume(s.resume_from);
         // The evaluation of the step it stopped at is repeated; what is drawn from observations is drawn from all of them at the end.
         if (std::filesystem::exists(table, ignored))
             for (auto const& r : read_results_csv(table))
@@ -142,19 +158,17 @@ inline void train_command(experiment const& e, run_settings s, json options, ran
     };
     hooks.on_evaluate = [&](std::int64_t step, any_model& m, loss_estimate estimate) {
         auto const row = [&](char const* name, double value) { rows.add(s.policy, seed, step, {name}, value); };
-        if (s.measure) {
-            auto const found = measure_model(m, data, s, step, rows);
-            if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": loss " << found.loss.mean << std::endl;
-        }
+        std::vector<std::pair<char const*, double>> losses;
+        if (s.measure) losses.emplace_back("evaluation", measure_model(m, data, s, step, rows).loss.mean);
         if (!std::isnan(estimate.validation)) {
-            if (!s.quiet)
-                std::cout << "step " << step << ": train loss " << estimate.train << ", val loss " << estimate.validation << std::endl;
+            losses.insert(losses.end(), {{"val", estimate.validation}, {"train", estimate.train}});
             if (!s.measure) row("loss", estimate.validation);
             row("train_loss", estimate.train);
         } else if (looks > 0) {
             row("train_loss", loss_sum / static_cast<double>(looks));
             row("gradient_norm", norm_sum / static_cast<double>(looks));
         }
+        shown.evaluated(step, losses);
         loss_sum = norm_sum = 0, looks = 0;
         auto const tokens = static_cast<double>(run.state().tokens_seen);
         row("tokens_seen", tokens);

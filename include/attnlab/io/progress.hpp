@@ -58,6 +58,15 @@ public:
     /// A short text at the end of the line, e.g. "loss 1.95". Shown from the next redraw on.
     void note(std::string text) { note_ = std::move(text); }
 
+    /// A line of its own on `to`, above this one where that is redrawn in place.
+    void say(std::string const& line, std::ostream& to = std::cout) {
+        if (output_.terminal && !output_.quiet && !finished_) {
+            *output_.out << "\r\x1b[K" << std::flush;
+            drawn_ = -output_.interval;   // the next step draws again
+        }
+        to << line << std::endl;
+    }
+
     /// Writes the last line, once.
     void finish() {
         if (std::exchange(finished_, true) || output_.quiet) return;

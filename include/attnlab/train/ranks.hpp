@@ -63,5 +63,11 @@ template <class T>
 void broadcast(ranks& all, std::span<T> x) {
     all.broadcast(std::as_writable_bytes(x));
 }
+inline void broadcast(ranks& all, std::string& x) {
+    std::size_t size = x.size();
+    broadcast(all, std::span(&size, 1));
+    x.resize(size);
+    broadcast(all, std::span(x));
+}
 
 }  // namespace attnlab

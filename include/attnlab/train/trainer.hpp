@@ -60,6 +60,12 @@ struct train_settings {
     std::filesystem::path checkpoint = {};  ///< the .safetensors file; empty: nothing is saved
 };
 
+/// Where a run that keeps its best model alone saves the state in which it was interrupted: the best is not replaced by one that
+/// happened to be last.
+inline std::filesystem::path interrupted_checkpoint(std::filesystem::path checkpoint) {
+    return checkpoint.replace_extension(".interrupted.safetensors");
+}
+
 /// \throws usage_error that names the field
 inline void validate(train_settings const& s) {
     auto const least = [](char const* field, auto value, int low) {
@@ -173,8 +179,9 @@ public:
     template <batch_source Source>
     void run(Source const& source, train_hooks<Model> const& hooks = {}) {
         ranks_->first_alone([&] {
+            if (settings_.eval_only) return;
             make_folder();
-            if (!settings_.eval_only) observers_.begin(state_.iteration);
+            observers_.begin(state_.iteration);
         });
         signal_watch const signals;
         begin_alike();
@@ -288,11 +295,9 @@ private:
     [[noreturn]] void stop(char const* signal) {
         auto const where = text("stopped by ", signal, " after ", state_.iteration, " of ", settings_.max_iters, " steps; ");
         if (settings_.checkpoint.empty()) fail<interrupted>(where, "no checkpoint was asked for, nothing is saved");
-        // Where only the best model is kept, it is not replaced by one that happened to be last.
-        auto path = settings_.checkpoint;
-        if (!settings_.always_save_checkpoint) path.replace_extension(".interrupted.safetensors");
+        auto const path = settings_.always_save_checkpoint ? settings_.checkpoint : interrupted_checkpoint(settings_.checkpoint);
         ranks_->first_alone([&] { save(path); });
-        fail<interrupted>(where, "to go on, resume from ", path.string());
+        fail<interrupted>(where, "saved in ", path.string());
     }
 
     void make_folder() const {
