@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include <attnlab/analysis/metrics.hpp>
 #include <attnlab/analysis/results_json.hpp>
 #include <attnlab/cli/measure_run.hpp>
 #include <attnlab/cli/open_checkpoint.hpp>
@@ -32,7 +33,10 @@ inline void evaluate_command(experiment const& e, checkpoint_run const& run, std
               << ", T of formulas: " << s.length << "\nloss " << found.loss.mean << " nats per token, standard error " << found.loss.standard_error << " over sequences\n";
     if (found.score) std::cout << "excess over the entropy floor " << found.score->excess() << " nats per token\n";
     for (auto const* name : {"bos_mass", "sink_rate", "value_ratio", "sinks_and_drains"})
-        if (auto const value = rows.find({.metric = name, .layer = whole, .head = whole})) std::cout << name << ' ' << *value << '\n';
+        if (auto const value = rows.find({.metric = name, .layer = whole, .head = whole})) {
+            auto const& about = *find_metric(name);
+            std::cout << name << ' ' << *value << (about.unit.empty() ? "" : " ") << about.unit << ": " << about.definition << '\n';
+        }
 }
 
 }  // namespace attnlab
