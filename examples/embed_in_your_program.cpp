@@ -8,7 +8,7 @@
 #include <attnlab/attention/softmax1.hpp>
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/gpt.hpp>
-#include <attnlab/train/gpt_checkpoint.hpp>
+#include <attnlab/models/gpt_checkpoint.hpp>
 #include <attnlab/train/optimizer.hpp>
 using namespace attnlab;
 

@@ -50,7 +50,7 @@ std::set<std::string> keys(lab::json const& object) {
 }
 std::set<std::string> texts(lab::json const& list) { return list.get<std::set<std::string>>(); }
 lab::json schema() {
-    return lab::parse_json(std::filesystem::path(__FILE__).parent_path() / "../../docs/results.schema.json");
+    return lab::parse_json(std::filesystem::path(ATTNLAB_SOURCE_DIR) / "docs/results.schema.json");
 }
 }  // namespace
 

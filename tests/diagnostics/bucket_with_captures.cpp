@@ -1,5 +1,5 @@
 // expect: lookup(table, at.distance, bucket): a bucket without captures
-// lines: 12 14
+// lines: 14 18
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 

@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(waits_for_what_is_asked) {
     BOOST_TEST((faked::waits == 1 && o.seen == 1));
     watch(on, site::v{}, 0, v);
     BOOST_TEST(v(0, 0, 0, 0) == 9);
-    BOOST_TEST(keys_of(on).empty());   // it wants no columns
+    BOOST_TEST(keys_of(on, 0).empty());   // it wants no columns
 }
 
 BOOST_AUTO_TEST_CASE(waits_where_an_observer_says_yes_at_run_time) {
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(waits_where_an_observer_says_yes_at_run_time) {
     tensor<float, 3> x({1, 1, 1}, 0.0f);
     for (index_t layer : {0, 1, 2}) watch(on, site::resid_pre{}, layer, x);
     BOOST_TEST((faked::waits == 1 && o.seen == 1));
-    BOOST_TEST(keys_of(on) == o.keys, boost::test_tools::per_element());
+    BOOST_TEST(keys_of(on, 0) == o.keys, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(is_the_observer_itself_where_nothing_is_under_way) {

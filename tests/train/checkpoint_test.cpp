@@ -8,7 +8,7 @@
 #include <attnlab/io/file.hpp>
 #include <attnlab/io/safetensors.hpp>
 #include <attnlab/train/checkpoint.hpp>
-#include <attnlab/train/gpt_checkpoint.hpp>
+#include <attnlab/models/gpt_checkpoint.hpp>
 
 #include "bigram.hpp"
 #include "io/folder.hpp"

@@ -49,7 +49,7 @@ void with_rows(Body body, Factors&... x) {
 
 /// Passes the rows, as (B, T, I), to an observer that asks: on its way through the host what is rounded is a float, and what was changed is rounded again.
 template <class Site, observer Observer, class Factor>
-void watch([[maybe_unused]] Observer& o, Site site, [[maybe_unused]] index_t layer, Factor& x, [[maybe_unused]] std::array<index_t, 2> batch)
+void watch([[maybe_unused]] Observer& o, Site site, [[maybe_unused]] index_t layer, Factor& x, [[maybe_unused]] std::array<index_t, 2> const& batch)
     requires requires { x.is_rounded(); }
 {
     if constexpr (wants<Observer, Site>) {

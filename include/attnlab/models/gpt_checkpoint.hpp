@@ -4,7 +4,6 @@
 #include <attnlab/io/json.hpp>
 #include <attnlab/io/safetensors.hpp>
 #include <attnlab/models/config.hpp>
-#include <attnlab/train/checkpoint.hpp>
 
 /// \file
 /// A GPT's sizes in its checkpoint, in the names of `attnlab train`'s options: what a program saves by `save_checkpoint`, or a trainer, `attnlab
@@ -33,7 +32,9 @@ inline std::string checkpoint_config(gpt_config const& c, std::string const& pol
 /// The sizes of a checkpoint's model; what the file does not say is as a gpt_config begins. \throws error naming the file and the field
 inline gpt_config read_gpt_config(safetensors_reader const& file) {
     auto const where = file.path().string() + ": config";
-    json const all = parse_json_text(read_training_state(file).config, where);
+    auto const said = file.metadata().find("config");
+    require(said != file.metadata().end(), where, ": missing: expected an attnlab checkpoint");
+    json const all = parse_json_text(said->second, where);
     require(all.is_object(), where, ": expected an object of options");
     gpt_config c;
     auto const take = [&]<class T>(char const* name, T& to) { to = field_or<T>(all, where, name, to); };
