@@ -9,6 +9,7 @@
 #include <attnlab/kernels/cpu/kernels.hpp>
 #include <attnlab/models/gpt.hpp>
 #include <attnlab/models/gpt_checkpoint.hpp>
+#include <attnlab/train/checkpoint.hpp>
 #include <attnlab/train/optimizer.hpp>
 using namespace attnlab;
 
