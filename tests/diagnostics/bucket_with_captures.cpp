@@ -1,5 +1,5 @@
 // expect: lookup(table, at.distance, bucket): a bucket without captures
-// lines: 14 18
+// lines: 14 24
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/softmax.hpp>
 
