@@ -82,6 +82,9 @@ BOOST_AUTO_TEST_CASE(arrays_tensors_and_tokens) {
     BOOST_TEST(tensors.at("tensors").size() == 35u);
     BOOST_TEST(tensors.at("values").at("infinite").get<int>() > 0);   // masked scores
     BOOST_TEST(inspected(fixtures() / "tokenizers" / "gpt2" / "tokenizer.json").at("kind") == "tokeniser");
+    // Whatever its name.
+    std::filesystem::copy_file(fixtures() / "tokenizers" / "gpt2" / "tokenizer.json", folder.path / "mine.json");
+    BOOST_TEST(inspected(folder.path / "mine.json").at("kind") == "tokeniser");
 }
 
 BOOST_AUTO_TEST_CASE(checkpoints) {
@@ -122,6 +125,7 @@ BOOST_AUTO_TEST_CASE(what_is_none_of_these) {
     refused(write("a.npy", "not"), "expected a .npy file");
     refused(write("a.safetensors", "not"), "header");
     refused(write("tokenizer.json", "{}"), "tokenizer.json");
+    refused(write("run.json", R"({"iterations": 3, "options": {}})"), "run.json: no tokeniser");
     refused(write("config.json", "{\"model_type\": \"bert\"}"), "found pytorch_model.bin");
     refused(write("generation_config.json", "[]"), "generation_config.json");
     BOOST_TEST(attnlab_run("inspect").status == 2);

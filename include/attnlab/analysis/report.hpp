@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <limits>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include <attnlab/analysis/results_csv.hpp>
 #include <attnlab/analysis/results_json.hpp>
 #include <attnlab/analysis/scale_panel.hpp>
+#include <attnlab/io/file.hpp>
 #include <attnlab/io/page.hpp>
 #include <attnlab/io/render.hpp>
 #include <attnlab/io/table.hpp>

@@ -54,6 +54,12 @@ void check_rotations(index_t D) {
     if constexpr (requires(E e) { e.a; }) check_rotations<decltype(E::a)>(D);
     if constexpr (requires(E e) { e.b; }) check_rotations<decltype(E::b)>(D);
 }
+/// The same of what a policy's prologue makes of q and k.
+template <class Policy>
+void check_rotations_of(index_t D) {
+    check_rotations<std::remove_const_t<decltype(Policy::query)>>(D);
+    check_rotations<std::remove_const_t<decltype(Policy::key)>>(D);
+}
 
 /// cos and sin of all angles up to some position, made once a process and grown on demand.
 template <class S, class Rotation>

@@ -47,11 +47,12 @@ inline token draw_token(view<float const, 1> logits, double temperature, index_t
 }
 
 /// What the first evaluation sequence begins with, one token more than the model skips.
-inline std::vector<token> beginning_of_data(run_settings s, std::optional<std::vector<std::uint32_t>> const& code_points, index_t skipped) {
+inline std::vector<token> beginning_of_data(checkpoint_run run, index_t skipped) {
+    auto& s = run.settings;
     s.skip_first = false;
     s.model.block_size += skipped;
     tensor<token, 2> x({1, s.model.block_size}), y(x.shape());
-    data_source(s, code_points).evaluation(0, x, y);
+    data_of(run).evaluation(0, x, y);
     return {x.data(), x.data() + skipped + 1};
 }
 
@@ -82,7 +83,7 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
         if (start.empty()) start.push_back(0);
     }
     index_t const skipped = s.skip_first;
-    if (g.start.empty() && static_cast<index_t>(start.size()) <= skipped) start = beginning_of_data(s, run.code_points, skipped);
+    if (g.start.empty() && static_cast<index_t>(start.size()) <= skipped) start = beginning_of_data(run, skipped);
     if (static_cast<index_t>(start.size()) <= skipped)
         fail<usage_error>("--start: expected ", is_text ? "at least one character" : "at least two tokens", ": this model is not given the first token of a sequence");
     index_t const tokens = words ? words->size() : s.model.vocab_size;   // a model may have more than its tokeniser, as padding

@@ -82,7 +82,7 @@ inline inspection inspect(std::filesystem::path const& path, inspect_options con
     auto const name = path.filename().string(), ending = path.extension().string();
     auto const folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     if (name == "config.json" || name == "model.safetensors.index.json") return inspect_model_folder(folder, options);
-    if (ending == ".model" || (ending == ".json" && name.find("token") != name.npos)) return inspect_tokenizer(path);
+    if (ending == ".json" || ending == ".model") return inspect_tokenizer(path);
     if (ending == ".npy") return inspect_npy(path, options);
     if (ending == ".safetensors") {
         safetensors_reader const file(path);

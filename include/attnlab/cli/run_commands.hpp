@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <attnlab/cli/checkpoint_data.hpp>
@@ -166,15 +167,20 @@ inline void declare(option_table& o, measuring& m, double least = 0) {
     declare_device(o, m.device);
 }
 
-/// The run as it is measured: a sequence at a time, so that a loss has a standard error.
-inline checkpoint_run read_run(measuring const& m) {
-    auto run = read_checkpoint_run(checkpoint_path(m.checkpoint));
+/// Reads the command line and does `command(experiment, run, path)` of the run as it is measured: a sequence at a time, so that a loss has a
+/// standard error.
+template <class Command>
+int measured(policy_catalogue const& policies, command_words const& arguments, option_table& table, measuring const& m, Command command) {
+    if (!read_options(table, arguments, std::cout)) return 0;
+    auto const path = checkpoint_path(m.checkpoint);
+    auto run = read_checkpoint_run(path);
     use_data(run, m.data);
     auto& s = run.settings;
     s.length = m.length, s.device = m.device, s.train.batch_size = 1;
     if (m.sequences > 0) s.eval_sequences = m.sequences;
     settle(s);
-    return run;
+    command(policies.find(s.policy), std::as_const(run), path);
+    return 0;
 }
 
 inline int run_evaluate(policy_catalogue const& policies, command_words const& arguments) {
@@ -184,10 +190,7 @@ inline int run_evaluate(policy_catalogue const& policies, command_words const& a
     declare(table, m);
     table.add("json", as_json, "all measures as JSON");
     declare_quiet(table, quiet);
-    if (!read_options(table, arguments, std::cout)) return 0;
-    auto const run = read_run(m);
-    evaluate_command(policies.find(run.settings.policy), run, checkpoint_path(m.checkpoint), as_json, quiet);
-    return 0;
+    return measured(policies, arguments, table, m, [&](auto const&... run) { evaluate_command(run..., as_json, quiet); });
 }
 
 inline int run_compress(policy_catalogue const& policies, command_words const& arguments) {
@@ -197,10 +200,7 @@ inline int run_compress(policy_catalogue const& policies, command_words const& a
     declare(table, m);
     table.add("json", as_json, "as JSON; bits of 0: as trained");
     declare_quiet(table, quiet);
-    if (!read_options(table, arguments, std::cout)) return 0;
-    auto const run = read_run(m);
-    compress_command(policies.find(run.settings.policy), run, checkpoint_path(m.checkpoint), as_json, quiet);
-    return 0;
+    return measured(policies, arguments, table, m, [&](auto const&... run) { compress_command(run..., as_json, quiet); });
 }
 
 inline int run_scale(policy_catalogue const& policies, command_words const& arguments) {
@@ -210,10 +210,7 @@ inline int run_scale(policy_catalogue const& policies, command_words const& argu
                                         "is zero, when S is constant, when the sink's key and value are; what each head is worth.");
     declare(table, m, 2);   // an interval asks for two
     table.add("json", as_json, "as JSON, with percentiles of S");
-    if (!read_options(table, arguments, std::cout)) return 0;
-    auto const run = read_run(m);
-    scale_command(policies.find(run.settings.policy), run, checkpoint_path(m.checkpoint), as_json);
-    return 0;
+    return measured(policies, arguments, table, m, [&](auto const&... run) { scale_command(run..., as_json); });
 }
 
 inline int run_convert(policy_catalogue const& policies, command_words const& arguments) {

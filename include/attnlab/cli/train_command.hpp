@@ -180,10 +180,7 @@ inline void train_command(experiment const& e, run_settings s, data_source const
             if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": " << std::lround(tokens / clock.seconds()) << " tokens/s, MFU " << 100 * mfu << " %" << std::endl;
         }
         row("parameters", static_cast<double>(m.parameters().count()));
-        if (!s.train.eval_only) {
-            std::filesystem::create_directories(s.out_dir);
-            write_results_csv(table, rows);
-        }
+        if (!s.train.eval_only) write_results_csv(table, rows);
         clock.pause();
     };
     run.run(data, hooks);

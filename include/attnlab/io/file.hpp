@@ -73,7 +73,7 @@ inline void make_folder(std::filesystem::path const& folder) {
     std::error_code problem;
     std::filesystem::create_directories(folder, problem);
     if (!problem && !std::filesystem::is_directory(folder, problem)) problem = std::make_error_code(std::errc::not_a_directory);
-    if (problem) fail("'", folder.string(), "': no folder can be made of this name: ", problem.message());
+    if (problem) fail(folder.empty() ? "''" : folder.string(), ": cannot be made: ", problem.message());
 }
 
 /// Calls `write(std::ostream&)` on a temporary file in the folder of `path`, brings it to the disk and renames it to `path`: a

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <optional>
-#include <system_error>
 
 #include <attnlab/core/error.hpp>
 #include <attnlab/io/file.hpp>
@@ -17,9 +16,7 @@ class folder_lock {
 public:
     /// Makes the folder where there is none. \throws error naming the folder when another process has it, or it cannot be written to
     explicit folder_lock(std::filesystem::path const& folder) {
-        std::error_code problem;
-        std::filesystem::create_directories(folder, problem);
-        if (problem) fail(folder.string(), ": cannot be made: ", problem.message());
+        make_folder(folder);
         file_.emplace(folder / ".lock", O_RDWR | O_CREAT);
         if (file_->get() < 0) fail(folder.string(), ": cannot be written to: ", detail::system_reason(errno));
         // A file system without locks is no reason to refuse.

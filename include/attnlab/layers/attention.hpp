@@ -38,8 +38,7 @@ public:
         : width_(width), heads_(heads), kv_heads_(kv_heads), products_(products),
           project_(all, name + ".c_attn", width, width + 2 * kv_heads * (width / heads), bias, deviation, products),
           merge_(all, name + ".c_proj", width, width, bias, projection_deviation, products) {
-        expr::check_rotations<std::remove_const_t<decltype(Policy::query)>>(head_size());
-        expr::check_rotations<std::remove_const_t<decltype(Policy::key)>>(head_size());
+        expr::check_rotations_of<Policy>(head_size());
         if (Policy::keys_have_heads && kv_heads != heads)
             fail<usage_error>("n_kv_head: expected n_head (", heads, "), got ", kv_heads, ": this policy changes keys or values by numbers of each query head");
         std::apply([&](auto const&... p) { (declare(all, name, p, deviation), ...); }, Policy::parameters);

@@ -9,7 +9,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/data/batches.hpp>
+#include <attnlab/io/file.hpp>
 #include <attnlab/train/batch_share.hpp>
 #include <attnlab/train/checkpoint.hpp>
 #include <attnlab/train/gradient_buckets.hpp>
@@ -180,7 +180,7 @@ public:
     void run(Source const& source, train_hooks<Model> const& hooks = {}) {
         ranks_->first_alone([&] {
             if (settings_.eval_only) return;
-            make_folder();
+            if (auto const folder = settings_.checkpoint.parent_path(); !folder.empty()) make_folder(folder);
             observers_.begin(state_.iteration);
         });
         signal_watch const signals;
@@ -298,13 +298,6 @@ private:
         auto const path = settings_.always_save_checkpoint ? settings_.checkpoint : interrupted_checkpoint(settings_.checkpoint);
         ranks_->first_alone([&] { save(path); });
         fail<interrupted>(where, "saved in ", path.string());
-    }
-
-    void make_folder() const {
-        auto const folder = settings_.checkpoint.parent_path();
-        std::error_code problem;
-        if (!folder.empty()) std::filesystem::create_directories(folder, problem);
-        require(!problem, folder.string(), ": cannot be made: ", problem.message());
     }
 
     void save(std::filesystem::path const& path) { save_checkpoint(path, model_->parameters(), optimizer_, state_); }

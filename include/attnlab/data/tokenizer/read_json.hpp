@@ -133,6 +133,7 @@ inline void read_template(json_place const& at, sequence_template& out) {
 /// The parts that a parsed file describes. \throws error naming `where` and the field
 inline pipeline_parts read_pipeline(sorted_json const& file, std::string const& where) {
     json_place const at{&file, where};
+    require(!file.is_object() || file.contains("model"), where, ": no tokeniser: expected a tokenizer.json, with the field 'model'");
     at.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder",
              "model"});
     auto const version = at.get<std::string>("version", "1.0");

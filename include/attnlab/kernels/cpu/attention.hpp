@@ -33,8 +33,7 @@ void each_part_of_heads(attention_problem<float> const& p, index_t least, Body b
 /// What is done token by token before the tiles. Returns the problem as the scores see it.
 template <class Policy>
 attention_problem<float> before_tiles(attention_problem<float> const& given, attention_saved<float>& saved) {
-    expr::check_rotations<std::remove_const_t<decltype(Policy::query)>>(given.D);   // here: no exception may leave a thread
-    expr::check_rotations<std::remove_const_t<decltype(Policy::key)>>(given.D);
+    expr::check_rotations_of<Policy>(given.D);   // here: no exception may leave a thread
     saved.template resize<Policy>(given);
     forward_prologue<Policy>(given, saved);
     auto const p = saved.template after_prologue<Policy>(given);

@@ -79,8 +79,7 @@ output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_
 /// q, k, v as the scores see them, token numbers, products of matrices: into `saved`. Returns the problem as the tiles see it.
 template <class Policy, class Device>
 attention_problem<float> before_tiles(Device device, attention_problem<float> const& given, attention_saved<float>& saved) {
-    expr::check_rotations<std::remove_const_t<decltype(Policy::query)>>(given.D);
-    expr::check_rotations<std::remove_const_t<decltype(Policy::key)>>(given.D);
+    expr::check_rotations_of<Policy>(given.D);
     saved.template resize<Policy>(given);
     index_t const tokens = given.B * given.T;
     auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, tensor<float, 3>& to) {

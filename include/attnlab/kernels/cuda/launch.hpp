@@ -73,7 +73,7 @@ template <class Kernel>
 void launch(cuda, Kernel const& kernel, index_t blocks) {
     if (blocks == 0) return;
     index_t const bytes = kernel.shared_bytes();
-    static index_t most = 48 * 1024;   // more is to be asked for
+    static thread_local index_t most = 48 * 1024;   // more is to be asked for
     if (bytes > most) {
         check(cudaFuncSetAttribute(run_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "shared memory for a kernel");
         most = bytes;
