@@ -24,7 +24,8 @@ struct benchmark_settings {
     std::string what;
     std::vector<std::string> policies;  ///< empty: all
     std::vector<std::string> sizes = {"demo"};
-    std::vector<index_t> B = {1}, T = {1024}, H = {12}, D = {64};
+    std::vector<index_t> B;  ///< empty: 1 in attention, in a step what its size says
+    std::vector<index_t> T = {1024}, H = {12}, D = {64};
     std::filesystem::path model;   ///< analysis: a folder in place of policies
     index_t n_kv_head = 0;     ///< 0: H
     std::string device = "cpu", dtype = "float32";
@@ -39,7 +40,7 @@ struct benchmark_kind {
 };
 inline std::vector<benchmark_kind> benchmark_kinds() {
     return {{"attention", {"policies", "B", "T", "H", "D", "n_kv_head", "device", "dtype"}},
-            {"step", {"policies", "sizes", "device", "dtype"}},
+            {"step", {"policies", "sizes", "B", "device", "dtype"}},
             {"analysis", {"policies", "T", "model", "device"}},
             {"machine", {}}};
 }
@@ -54,7 +55,7 @@ inline void declare(option_table& o, benchmark_settings& s) {
     o.add("policies", s.policies, "attention, step, analysis: which ones; nothing: all of them");
     o.add("sizes", s.sizes, "step: models", one_of{{"demo", "tiny", "small", "gpt2-124m"}});
     o.add("model", s.model, "analysis: a Hugging Face folder in place of policies");
-    o.add("B", s.B, "attention: sequences", each<between>{{1, most}});
+    o.add("B", s.B, "attention, step: sequences; nothing: 1 in attention, as --sizes says in a step", each<between>{{1, most}});
     o.add("T", s.T, "attention, analysis: lengths", each<between>{{1, most}});
     o.add("H", s.H, "attention: heads", each<between>{{1, most}});
     o.add("D", s.D, "attention: sizes of a head", each<between>{{1, most}});
@@ -81,7 +82,7 @@ inline void check_benchmark(option_table const& o, benchmark_settings const& s) 
 inline void benchmark_command(std::vector<experiment const*> const& chosen, benchmark_settings const& s) {
     // The product of the lists, each size checked before the first is timed.
     std::vector<attention_sizes> sizes;
-    for (index_t const B : s.B)
+    for (index_t const B : s.B.empty() ? std::vector<index_t>{1} : s.B)
         for (index_t const T : s.T)
             for (index_t const H : s.H)
                 for (index_t const D : s.D) sizes.push_back({B, H, T, D, s.n_kv_head});
@@ -112,7 +113,9 @@ inline void benchmark_command(std::vector<experiment const*> const& chosen, benc
             if (s.what == "analysis")
                 for (index_t const T : s.T) benchmark_analysis(*e, T, s.seconds, s.device);
             if (s.what == "step")
-                for (auto const& size : s.sizes) benchmark_step(*e, size, s.seconds, {s.device, products});
+                for (auto const& size : s.sizes)
+                    for (index_t const B : s.B.empty() ? std::vector<index_t>{step_size_of(size).batch} : s.B)
+                        benchmark_step(*e, size, B, s.seconds, {s.device, products});
         }
     }
 }

@@ -9,7 +9,8 @@
 #include <attnlab/train/optimizer.hpp>
 
 /// \file
-/// `attnlab benchmark step`: a training step, forward, backward, clip, AdamW. Names: step.attnlab.SIZE.POLICY.tTHREADS, then
+/// `attnlab benchmark step`: a training step, forward, backward, clip, AdamW. Names: step.attnlab.SIZE.POLICY.tTHREADS, and .B12 where
+/// the size says another batch, then
 ///   .min, .median   milliseconds
 ///   .rate           tokens/s, at the median
 ///   .flops          GFLOP/s at the median: (6 N + 6 L C T) a token, the causal half of the square
@@ -33,9 +34,10 @@ inline step_size step_size_of(std::string const& name) {
     return {{}, 1};  // gpt2-124m
 }
 
-/// Times training steps of one policy, on as many threads as OpenMP has.
-inline void benchmark_step(experiment const& e, std::string const& size, double seconds, benchmark_place const& place) {
-    auto [c, B] = step_size_of(size);
+/// Times training steps of one policy on B sequences, on as many threads as OpenMP has.
+inline void benchmark_step(experiment const& e, std::string const& size, index_t B, double seconds, benchmark_place const& place) {
+    auto const known = step_size_of(size);
+    auto c = known.model;
     c.products = place.products;
     detail::reset_peak_memory();
     auto const model = e.make_model(c, place.device);
@@ -53,7 +55,7 @@ inline void benchmark_step(experiment const& e, std::string const& size, double 
         model->loss_and_gradient(*x, *y, 1);
         adam.step(6e-4, clip_factor(on.gradient_norm(model->parameters()), 1));
     }, place.device);
-    auto const name = text("step.attnlab.", size, ".", e.card.name, ".", place.name());
+    auto const name = text("step.attnlab.", size, ".", e.card.name, ".", place.name(), B == known.batch ? "" : text(".B", B));
     auto const tokens = static_cast<double>(x.size());
     auto const N = static_cast<double>(model->parameters().count() - c.block_size * c.n_embd);
     auto const flop = c.training_flop(model->parameters().count()) * tokens;
