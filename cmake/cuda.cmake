@@ -119,7 +119,11 @@ function(attnlab_set_up_cuda target)
   # elements of a pack; 554, a conversion that `requires` rules out.
   set(flags --threads=0 --expt-relaxed-constexpr -diag-suppress=186,554 -Xcompiler=-fopenmp,-Wall,-Wextra)
   if(ATTNLAB_SIMULATED_GPU)
-    list(APPEND flags -arch=compute_80 --no-compress)   # which reads PTX
+    string(REGEX MATCH "^[0-9]+a?" version "${CMAKE_CUDA_ARCHITECTURES};80")
+    if(NOT version)
+      set(version 80)
+    endif()
+    list(APPEND flags -arch=compute_${version} --no-compress)   # which reads PTX
   elseif(NOT CMAKE_CUDA_ARCHITECTURES)
     # The kernels have nothing of sm_90 alone, and nvcc spends its time before ptxas: one PTX, which newer GPUs can translate too.
     list(APPEND flags "-gencode=arch=compute_80,code=[sm_80,sm_90,compute_80]")

@@ -15,6 +15,7 @@ void add_arithmetic(instruction_table& t);
 void add_conversions(instruction_table& t);
 void add_memory(instruction_table& t);
 void add_warp(instruction_table& t);
+void add_warpgroup(instruction_table& t);
 
 namespace detail {
 template <auto F, class R, class... A, std::size_t... I>

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -61,7 +62,17 @@ public:
     }
     void barrier() { ++phase_; }
     std::uint32_t phase() const { return phase_; }
+    /// fence.proxy.async: what a thread has written by now, the tensor cores of a warpgroup may read after the next barrier.
+    void fence(moment now) { ++fences_[now.thread]; }
 
+    /// As tensor cores read it for a warpgroup.
+    template <class T>
+    T load_after_fence(word at, moment now) {
+        T const value = load<T>(at, now);
+        auto const& t = touched_[at / 2];
+        if (fences_[t.write.thread] == t.fences) throw fault("tensor cores read what thread " + std::to_string(t.write.thread) + " wrote before fence.proxy.async, at byte " + std::to_string(at) + " of shared memory");
+        return value;
+    }
     template <class T>
     T load(word at, moment now) {
         check(at, sizeof(T));
@@ -97,6 +108,7 @@ public:
             bool const read_now = t.read.phase == now.phase && (t.warps_read || (t.lanes_read && t.read.meeting == now.meeting));
             if (conflict(t.read, now) || read_now) throw fault(story("writes", "read", t.read, at));
             t.write = now;
+            t.fences = fences_[now.thread];
             t.pending = pending;
         }
     }
@@ -109,6 +121,7 @@ public:
 private:
     struct touched {
         moment write{}, read{};
+        std::uint32_t fences = 0;   ///< of the thread that wrote, until then
         bool pending = false;
         bool warps_read = false, lanes_read = false;   ///< more than the one that `read` names: warps in its phase, lanes in its meeting
     };
@@ -126,6 +139,7 @@ private:
 
     std::vector<unsigned char> data_;
     std::vector<touched> touched_;
+    std::array<std::uint32_t, 1024> fences_{};
     std::uint32_t phase_ = 0, first_ = 0;
 };
 

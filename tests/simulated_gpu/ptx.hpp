@@ -38,7 +38,7 @@ struct instruction {
     bool unless = false;          ///< the predicate is negated
     int target = -1;              ///< of a branch
     int count = 0;                ///< of operands
-    std::array<int, 16> at{};     ///< slots of operands in the order of the text, vectors element by element; an address is its base
+    std::array<int, 48> at{};     ///< slots of operands in the order of the text, vectors element by element; an address is its base
     std::array<std::int64_t, 2> offset{};   ///< what is added to the first and the second address
     std::string text;
 };

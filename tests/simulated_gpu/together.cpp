@@ -100,7 +100,7 @@ void add_warp(instruction_table& t) {
 known_instruction const* find_instruction(std::string const& name) {
     static instruction_table const table = [] {
         instruction_table t;
-        add_memory(t), add_conversions(t), add_warp(t), add_arithmetic(t);
+        add_memory(t), add_conversions(t), add_warp(t), add_warpgroup(t), add_arithmetic(t);
         return t;
     }();
     auto const at = table.find(name);

@@ -66,6 +66,7 @@ struct backward_tile {
                        [[maybe_unused]] Gradients gradients, Use use) {
         auto const weigh = [&](Warp const& w, fragments& scores, fragments& d) {
             upstream(w, d);
+            settle<shared_rows<Block, Products, D>>(w, scores, d);
             each_score(scores, [&](int n, int i, number& e) {
                 number& d_w = d[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
                 auto const [weight, d_score] = weigher<Policy, number>::backward(e, d_w, numbers(w, n, i));
@@ -75,7 +76,7 @@ struct backward_tile {
         };
         if constexpr (Policy::has_score) {
             typename Block::template per_warp<fragments> weights(block);
-            each_warps_scores<Policy, Turned, Columns>(block, joint, in.p, in.tokens, at, products, [&](Warp const& w, fragments& scores) {
+            each_warps_scores<Policy, shared_rows<Block, Products, D>, Turned, Columns>(block, joint, in.p, in.tokens, at, products, [&](Warp const& w, fragments& scores) {
                 fragments d;
                 weigh(w, scores, d);
                 weights[w] = scores;
@@ -90,7 +91,7 @@ struct backward_tile {
                 use(w, weights[w], d);
             });
         } else {
-            each_warps_scores<Policy, Turned, Columns>(block, joint, in.p, in.tokens, at, products, [&](Warp const& w, fragments& scores) {
+            each_warps_scores<Policy, shared_rows<Block, Products, D>, Turned, Columns>(block, joint, in.p, in.tokens, at, products, [&](Warp const& w, fragments& scores) {
                 fragments d;
                 weigh(w, scores, d);
                 use(w, scores, d);
@@ -103,7 +104,7 @@ struct backward_tile {
 template <class Policy, class Products, int D>
 struct backward_queries {
     using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages, stride = sizes::stride;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages;
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
@@ -113,7 +114,7 @@ struct backward_queries {
 
     constexpr index_t shared_bytes() const {
         index_t const scores = Policy::has_score ? 3 * shared_scores<own, columns>::bytes : 0;
-        return static_cast<index_t>(sizeof(element)) * stride * 2 * (own + stages * columns) + scores;
+        return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns)) + scores;
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.H * tiles(); }
@@ -126,8 +127,8 @@ struct backward_queries {
         auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), 2 * in.k.bytes_of_head());
         index_t const tile = tiles() - 1 - turn;   // the last queries, which see most, first
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
-        auto const q = block.template shared<element>(own * stride), dy = block.template shared<element>(own * stride);
-        auto const k = block.template shared<element>(stages * columns * stride), v = block.template shared<element>(stages * columns * stride);
+        using tile_rows = shared_rows<Block, Products, D>;
+        tile_rows const q(block, own), dy(block, own), k(block, stages * columns), v(block, stages * columns);
         backward_tile<Policy, Products, D, columns, false, Block> work(block);
         struct state {
             std::array<row_numbers<number>, 2> row;
@@ -136,8 +137,8 @@ struct backward_queries {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products, warps>(w, D, q, 0, in.q.row(b, h, i0), own);
-            copy_rows<Products, warps>(w, D, dy, 0, in.dy.row(b, h, i0), own);
+            q.template copy<warps>(w, 0, in.q.row(b, h, i0), own);
+            dy.template copy<warps>(w, 0, in.dy.row(b, h, i0), own);
             block.commit(w);
             int const warp = w.index();
             unrolled<2>([&](int half) {
@@ -150,8 +151,8 @@ struct backward_queries {
         walk_tiles<stages>(
             block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, own, j * columns, columns); },
             [&](Warp const& w, index_t j, int stage) {
-                copy_rows<Products, warps>(w, D, k, stage * columns, in.k.row(b, kv, j * columns), columns);
-                copy_rows<Products, warps>(w, D, v, stage * columns, in.v.row(b, kv, j * columns), columns);
+                k.template copy<warps>(w, stage * columns, in.k.row(b, kv, j * columns), columns);
+                v.template copy<warps>(w, stage * columns, in.v.row(b, kv, j * columns), columns);
             },
             [&](index_t j, int stage, tile_seen seen) {
                 tile_place const at{b, h, i0, j * columns};
@@ -172,7 +173,10 @@ struct backward_queries {
                         }
                         return in.copies.at(h, (b * tiles() + tile) * warps + w.index());
                     },
-                    [&](Warp const& w, auto const&, auto const& d) { multiply_fragments<Products, D, columns>(w, d, k, stage * columns, 0, states[w].dq); });
+                    [&](Warp const& w, auto const&, auto const& d) {
+                        multiply_fragments<Products, columns>(w, d, k, stage * columns, 0, states[w].dq);
+                        settle<tile_rows>(w, states[w].dq);
+                    });
                 });
             });
         block.each_warp([&](Warp const& w) {
@@ -195,7 +199,7 @@ struct backward_queries {
 template <class Policy, class Products, int D>
 struct backward_keys {
     using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages, stride = sizes::stride;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages;
     static constexpr int part = sizes::columns_back, parts = D / part;   ///< of the channels, where accumulators of all would not fit
     using element = typename Products::element;
 
@@ -205,7 +209,7 @@ struct backward_keys {
 
     constexpr index_t shared_bytes() const {
         index_t const scores = Policy::has_score ? 3 * shared_scores<columns, own>::bytes : 0, records = static_cast<index_t>(sizeof(row_record)) * stages * columns;
-        return static_cast<index_t>(sizeof(element)) * stride * 2 * (own + stages * columns) + records + scores;
+        return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns)) + records + scores;
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.kv_heads() * tiles() * parts; }
@@ -218,8 +222,8 @@ struct backward_keys {
         auto const [pair, turn] = place_of_block(id, p.B * p.kv_heads(), tiles() * parts, 2 * in.q.bytes_of_head() * (p.H / p.kv_heads()));
         index_t const channels = turn % parts, tile = turn / parts;   // the first keys, seen by most, first
         index_t const b = pair / p.kv_heads(), kv = pair % p.kv_heads(), group = p.H / p.kv_heads(), j0 = tile * own;
-        auto const k = block.template shared<element>(own * stride), v = block.template shared<element>(own * stride);
-        auto const q = block.template shared<element>(stages * columns * stride), dy = block.template shared<element>(stages * columns * stride);
+        using tile_rows = shared_rows<Block, Products, D>;
+        tile_rows const k(block, own), v(block, own), q(block, stages * columns), dy(block, stages * columns);
         auto const records = block.template shared<row_record>(stages * columns);
         backward_tile<Policy, Products, D, columns, true, Block> work(block);
         struct state {
@@ -228,8 +232,8 @@ struct backward_keys {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products, warps>(w, D, k, 0, in.k.row(b, kv, j0), own);
-            copy_rows<Products, warps>(w, D, v, 0, in.v.row(b, kv, j0), own);
+            k.template copy<warps>(w, 0, in.k.row(b, kv, j0), own);
+            v.template copy<warps>(w, 0, in.v.row(b, kv, j0), own);
             block.commit(w);
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
@@ -238,8 +242,8 @@ struct backward_keys {
             walk_tiles<stages>(
                 block, (p.T + columns - 1) / columns, [&](index_t i) { return seen_tile<Policy>(block, p, b, i * columns, columns, j0, own); },
                 [&](Warp const& w, index_t i, int stage) {
-                    copy_rows<Products, warps>(w, D, q, stage * columns, in.q.row(b, h, i * columns), columns);
-                    copy_rows<Products, warps>(w, D, dy, stage * columns, in.dy.row(b, h, i * columns), columns);
+                    q.template copy<warps>(w, stage * columns, in.q.row(b, h, i * columns), columns);
+                    dy.template copy<warps>(w, stage * columns, in.dy.row(b, h, i * columns), columns);
                     copy_records<warps>(w, records, stage * columns, in.records_of(b, h, i * columns), columns);
                 },
                 [&](index_t i, int stage, tile_seen seen) {
@@ -267,8 +271,9 @@ struct backward_keys {
                         },
                         [&](Warp const& w, auto const& weights, auto const& d) {
                             state& s = states[w];
-                            multiply_fragments<Products, D, columns>(w, weights, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
-                            multiply_fragments<Products, D, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
+                            multiply_fragments<Products, columns>(w, weights, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
+                            multiply_fragments<Products, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
+                            settle<tile_rows>(w, s.dv, s.dk);
                         });
                     });
                 });

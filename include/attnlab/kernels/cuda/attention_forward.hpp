@@ -15,7 +15,9 @@ namespace attnlab::gpu {
 template <class Policy, class Products, int D>
 struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages, stride = sizes::stride, resident = sizes::resident;
+    static constexpr bool light = Policy::one_pass && !Policy::has_score;   ///< in registers and shared memory
+    static constexpr int warps = light ? sizes::forward_warps : sizes::warps, rows = 16 * warps, columns = sizes::other, stages = sizes::stages,
+                         resident = light ? sizes::resident : 0;
     using element = typename Products::element;
 
     tile_problem<Policy> p;
@@ -27,7 +29,7 @@ struct forward_tiles {
 
     constexpr index_t shared_bytes() const {
         index_t const score_rows = Policy::has_score ? 2 * shared_scores<rows, columns>::bytes : 0;
-        return static_cast<index_t>(sizeof(element)) * stride * (rows + 2 * stages * columns) + score_rows;
+        return shared_rows<emulated_block, Products, D>::bytes(rows + 2 * stages * columns) + score_rows;
     }
     constexpr index_t blocks() const { return p.B * p.H * row_tiles(); }
 
@@ -49,7 +51,7 @@ private:
         using number = typename Warp::number;
         using flag = typename Warp::flag;
         using weigh = weigher<Policy, number>;
-        using shared_elements = typename Block::template shared_array<element>;
+        using tile_rows = shared_rows<Block, Products, D>;
         static constexpr bool has_second = !Policy::one_pass;
 
         /// What a warp knows of its rows: of each lane two, g and g + 8.
@@ -64,18 +66,17 @@ private:
         forward_tiles const& all_;
         Block& block;
         index_t b, h, i0;
-        shared_elements q_, k_, v_;
+        tile_rows q_, k_, v_;
         score_tile<Block, rows, columns, Policy::has_score ? 2 : 0> joint_;
         typename Block::template per_warp<state> states;
 
         constexpr run(forward_tiles const& a, Block& on, index_t sequence, index_t head, index_t first)
-            : all_(a), block(on), b(sequence), h(head), i0(first), q_(on.template shared<element>(rows * stride)),
-              k_(on.template shared<element>(stages * columns * stride)), v_(on.template shared<element>(stages * columns * stride)),
-              joint_(on), states(on) {}
+            : all_(a), block(on), b(sequence), h(head), i0(first), q_(on, rows), k_(on, stages * columns), v_(on, stages * columns), joint_(on),
+              states(on) {}
 
         constexpr void all() {
             block.each_warp([&](Warp const& w) {
-                copy_rows<Products, warps>(w, D, q_, 0, all_.q.row(b, h, i0), rows);
+                q_.template copy<warps>(w, 0, all_.q.row(b, h, i0), rows);
                 block.commit(w);
                 start(w, states[w]);
             });
@@ -112,36 +113,42 @@ private:
             walk_tiles<stages>(
                 block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, rows, j * columns, columns); },
                 [&](Warp const& w, index_t j, int stage) {
-                    copy_rows<Products, warps>(w, D, k_, stage * columns, all_.k.row(b, kv, j * columns), columns);
-                    if constexpr (WithValues) copy_rows<Products, warps>(w, D, v_, stage * columns, all_.v.row(b, kv, j * columns), columns);
+                    k_.template copy<warps>(w, stage * columns, all_.k.row(b, kv, j * columns), columns);
+                    if constexpr (WithValues) v_.template copy<warps>(w, stage * columns, all_.v.row(b, kv, j * columns), columns);
                 },
                 [&](index_t j, int stage, tile_seen seen) {
                     auto const sees = [this, j](int warp, int lane, int n, int i) {
                         index_t const query = i0 + 16 * warp + row_of(lane, i);
                         return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
                     };
-                    // Most tiles need ask nothing: compiled twice where it counts, beside products of one instruction.
-                    if constexpr (!Policy::one_pass || !Products::written_out)
-                        tile(j, stage, body, [&, j, seen](Warp const& w) { return pairs_of<Policy>(w, all_.p, seen, b, i0 + 16 * w.index(), j * columns, columns); });
-                    else if (seen == tile_seen::all)
-                        tile(j, stage, body, [](Warp const&) { return [](int, int) { return flag(true); }; });
-                    else
-                        tile(j, stage, body, [sees](Warp const& w) {
-                            return [sees, &w](int n, int i) {
-                                int const warp = w.index();
-                                return Warp::each_lane([&](int lane) { return sees(warp, lane, n, i); });
-                            };
+                    auto const products = [&](Warp const& w, auto& scores) {
+                        multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
+                    };
+                    if constexpr (light && Products::written_out) {
+                        // Most tiles need ask nothing: compiled twice where it counts, beside products of one instruction.
+                        auto const of_warp = [&](Warp const& w, auto pair) {
+                            score_fragments<Warp, columns> scores;
+                            products(w, scores);
+                            settle<tile_rows>(w, scores);
+                            body(w, states[w], scores, pair, stage);
+                        };
+                        block.each_warp([&](Warp const& w) {
+                            // Of a tile that some queries see, four warps that go together may see all or nothing.
+                            tile_seen const mine = rows == 64 || seen == tile_seen::all ? seen : seen_tile<Policy>(block, p, b, i0 + w.index() / 4 * 64, 64, j * columns, columns);
+                            if (mine == tile_seen::all) of_warp(w, [](int, int) { return flag(true); });
+                            if (mine == tile_seen::some)
+                                of_warp(w, [&](int n, int i) {
+                                    int const warp = w.index();
+                                    return Warp::each_lane([&](int lane) { return sees(warp, lane, n, i); });
+                                });
                         });
+                    } else {
+                        each_warps_scores<Policy, tile_rows, false, columns>(block, joint_, p, all_.tokens, tile_place{b, h, i0, j * columns}, products, [&](Warp const& w, auto& scores) {
+                            settle<tile_rows>(w, scores);
+                            body(w, states[w], scores, pairs_of<Policy>(w, p, seen, b, i0 + 16 * w.index(), j * columns, columns), stage);
+                        });
+                    }
                 });
-        }
-        template <class Body, class Seen>
-        constexpr void tile(index_t j, int stage, Body body, Seen seen) {
-            each_warps_scores<Policy, false, columns>(
-                block, joint_, all_.p, all_.tokens, tile_place{b, h, i0, j * columns},
-                [&](Warp const& w, auto& scores) {
-                    multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
-                },
-                [&](Warp const& w, auto& scores) { body(w, states[w], scores, seen(w), stage); });
         }
 
         /// The rows' references rise to the largest score seen; what was weighted before shrinks.
@@ -179,7 +186,8 @@ private:
                 if constexpr (Policy::has_sum) z[half] += select(in, summand, number(0.0f));
             });
             if constexpr (Policy::has_sum) unrolled<2>([&](int half) { s.row[static_cast<std::size_t>(half)].z += z[static_cast<std::size_t>(half)]; });   // of a lane's columns
-            multiply_fragments<Products, D, columns>(w, scores, v_, stage * columns, 0, s.o);
+            multiply_fragments<Products, columns>(w, scores, v_, stage * columns, 0, s.o);
+            settle<tile_rows>(w, s.o);
         }
         template <class Scores, class Seen>
         constexpr void gather(Warp const&, state& s, Scores& scores, Seen seen) const {
@@ -211,8 +219,9 @@ private:
         constexpr void two_passes(Warp const& w, state& s, Scores& scores, Seen seen, int stage) const {
             Scores by_sum;
             weights(s, scores, by_sum, s.total, seen);
-            multiply_fragments<Products, D, columns>(w, scores, v_, stage * columns, 0, s.o);
-            multiply_fragments<Products, D, columns>(w, by_sum, v_, stage * columns, 0, s.second);
+            multiply_fragments<Products, columns>(w, scores, v_, stage * columns, 0, s.o);
+            multiply_fragments<Products, columns>(w, by_sum, v_, stage * columns, 0, s.second);
+            settle<tile_rows>(w, s.o, s.second);
         }
 
         /// The rows' thresholds, each step a sweep over the keys: the scores are made again rather than kept.

@@ -30,7 +30,7 @@ struct statistics_tiles {
 
     constexpr index_t shared_bytes() const {
         index_t const scores = Policy::has_score ? 2 * shared_scores<ByKeys ? columns : own, ByKeys ? own : columns>::bytes : 0;
-        return static_cast<index_t>(sizeof(element)) * row_stride<Products>(size()) * (own + stages * columns) + scores;
+        return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size()) + scores;
     }
     constexpr int size() const { return static_cast<int>(q.D); }   ///< of a head, padded
     constexpr index_t tiles() const { return (p.T + own - 1) / own; }
@@ -42,8 +42,8 @@ struct statistics_tiles {
         using number = typename Warp::number;
         auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), ByKeys ? q.bytes_of_head() : k.bytes_of_head());
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = turn * own;
-        int const D = size(), stride = row_stride<Products>(D);
-        auto const mine = block.template shared<element>(own * stride), others = block.template shared<element>(stages * columns * stride);
+        using tile_rows = shared_rows<Block, Products, 0>;
+        tile_rows const mine(block, own, size()), others(block, stages * columns, size());
         score_tile<Block, ByKeys ? columns : own, ByKeys ? own : columns, Policy::has_score ? 2 : 0> joint(block);
         struct state {
             std::array<number, 2> entropy, largest;
@@ -58,7 +58,7 @@ struct statistics_tiles {
         };
 
         block.each_warp([&](Warp const& w) {
-            copy_rows<Products, warps>(w, D, mine, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
+            mine.template copy<warps>(w, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
             block.commit(w);
             state& s = states[w];
             s.entropy = {number(0.0f), number(0.0f)};
@@ -72,13 +72,13 @@ struct statistics_tiles {
                 return ByKeys ? seen_tile<Policy>(block, p, b, j * columns, columns, own0, own) : seen_tile<Policy>(block, p, b, own0, own, j * columns, columns);
             },
             [&](Warp const& w, index_t j, int stage) {
-                copy_rows<Products, warps>(w, D, others, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
+                others.template copy<warps>(w, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
             },
             [&](index_t j, int stage, tile_seen seen) {
                 index_t const other0 = j * columns;
                 tile_place const at = ByKeys ? tile_place{b, h, other0, own0} : tile_place{b, h, own0, other0};
                 auto const products = [&](Warp const& w, score_fragments<Warp, columns>& scores) {
-                    multiply_rows<Products, 0, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores, stride);
+                    multiply_rows<Products, 0, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores);
                 };
                 auto const sees = [&](Warp const& w) {
                     if constexpr (ByKeys)
@@ -92,6 +92,7 @@ struct statistics_tiles {
                         return pairs_of<Policy>(w, p, seen, b, own0 + 16 * w.index(), other0, columns);
                 };
                 auto const look = [&](Warp const& w, score_fragments<Warp, columns>& scores) {
+                    settle<tile_rows>(w, scores);
                     auto const in_tile = sees(w);
                     each_score(scores, [&](int n, int i, number& e) {
                         auto const in = in_tile(n, i);
@@ -107,7 +108,7 @@ struct statistics_tiles {
                         }
                     });
                 };
-                each_warps_scores<Policy, ByKeys, columns>(block, joint, p, tokens, at, products, look);
+                each_warps_scores<Policy, tile_rows, ByKeys, columns>(block, joint, p, tokens, at, products, look);
             });
         block.each_warp([&](Warp const& w) {
             state& s = states[w];

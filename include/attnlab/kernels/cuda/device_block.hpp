@@ -130,6 +130,13 @@ private:
 class device_block {
 public:
     using warp = device_warp;
+    /// Whether four warps multiply together: in instructions that sm_90 alone has.
+    template <class Products>
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    static constexpr bool has_warpgroups = Products::written_out;
+#else
+    static constexpr bool has_warpgroups = false;
+#endif
     template <class T>
     using shared_array = device_shared<T>;
     template <class State>
@@ -179,6 +186,9 @@ public:
             asm volatile("cp.async.wait_group 1;" ::: "memory");
         else
             asm volatile("cp.async.wait_group 0;" ::: "memory");
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");   // what a warpgroup multiplies, it does not read as lanes do
+#endif
     }
 
 private:

@@ -146,6 +146,8 @@ private:
 class emulated_block {
 public:
     using warp = emulated_warp;
+    template <class Products>
+    static constexpr bool has_warpgroups = false;
     template <class T>
     using shared_array = emulated_shared<T>;
     /// State of each warp that outlives a phase: registers.

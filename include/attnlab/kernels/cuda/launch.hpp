@@ -65,7 +65,7 @@ inline constexpr int resident_blocks<Kernel> = Kernel::resident;
 
 template <class Kernel>
 __global__ void __launch_bounds__(Kernel::warps* warp_size, resident_blocks<Kernel>) run_kernel(Kernel const kernel) {
-    extern __shared__ __align__(128) unsigned char shared[];
+    extern __shared__ __align__(1024) unsigned char shared[];
     device_block block(shared);
     kernel(block, static_cast<index_t>(blockIdx.x));
 }

@@ -6,6 +6,7 @@
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/core/heads.hpp>
+#include <attnlab/kernels/cuda/bits.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 

@@ -113,8 +113,8 @@ private:
 };
 
 /// Scores of a tile, after the score joint: `products(warp, scores)` makes the raw ones, `use(warp, scores)` gets what became of them, and a barrier
-/// follows. `Turned`: rows are keys, columns queries.
-template <class Policy, bool Turned, int Columns, class Block, class Tile, class Problem, class Products, class Use>
+/// follows; without a joint it settles the products itself. `Turned`: rows are keys, columns queries.
+template <class Policy, class Rows, bool Turned, int Columns, class Block, class Tile, class Problem, class Products, class Use>
 constexpr void each_warps_scores(Block& block, [[maybe_unused]] Tile const& joint, Problem const& p, [[maybe_unused]] float const* tokens, [[maybe_unused]] tile_place at,
                                  Products products, Use use) {
     using Warp = typename Block::warp;
@@ -123,6 +123,7 @@ constexpr void each_warps_scores(Block& block, [[maybe_unused]] Tile const& join
         block.each_warp([&](Warp const& w) {
             fragments scores;
             products(w, scores);
+            settle<Rows>(w, scores);
             joint.template put<Turned>(w, joint.raw, scores, 16 * w.index());
         });
         block.each_warp([&](Warp const& w) { joint.template forward<Policy>(w, block.warps(), p, tokens, at); });

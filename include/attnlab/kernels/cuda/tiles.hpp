@@ -1,14 +1,12 @@
 #pragma once
 #include <array>
+#include <cstdint>
 #include <limits>
 #include <type_traits>
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
-#include <attnlab/kernels/cuda/emulated_products.hpp>
-#ifdef __CUDACC__
-#include <attnlab/kernels/cuda/device_products.hpp>
-#endif
+#include <attnlab/kernels/cuda/tile_products.hpp>
 
 /// \file
 /// What the kernels of attention share: sizes of tiles, packed rows, scores of a tile in fragments, which of them are seen.
@@ -44,13 +42,8 @@ constexpr block_place place_of_block(index_t id, index_t pairs, index_t turns, i
 }
 
 /// T in whole tiles, of whatever kernel.
-constexpr index_t padded_length(index_t T) { return (T + 63) / 64 * 64; }
+constexpr index_t padded_length(index_t T) { return (T + 127) / 128 * 128; }
 
-/// A row of D in shared memory: 16 bytes apart modulo 128 from the next, so that eight rows lie in eight groups of banks.
-template <class Products>
-constexpr int row_stride(int D) {
-    return D + 16 / static_cast<int>(sizeof(typename Products::element));
-}
 /// Sizes of tiles for heads of up to D channels. A block owns `own` tokens (queries, or keys), 16 a warp, and walks the others in tiles.
 template <class Products, int D>
 struct tile_sizes {
@@ -60,23 +53,13 @@ struct tile_sizes {
     static constexpr int other = row_bytes > 256 ? 32 : 64;
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
-    static constexpr int stride = row_stride<Products>(D);
-    static constexpr int resident = row_bytes <= 128 ? 3 : 0;     ///< blocks of the way forward on a multiprocessor (launch.hpp)
+#ifndef ATTNLAB_FORWARD_WARPS
+#define ATTNLAB_FORWARD_WARPS 8
+#define ATTNLAB_FORWARD_RESIDENT 2
+#endif
+    static constexpr int forward_warps = row_bytes <= 128 ? ATTNLAB_FORWARD_WARPS : warps;    ///< on the way forward, of weights that take one pass: keys and values are read half as often
+    static constexpr int resident = row_bytes <= 128 ? ATTNLAB_FORWARD_RESIDENT : 0;          ///< blocks of such a way forward on a multiprocessor (launch.hpp)
 };
-
-/// The lowest and the highest bit of a word that has one. (<bit> calls functions of the host compiler, which nvcc leaves out of device code.)
-constexpr int first_bit(std::uint64_t x) {
-    int n = 0;
-    for (int half = 32; half > 0; half /= 2)
-        if ((x & ((std::uint64_t{1} << half) - 1)) == 0) x >>= half, n += half;
-    return n;
-}
-constexpr int last_bit(std::uint64_t x) {
-    int n = 0;
-    for (int half = 32; half > 0; half /= 2)
-        if (x >> half) x >>= half, n += half;
-    return n;
-}
 
 /// Whether a tile's pairs of query and key are seen.
 enum class tile_seen { none, some, all };
@@ -135,21 +118,6 @@ constexpr void whole_or_not(tile_seen seen, Body body) {
     body(std::false_type{});
 }
 
-/// Copies `count` packed rows of D, a power of two, into shared memory, to row `first_row` and on, 16 bytes a lane; all `Warps` of the block
-/// together, which copy a divisor of `count` at once.
-template <class Products, int Warps, class Warp, class Shared>
-constexpr void copy_rows(Warp const& w, int D, Shared const& to, int first_row, typename Products::element const* from, int count) {
-    constexpr int in_one = 16 / static_cast<int>(sizeof(typename Products::element));
-    int const stride = row_stride<Products>(D), pieces = D / in_one, bits = first_bit(static_cast<std::uint64_t>(pieces));
-    int const rows = Warps * warp_size >> bits;   // at once
-    // A lane's piece of the first of them; the others are constants further.
-    auto const piece = Warp::each_lane([&](int lane) { return w.index() * warp_size + lane; });
-    auto const at = each(piece, [&](int i) { return (first_row + (i >> bits)) * stride + (i & (pieces - 1)) * in_one; });
-    auto const offset = each(piece, [&](int i) { return static_cast<index_t>(i * in_one); });
-    for (int r = 0; r < count; r += rows)
-        to.copy_async(w, at + typename Warp::whole(r * stride), from, offset + typename Warp::template lanes<index_t>(index_t{r} * D), typename Warp::flag(true));
-}
-
 /// Copies `count` records of 16 bytes, a multiple of a warp's lanes, a lane a record.
 template <int Warps, class Warp, class Shared>
 constexpr void copy_records(Warp const& w, Shared const& to, int at, typename Shared::value_type const* from, int count) {
@@ -159,45 +127,6 @@ constexpr void copy_records(Warp const& w, Shared const& to, int at, typename Sh
                       typename Warp::flag(true));
 }
 
-/// Scores of a warp's 16 tokens with `Columns` others: fragment n holds columns 8 n to 8 n + 7.
-template <class Warp, int Columns>
-using score_fragments = std::array<fragment_c<Warp>, Columns / 8>;
-
-/// c = rows a0 .. a0 + 16 of `a` times rows b0, b0 + 1, ... of `b`, in shared memory; `channels` of D are not padding. Where D is 0 it is the
-/// caller who knows the rows' stride, and that they are padded to 64.
-template <class Products, int D, int Columns, class Warp, class Shared, class Stride = std::integral_constant<int, row_stride<Products>(D)>>
-constexpr void multiply_rows(Warp const& w, [[maybe_unused]] int channels, Shared const& a, int a0, Shared const& b, int b0, score_fragments<Warp, Columns>& c,
-                             Stride given = {}) {
-    int const stride = given;   // a constant in here as well: nvcc then takes fewer registers
-    for (auto& f : c) clear<Warp>(f);
-    auto const add = [&](int k) {
-        auto const left = load_a(w, Products{}, a, stride, a0, k);
-        unrolled<Columns / 16>([&](int n) {
-            auto const right = load_b(w, Products{}, b, stride, b0 + 16 * n, k);
-            multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n)], left, right[0]);
-            multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n + 1)], left, right[1]);
-        });
-    };
-    if constexpr (Products::written_out && D > 0)
-        unrolled<D / 16>([&](int k) { add(16 * k); });
-    else if constexpr (Products::written_out)
-        for (int k = 0; k < channels; k += 64) unrolled<4>([&](int step) { add(k + 16 * step); });
-    else
-        for (int k = 0; k < channels; k += 16) add(k);
-}
-/// c += x b: x in fragments (16 x Columns), rows b0, b0 + 1, ... of b in shared memory, of whose channels those from c0 on are meant.
-template <class Products, int D, int Columns, std::size_t Out, class Warp, class Shared>
-constexpr void multiply_fragments(Warp const& w, score_fragments<Warp, Columns> const& x, Shared const& b, int b0, int c0, std::array<fragment_c<Warp>, Out>& c) {
-    constexpr int stride = tile_sizes<Products, D>::stride;
-    unrolled<Columns / 16>([&](int k) {
-        auto const left = as_a<Products>(w, x[static_cast<std::size_t>(2 * k)], x[static_cast<std::size_t>(2 * k + 1)]);
-        unrolled<static_cast<int>(Out) / 2>([&](int n) {
-            auto const right = load_b_rows(w, Products{}, b, stride, b0 + 16 * k, c0 + 16 * n);
-            multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n)], left, right[0]);
-            multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n + 1)], left, right[1]);
-        });
-    });
-}
 /// Which pairs of a tile are seen, where a warp's rows are queries: bit c of a lane's two words is column c + column_of(lane, 0) of its two rows.
 template <class Warp>
 struct seen_pairs {

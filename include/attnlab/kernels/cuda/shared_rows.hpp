@@ -1,0 +1,64 @@
+#pragma once
+#include <cstdint>
+
+#include <attnlab/core/view.hpp>
+#include <attnlab/kernels/cuda/bits.hpp>
+#include <attnlab/kernels/cuda/lanes.hpp>
+
+namespace attnlab::gpu {
+
+/// Rows of D channels (0: as many as the constructor says) in shared memory, as tensor cores read them. Where each warp has its own instructions, which take eight rows at once,
+/// rows lie 16 bytes apart modulo 128, in eight groups of banks. Where four warps multiply together they lie in slabs of 64 channels, 128 bytes a row, of which
+/// piece p of 16 bytes is at p ^ row % 8 (PTX ISA, "Asynchronous warpgroup level matrix shared memory layout", 128-byte swizzling).
+template <class Block, class Products, int D>
+class shared_rows {
+public:
+    using element = typename Products::element;
+    static constexpr bool in_slabs = Block::template has_warpgroups<Products>;
+    static constexpr int slab = 64, in_one = 16 / static_cast<int>(sizeof(element));   ///< channels of a slab; elements of a piece
+
+    shared_rows() = default;
+    constexpr shared_rows(Block& block, int rows, int channels = D)
+        : data_(block.template shared<element>(in_slabs ? rows * channels : rows * (channels + in_one))), rows_(rows), channels_(channels) {}
+
+    /// Bytes that either layout has room in.
+    static constexpr index_t bytes(int rows, int channels = D) { return static_cast<index_t>(sizeof(element)) * rows * (channels + in_one); }
+
+    constexpr auto const& data() const { return data_; }
+    constexpr int rows() const { return rows_; }
+    constexpr int channels() const { return D > 0 ? D : channels_; }
+    /// Of rows that are not in slabs.
+    constexpr int stride() const { return channels() + in_one; }
+    /// Elements from one slab to the next.
+    constexpr int slab_size() const { return rows_ * slab; }
+    /// The element at which piece `piece` of a row begins.
+    constexpr int place(int row, int piece) const {
+        if constexpr (in_slabs) return piece / 8 * slab_size() + row * slab + ((piece ^ row) % 8) * in_one;
+        else return row * stride() + piece * in_one;
+    }
+
+    /// Copies `count` packed rows to row `first` and on, 16 bytes a lane; all `Warps` of the block together, which copy a divisor of `count` at once.
+    template <int Warps, class Warp>
+    constexpr void copy(Warp const& w, int first, element const* from, int count) const {
+        int const pieces = channels() / in_one, bits = first_bit(static_cast<std::uint64_t>(pieces)), at_once = Warps * warp_size >> bits;
+        // A lane's piece of the first of them; the others are constants further.
+        auto const piece = Warp::each_lane([&](int lane) { return w.index() * warp_size + lane; });
+        auto const offset = each(piece, [&](int i) { return static_cast<index_t>(i * in_one); });
+        auto const to = [&](int row) { return each(piece, [&](int i) { return place(row + (i >> bits), i & (pieces - 1)); }); };
+        auto const all = typename Warp::flag(true);
+        if (!in_slabs || at_once % 8 == 0) {
+            int const step = in_slabs ? slab : stride();
+            auto const at = to(first);
+            for (int r = 0; r < count; r += at_once)
+                data_.copy_async(w, at + typename Warp::whole(r * step), from, offset + typename Warp::template lanes<index_t>(index_t{r} * channels()), all);
+        } else {
+            for (int r = 0; r < count; r += at_once) data_.copy_async(w, to(first + r), from, offset + typename Warp::template lanes<index_t>(index_t{r} * channels()), all);
+        }
+    }
+
+private:
+    typename Block::template shared_array<element> data_;
+    int rows_ = 0, channels_ = 0;
+};
+
+}  // namespace attnlab::gpu
