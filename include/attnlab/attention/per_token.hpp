@@ -35,6 +35,19 @@ struct token_numbers {
     constexpr token_number<A, Scan, side::key> at_key() const { return {formula}; }
 };
 
+/// Whether a score's formula reads x by itself, and not by a number of a token.
+template <class E>
+consteval bool reads_input_beside_tokens() {
+    if constexpr (is_token_number<E>::value) {
+        return false;
+    } else {
+        bool found = has_tag<input_tag>::template of<E>::value;
+        if constexpr (requires(E e) { e.a; }) found = found || reads_input_beside_tokens<std::remove_cvref_t<decltype(E::a)>>();
+        if constexpr (requires(E e) { e.b; }) found = found || reads_input_beside_tokens<std::remove_cvref_t<decltype(E::b)>>();
+        return found;
+    }
+}
+
 /// Stands for the absence of such numbers.
 struct no_token_number {};
 

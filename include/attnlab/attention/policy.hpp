@@ -98,6 +98,13 @@ public:
     static constexpr bool reads_log_normalizer = expr::mentions<expr::log_normalizer_tag, decltype(output)>;
     /// Whether the output joints read products of a head_matrix.
     static constexpr bool has_projections = expr::any_part<is_projected, decltype(output)>();
+    /// Whether x is summed in products with rows of head_maps, and in no other way: they may be one matrix product for all heads and tokens.
+    static constexpr bool has_input_products =
+        any_row<expr::is_input_product> && !any_row<expr::is_other_sum_of_width> && !expr::reads_input_beside_tokens<std::remove_const_t<decltype(score)>>();
+    /// Whether heads of one token may add to the same gradient by x.
+    static constexpr bool adds_to_input = in_rows<expr::input_tag> && !has_input_products;
+    /// Whether an output joint reads the query.
+    static constexpr bool output_reads_query = expr::mentions<expr::query_tag, decltype(output)>;
     /// Whether x is read, the layer's input; and whether its part that belongs to a head.
     static constexpr bool reads_head_input = in_rows<expr::head_input_tag>;
     static constexpr bool reads_input = in_rows<expr::input_tag> || reads_head_input || has_projections;

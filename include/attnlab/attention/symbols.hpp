@@ -44,6 +44,20 @@ struct has_tag<sum_tag> {
 };
 using score_row = symbol<source_tag, length::keys>;
 
+/// dot(x, w), of the layer's input and a row that is learned for it; and any other sum over the width.
+template <class E>
+struct is_input_product : std::false_type {};
+template <class W>
+    requires requires { typename W::learned_tag; }
+struct is_input_product<inner<symbol<input_tag, length::model>, W>> : std::true_type {};
+template <class W>
+    requires requires { typename W::learned_tag; }
+struct is_input_product<inner<W, symbol<input_tag, length::model>>> : std::true_type {};
+template <class E>
+struct is_other_sum_of_width : std::false_type {};
+template <class A, class B>
+struct is_other_sum_of_width<inner<A, B>> : std::bool_constant<A::size == length::model && !is_input_product<inner<A, B>>::value> {};
+
 /// The two numbers of a row that weightings may read.
 struct row_lengths {
     double length, visible;

@@ -57,43 +57,30 @@ void with_tiles(attention_problem<float> const& p, Body body) {
     with_head_size<Device>(p.D, [&](auto size) { with_products(p, [&](auto products) { body(products, size); }); });
 }
 
-template <class Policy, class Device>
-void run_projections_forward(Device device, attention_problem<float> const& p, attention_saved<float>& saved) {
-    saved.projections.resize(Policy::parameter_count);
-    index_t const n = p.B * p.T, out = p.H * p.D;
-    attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
-        saved.projections[i].resize({p.B, p.T, out});
-        linear_forward(device, view<float const, 2>(p.input, {n, p.width}), view<float const, 2>(p.parameters[i], {out, p.width}), static_cast<float const*>(nullptr),
-                       view<float, 2>(saved.projections[i].data(), {n, out}));
-    });
-}
-
 template <class Policy>
 output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_saved<float> const& saved) {
-    output_rows<Policy> r{merged_heads(view<float const, 3>(saved.core), p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T, p.D};
-    if constexpr (Policy::has_projections)
-        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) { r.projections[i] = saved.projections[i].data(); });
-    return r;
+    return {merged_heads(view<float const, 3>(saved.core), p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T, p.D};
 }
 
-/// q, k, v as the scores see them, token numbers, products of matrices: into `saved`. Returns the problem as the tiles see it.
+/// Products of x, q, k, v as the scores see them, token numbers: into `saved`. Returns the problem as the tiles see it.
 template <class Policy, class Device>
 attention_problem<float> before_tiles(Device device, attention_problem<float> const& given, attention_saved<float>& saved) {
     expr::check_rotations_of<Policy>(given.D);
     saved.template resize<Policy>(given);
     index_t const tokens = given.B * given.T;
+    multiply_input<Policy>(device, given, saved);
+    auto const products = products_of<Policy>(given, saved);
     auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, tensor<float, 3>& to) {
-        each_token<Policy>(device, given, count, tokens, prologue_forward<Policy, Which>{from, merged_heads(*to, given.D)});
+        each_token<Policy>(device, given, count, tokens, products, prologue_forward<Policy, Which>{from, merged_heads(*to, given.D)});
     };
     if constexpr (Policy::has_query) prepare(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, saved.q);
     if constexpr (Policy::has_key) prepare(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), saved.k);
     if constexpr (Policy::has_value) prepare(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), saved.v);
     auto const p = saved.template after_prologue<Policy>(given);
     if constexpr (Policy::has_tokens) {
-        each_token<Policy>(device, p, p.H, tokens, numbers_forward<Policy>{saved.tokens.data(), p.H, p.T});
+        each_token<Policy>(device, p, p.H, tokens, products, numbers_forward<Policy>{saved.tokens.data(), p.H, p.T});
         if (Policy::tokens.scan) launch_rows(device, p.B * p.H, scan_program{saved.tokens.data(), p.T, false});
     }
-    if constexpr (Policy::has_projections) run_projections_forward<Policy>(device, p, saved);
     return p;
 }
 
@@ -113,7 +100,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
         gpu::launch(device, tiles, tiles.blocks());
     });
     if constexpr (Policy::has_output)
-        gpu::each_token<Policy>(device, p, p.H, p.B * p.T,
+        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::products_of<Policy>(p, saved),
                                 gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
 }
 
@@ -133,7 +120,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(device, rows);
     if constexpr (Policy::has_slot) {
         slot = gpu::scratch<gpu::for_slot, float>(device, rows);
-        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot});
+        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::products_of<Policy>(p, saved), gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot});
     }
     gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
     auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
@@ -157,7 +144,6 @@ namespace gpu {
 struct for_weighted;
 struct for_log_normalizer;
 struct for_row_numbers;
-struct for_projections;
 struct for_query_tokens;
 struct for_key_tokens;
 struct for_unread;
@@ -172,45 +158,30 @@ gradient_copies<Policy> zero_copies(Device device, head_sizes n, index_t count) 
 }
 /// Every token's heads on the way back, with gradients of parameters: `make(part_gradients)` gives the visitor.
 template <class Policy, class Device, class Make>
-void each_token_back(Device device, attention_problem<float> const& p, index_t count, attention_gradients<float> const& gradients, Make make) {
+void each_token_back(Device device, attention_problem<float> const& p, index_t count, input_products<Policy> const& products, attention_gradients<float> const& gradients, Make make) {
     auto const copies = zero_copies<Policy>(device, p.sizes(), backward_parts<Policy>(p));
-    each_token<Policy>(device, p, count, copies.copies, make(part_gradients<Policy>{copies, gradients.input}));
+    each_token<Policy>(device, p, count, copies.copies, products, make(part_gradients<Policy>{copies, gradients.input}));
     take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
 }
 
 /// Gradients of the weighted values and of log Z, from those of the result. Returns where they are.
 template <class Policy, class Device>
-heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> dy, float* d_log_normalizer,
-                                       attention_gradients<float> const& gradients) {
+heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
+                                       heads<float const> dy, float* d_log_normalizer, attention_gradients<float> const& gradients) {
     index_t const size = p.B * p.T * p.H * p.D;
     auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(device, size), {p.B, p.T, p.H * p.D}), p.D);
-    std::array<float*, Policy::parameter_count + 1> d_projections{};
-    if constexpr (Policy::has_projections) {
-        index_t matrices = 0;
-        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t) { ++matrices; });
-        float* room = scratch<for_projections, float>(device, matrices * size);
-        fill_zero(device, room, matrices * size);
-        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) { d_projections[i] = room, room += size; });
-    }
-    each_token_back<Policy>(device, p, p.H, gradients, [&](part_gradients<Policy> to) {
-        return output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer,
-                                       d_projections, to};
+    each_token_back<Policy>(device, p, p.H, products, gradients, [&](part_gradients<Policy> to) {
+        return output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer, to};
     });
-    if constexpr (Policy::has_projections)
-        attnlab::detail::each_matrix<Policy>([&](auto const&, std::size_t i) {
-            index_t const n = p.B * p.T, out = p.H * p.D, in = p.width;
-            gemm(device, true, false, out, in, n, 1, d_projections[i], out, p.input, in, 1, gradients.parameters[i], in);
-            if (gradients.input) gemm(device, false, false, n, in, out, 1, d_projections[i], out, p.parameters[i], in, 1, gradients.input, in);
-        });
     return d_weighted;
 }
 
 /// Gradients by what a prologue made become gradients by what it was given.
 template <class Policy, class Device>
-void back_through_prologue(Device device, attention_problem<float> const& given, attention_gradients<float> const& g) {
+void back_through_prologue(Device device, attention_problem<float> const& given, input_products<Policy> const& products, attention_gradients<float> const& g) {
     auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, heads<float> d) {
-        each_token_back<Policy>(device, given, count, g, [&](part_gradients<Policy> to) {
-            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts<Policy>(given) * given.D), given.T, to};
+        each_token_back<Policy>(device, given, count, products, g, [&](part_gradients<Policy> to) {
+            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts<Policy>(given) * warps_of_token<Policy> * given.D), given.T, to};
         });
     };
     if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);
@@ -226,9 +197,10 @@ void attention_backward(Device device, attention_problem<float> const& given, at
                         attention_gradients<float> const& gradients) {
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const rows = p.B * p.H * p.T;
+    auto const products = gpu::with_gradients<Policy>(device, p, saved);
     float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
     heads<float const> d_weighted = dy;
-    if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, dy, d_log_normalizer, gradients);
+    if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, products, dy, d_log_normalizer, gradients);
 
     index_t const padded_rows = p.B * p.H * gpu::padded_length(p.T);
     auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
@@ -245,7 +217,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         gpu::pack<Products>(device, d_weighted, p.B, p.H, p.T, p.D, D, dy_rows);
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), packed.q, packed.k, packed.v, {dy_rows, p.H, gpu::padded_length(p.T), D},
                                                         records, saved.tokens.data(), {}, nullptr};
-        queries by_queries{in, gradients.q, Policy::has_output, nullptr};
+        queries by_queries{in, gradients.q, Policy::output_reads_query, nullptr};
         keys by_keys{in, gradients.k, gradients.v, nullptr};
         if constexpr (Policy::has_score) {
             by_queries.in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
@@ -266,10 +238,11 @@ void attention_backward(Device device, attention_problem<float> const& given, at
             float* const d_tokens = by_queries.d_query_tokens;
             gpu::launch_add_parts(device, by_keys.d_key_tokens, keys::warps, rows, rows, d_tokens);
             if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
-            gpu::each_token_back<Policy>(device, p, p.H, gradients, [&](gpu::part_gradients<Policy> to) { return gpu::numbers_backward<Policy>{d_tokens, p.H, p.T, to}; });
+            gpu::each_token_back<Policy>(device, p, p.H, products, gradients, [&](gpu::part_gradients<Policy> to) { return gpu::numbers_backward<Policy>{d_tokens, p.H, p.T, to}; });
         }
     });
-    gpu::back_through_prologue<Policy>(device, given, gradients);
+    gpu::back_through_prologue<Policy>(device, given, products, gradients);
+    gpu::back_through_products<Policy>(device, p, products, gradients);
 }
 
 }  // namespace attnlab

@@ -37,6 +37,16 @@ struct elementary<1> {
     static __host__ __device__ float tanh(float x) { return ::tanhf(x); }
     static __host__ __device__ float erf(float x) { return ::erff(x); }
     static __host__ __device__ float max(float x, float y) { return ::fmaxf(x, y); }
+    /// To two units in the last place, in a third of the instructions that exact rounding takes.
+    static __host__ __device__ float divide(float x, float y) {
+#ifdef __CUDA_ARCH__
+        float r;
+        asm("div.full.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y));
+        return r;
+#else
+        return x / y;
+#endif
+    }
 
 private:
     static constexpr float log2_e = 1.44269504f;

@@ -70,10 +70,6 @@ constexpr lanes_of<T, N> operator*(lanes_of<T, N> const& a, lanes_of<T, N> const
     return each(a, b, [](T x, T y) { return static_cast<T>(x * y); });
 }
 template <class T, int N>
-constexpr lanes_of<T, N> operator/(lanes_of<T, N> const& a, lanes_of<T, N> const& b) {
-    return each(a, b, [](T x, T y) { return static_cast<T>(x / y); });
-}
-template <class T, int N>
 constexpr lanes_of<bool, N> operator<(lanes_of<T, N> const& a, lanes_of<T, N> const& b) {
     return each(a, b, [](T x, T y) { return x < y; });
 }
@@ -99,7 +95,16 @@ struct elementary {
     static float tanh(float x) { return std::tanh(x); }
     static float erf(float x) { return std::erf(x); }
     static float max(float x, float y) { return std::fmax(x, y); }
+    static float divide(float x, float y) { return x / y; }
 };
+
+template <class T, int N>
+constexpr lanes_of<T, N> operator/(lanes_of<T, N> const& a, lanes_of<T, N> const& b) {
+    return each(a, b, [](T x, T y) {
+        if constexpr (std::is_same_v<T, float>) return elementary<N>::divide(x, y);
+        else return static_cast<T>(x / y);
+    });
+}
 
 /// The larger; of a number and a NaN, the number.
 template <int N>

@@ -114,6 +114,17 @@ private:
     }
 };
 
+/// A product of x that is there for all tokens and heads (input_products.hpp).
+template <class Warp, class Policy, class A, class B>
+    requires(Policy::has_input_products && is_input_product<inner<A, B>>::value)
+struct evaluator<gpu::row_lanes<Warp>, Policy, inner<A, B>> {
+    using map = std::conditional_t<requires { typename A::learned_tag; }, A, B>;
+    static constexpr std::size_t position = Policy::position_of(map::name);
+    explicit constexpr evaluator(inner<A, B> const&) {}
+    constexpr float forward(row_point<float> const& r) const { return *r.projections[position]; }
+    constexpr void backward(row_point<float>& r, float adjoint) const { add_number<gpu::row_lanes<Warp>>(r.d_projections[position], adjoint); }
+};
+
 /// An entry of a table for each key: each lane reads its own; gradients are added lane after lane, since several may meet in one entry.
 template <class Warp, class Policy, class Table, class Bucket>
 struct evaluator<gpu::row_lanes<Warp>, Policy, looked_up<Table, Bucket>> {

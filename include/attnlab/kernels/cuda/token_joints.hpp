@@ -54,14 +54,14 @@ template <class Policy, prologue Which>
 struct prologue_backward {
     heads<float const> from;
     heads<float> d;          ///< by what the prologue made, becomes by what it was given
-    float* room;             ///< (parts, D)
+    float* room;             ///< (parts, warps, D)
     index_t T;
     part_gradients<Policy> to;
     template <class Warp>
     constexpr void operator()(Warp const& w, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
         index_t const D = r.head_size;
-        float *const row = d.row(b, h, t), *const dy = room + part * D;
+        float *const row = d.row(b, h, t), *const dy = room + (part * warps_of_token<Policy> + w.index()) * D;
         copy_row(w, dy, row, D);
         clear_row(w, row, D);
         w.sync();
@@ -130,18 +130,14 @@ struct output_rows {
     heads<float const> weighted, query;
     float const *reference, *sum;   ///< (B, H, T)
     index_t H, T, D;
-    std::array<float const*, Policy::parameter_count + 1> projections{};   ///< (B, T, H D), of matrices
 
-    /// \param own  room for a pointer each parameter, as long as the row is used
-    constexpr void look(row_point<float>& r, std::array<float const*, Policy::parameter_count + 1>& own, index_t b, index_t h, index_t t) const {
+    constexpr void look(row_point<float>& r, index_t b, index_t h, index_t t) const {
         r.source = weighted.row(b, h, t);
         r.query = query.row(b, h, t);
         if constexpr (Policy::reads_log_normalizer) {
             index_t const i = (b * H + h) * T + t;
             r.log_normalizer = attnlab::detail::log_normalizer<Policy>(reference[i], sum[i]);
         }
-        for (std::size_t k = 0; k < own.size(); ++k) own[k] = projections[k] ? projections[k] + ((b * T + t) * H + h) * D : nullptr;
-        r.projections = own.data();
     }
 };
 template <class Policy>
@@ -151,8 +147,7 @@ struct output_forward {
     template <class Warp>
     constexpr void operator()(Warp const& w, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
-        std::array<float const*, Policy::parameter_count + 1> projections{};
-        rows.look(r, projections, b, h, t);
+        rows.look(r, b, h, t);
         program_on<Policy>(w, formula).forward(r, y.row(b, h, t));
     }
 };
@@ -160,24 +155,19 @@ template <class Policy>
 struct output_backward {
     output_rows<Policy> rows;
     heads<float const> dy;
-    heads<float> d_weighted, d_query;   ///< assigned
+    heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
     float* d_log_normalizer;            ///< (B, H, T)
-    std::array<float*, Policy::parameter_count + 1> d_projections{};   ///< (B, T, H D), zeros
     part_gradients<Policy> to;
     template <class Warp>
     constexpr void operator()(Warp const& w, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
-        std::array<float const*, Policy::parameter_count + 1> projections{};
-        std::array<float*, Policy::parameter_count + 1> d_projected{};
-        rows.look(r, projections, b, h, t);
-        for (std::size_t k = 0; k < d_projected.size(); ++k)
-            d_projected[k] = d_projections[k] ? d_projections[k] + ((b * rows.T + t) * rows.H + h) * rows.D : nullptr;
+        rows.look(r, b, h, t);
         auto const gradients = to.copies.at(h, part);
-        r.gradients = gradients.data(), r.d_projections = d_projected.data();
+        r.gradients = gradients.data();
         r.d_input = to.input ? to.input + (b * rows.T + t) * r.width : nullptr;
         r.d_source = d_weighted.row(b, h, t), r.d_query = d_query.row(b, h, t);
         clear_row(w, r.d_source, rows.D);
-        clear_row(w, r.d_query, rows.D);
+        if constexpr (Policy::output_reads_query) clear_row(w, r.d_query, rows.D);
         w.sync();
         program_on<Policy>(w, formula).backward(r, dy.row(b, h, t));
         Warp::once([&] { d_log_normalizer[(b * rows.H + h) * rows.T + t] = r.d_log_normalizer; });
@@ -191,8 +181,7 @@ struct slot_rows {
     float* share;
     template <class Warp>
     constexpr void operator()(Warp const&, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
-        std::array<float const*, Policy::parameter_count + 1> projections{};
-        rows.look(r, projections, b, h, t);
+        rows.look(r, b, h, t);
         float const x = slot_share<row_lanes<Warp>, Policy>(r);
         Warp::once([&] { share[(b * rows.H + h) * rows.T + t] = x; });
     }

@@ -4,13 +4,14 @@
 #include <vector>
 
 #include <attnlab/kernels/cuda/column_sums.hpp>
+#include <attnlab/kernels/cuda/input_products.hpp>
 #include <attnlab/kernels/cuda/row_lanes.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 
 /// \file
-/// What a policy does token by token: a warp walks the heads of a token, so that gradients by x need no atomic, and the tokens of its part,
-/// so that gradients of parameters are sums in a fixed order.
+/// What a policy does token by token: a block walks the tokens of its part, so that gradients of parameters are sums in a fixed order. Its warps share the heads
+/// of a token; where heads add to one gradient by x, one warp walks them, so that it needs no atomic.
 
 namespace attnlab::gpu {
 
@@ -27,7 +28,7 @@ tile_problem<Policy> portable(attention_problem<float> const& p) {
 }
 
 /// Copies of the gradients of a policy's parameters, each with all heads', one parameter after the other: (copies, numbers). One that heads
-/// share has room for each of them, since they are walked at once; those of matrices are products of their own.
+/// share has room for each of them, since they are walked at once; what is read through products has its gradient from there (input_products.hpp).
 template <class Policy>
 struct gradient_copies {
     float* all = nullptr;
@@ -40,7 +41,7 @@ struct gradient_copies {
         std::size_t i = 0;
         std::apply(
             [&]<class... P>(P const&... p) {
-                ((g.offset[i] = g.numbers, g.of_head[i] = requires { typename P::matrix_tag; } ? 0 : p.per_head(n), g.numbers += n.heads * g.of_head[i], ++i), ...);
+                ((g.offset[i] = g.numbers, g.of_head[i] = is_multiplied<Policy, P> ? 0 : p.per_head(n), g.numbers += n.heads * g.of_head[i], ++i), ...);
             },
             Policy::parameters);
         return g;
@@ -72,30 +73,37 @@ void take_gradients(Device device, gradient_copies<Policy> const& g, head_sizes 
         Policy::parameters);
 }
 
-/// A block of one warp whose scratch memory holds two rows of D, and the angles of a token (row_lanes.hpp); `visit(row, b, h, t)` of a `Visitor` for the heads of each token of a part.
+/// How many warps share the heads of a token.
+template <class Policy>
+inline constexpr int warps_of_token = Policy::adds_to_input ? 1 : 4;
+
+/// The scratch memory of a warp holds two rows of D, and the angles of a token (row_lanes.hpp); `visitor(warp, row, part, b, h, t)` for the heads of each token of a part.
 template <class Policy, class Visitor>
 struct token_kernel {
-    static constexpr int warps = 1;
+    static constexpr int warps = warps_of_token<Policy>;
     tile_problem<Policy> p;
     index_t heads, parts;
     Visitor visitor;
+    input_products<Policy> products;
 
-    constexpr index_t shared_floats() const { return 3 * p.D + 2; }
-    constexpr index_t shared_bytes() const { return shared_floats() * static_cast<index_t>(sizeof(float)) + 16; }
+    constexpr index_t shared_floats() const { return 3 * p.D + 2; }   ///< of a warp
+    constexpr index_t shared_bytes() const { return warps * shared_floats() * static_cast<index_t>(sizeof(float)) + 16; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
-        auto const room = block.template shared<float>(shared_floats());
+        auto const room = block.template shared<float>(warps * shared_floats());
         block.each_warp([&]<class Warp>(Warp const& w) {
-            float* const scratch = room.writes(w, 0, shared_floats());
+            float* const scratch = room.writes(w, w.index() * shared_floats(), shared_floats());
             Warp::once([&] { scratch[3 * p.D] = scratch[3 * p.D + 1] = 0; });   // angles of no rotation
             w.sync();
             index_t const tokens = p.B * p.T;
             for (index_t bt = tokens * part / parts; bt < tokens * (part + 1) / parts; ++bt)
-                for (index_t h = 0; h < heads; ++h) {
+                for (index_t h = w.index(); h < heads; h += warps) {
                     auto const values = attnlab::detail::of_head<Policy>(p.parameters, p.sizes(), h);
                     auto row = p.template row<Policy>(bt / p.T, h, bt % p.T, values.data());
                     row.heads = heads;
                     row.scratch = scratch;
+                    typename input_products<Policy>::of_row own;
+                    products.look(row, own, bt, h);
                     visitor(w, row, part, bt / p.T, h, bt % p.T);
                     w.sync();
                 }
@@ -104,8 +112,8 @@ struct token_kernel {
 };
 /// On the way forward every token is a part; on the way back each has gradients of its own: as many as there is room for.
 template <class Policy, class Device, class Visitor>
-void each_token(Device device, attention_problem<float> const& p, index_t heads, index_t parts, Visitor const& visitor) {
-    launch(device, token_kernel<Policy, Visitor>{portable<Policy>(p), heads, parts, visitor}, parts);
+void each_token(Device device, attention_problem<float> const& p, index_t heads, index_t parts, input_products<Policy> const& products, Visitor const& visitor) {
+    launch(device, token_kernel<Policy, Visitor>{portable<Policy>(p), heads, parts, visitor, products}, parts);
 }
 template <class Policy>
 index_t backward_parts(attention_problem<float> const& p) {
