@@ -62,7 +62,7 @@ inline void benchmark_step(experiment const& e, std::string const& size, index_t
     print_times(name, t);
     print_figure(name + ".rate", tokens / t.median, "tokens/s");
     print_figure(name + ".flops", flop / t.median * 1e-9, "GFLOP/s");
-    if (double const peak = peak_of(place.device); peak > 0) print_figure(name + ".mfu", flop / t.median * 1e3 / peak, "share");
+    if (double const peak = peak_of(place.device); peak > 0) print_figure(name + ".mfu", flop / t.median / peak, "share");
     print_figure(name + ".params", N, "count");
     print_figure(name + ".peak_rss", detail::memory_mib("VmHWM"), "MiB");
 }
