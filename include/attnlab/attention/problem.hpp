@@ -11,6 +11,7 @@
 #include <attnlab/attention/row_point.hpp>
 #include <attnlab/attention/weighting.hpp>
 #include <attnlab/core/buffer.hpp>
+#include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/heads.hpp>
 #include <attnlab/core/precision.hpp>
 
@@ -158,6 +159,7 @@ struct attention_gradients {
     heads<S> q, k, v;
     S* input = nullptr;
     std::vector<S*> parameters;
+    heads<bfloat16> rounded_q{}, rounded_k{}, rounded_v{};   ///< on a GPU, in the place of q, k, v where products alone read them (policy::rereads_gradients)
 };
 
 }  // namespace attnlab

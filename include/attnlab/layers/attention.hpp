@@ -29,7 +29,8 @@ public:
     };
     /// Room to work in on the way back, shared by all layers.
     struct workspace {
-        tensor<S, 3> dqkv, dz, d_input;
+        factor<Device> dqkv;
+        tensor<S, 3> dz, d_input;
     };
 
     /// \throws error where a rotation does not fit the heads, usage_error where the policy cannot have grouped queries
@@ -63,14 +64,12 @@ public:
     void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w,
                   Observer& o, index_t layer) const {
         w.dz.resize(s.z.shape());
-        w.dqkv.resize(s.qkv.shape());
+        w.dqkv.resize({dy.shape(0), all_width()}, x.is_rounded() && !Policy::rereads_gradients ? products_ : precision::float32);
         merge_.backward(dy, rows(view<S const, 3>(s.z)), w.dz.data());
         watch(o, site::gradient<site::z>{}, layer, std::as_const(w.dz));
 
         attention_gradients<S> g;
-        g.q = merged_heads(*w.dqkv, head_size(), 0);
-        g.k = merged_heads(*w.dqkv, head_size(), width_);
-        g.v = merged_heads(*w.dqkv, head_size(), width_ + kv_heads_ * head_size());
+        with_rows([&](auto dqkv) { place(g, dqkv.reshaped(s.qkv.shape())); }, w.dqkv);
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
         if constexpr (reads_input) {
             w.d_input.resize(s.z.shape());
@@ -79,7 +78,10 @@ public:
         }
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged_heads(*s.z, head_size()),
                                    merged_heads(view<S const, 3>(w.dz), head_size()), g);
-        project_.backward(rows(view<S const, 3>(w.dqkv)), x, dx.data());
+        if (x.is_rounded() && !w.dqkv.is_rounded())
+            project_.backward(std::as_const(w.dqkv).whole(), x, dx.data());
+        else
+            project_.backward(w.dqkv, x, dx.data());
         if constexpr (reads_input)
             add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), view<S, 1>(dx.data(), {dx.size()}));
     }
@@ -89,6 +91,14 @@ private:
 
     index_t head_size() const { return width_ / heads_; }
     index_t all_width() const { return width_ + 2 * kv_heads_ * head_size(); }
+
+    /// The heads of q, k and v in rows (B, T, (H + 2 H_kv) D).
+    template <class T>
+    std::array<heads<T>, 3> parts(view<T, 3> all) const {
+        return {merged_heads(all, head_size(), 0), merged_heads(all, head_size(), width_), merged_heads(all, head_size(), width_ + kv_heads_ * head_size())};
+    }
+    void place(attention_gradients<S>& g, view<S, 3> all) const { std::tie(g.q, g.k, g.v) = std::tuple_cat(parts(all)); }
+    void place(attention_gradients<S>& g, view<bfloat16, 3> all) const { std::tie(g.rounded_q, g.rounded_k, g.rounded_v) = std::tuple_cat(parts(all)); }
 
     template <class P>
     void declare(parameter_list<S>& all, std::string const& name, P const& p, double deviation) {

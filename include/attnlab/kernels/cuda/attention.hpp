@@ -217,8 +217,8 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         gpu::pack<Products>(device, d_weighted, p.B, p.H, p.T, p.D, D, dy_rows);
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), packed.q, packed.k, packed.v, {dy_rows, p.H, gpu::padded_length(p.T), D},
                                                         records, saved.tokens.data(), {}, nullptr};
-        queries by_queries{in, gradients.q, Policy::output_reads_query, nullptr};
-        keys by_keys{in, gradients.k, gradients.v, nullptr};
+        queries by_queries{in, {gradients.q, gradients.rounded_q}, nullptr};
+        keys by_keys{in, {gradients.k, gradients.rounded_k}, {gradients.v, gradients.rounded_v}, nullptr};
         if constexpr (Policy::has_score) {
             by_queries.in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
             index_t const warps = std::max(by_queries.blocks(), by_keys.blocks()) * keys::warps;

@@ -100,6 +100,17 @@ struct backward_tile {
     }
 };
 
+/// Where gradients of rows go: to floats, or rounded.
+struct tile_rows_out {
+    heads<float> whole;
+    heads<bfloat16> rounded;
+    template <class Warp, class Fragments, class Problem>
+    constexpr void put(Warp const& w, Fragments const& c, index_t b, index_t h, index_t first, index_t c0, Problem const& p, float scale, bool add) const {
+        if (rounded.data) put_rows(w, c, rounded, b, h, first, c0, p.T, p.D, scale, false);
+        else put_rows(w, c, whole, b, h, first, c0, p.T, p.D, scale, add);
+    }
+};
+
 /// dq, and what belongs to queries: a block owns queries.
 template <class Policy, class Products, int D>
 struct backward_queries {
@@ -108,8 +119,7 @@ struct backward_queries {
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
-    heads<float> dq;
-    bool add;                  ///< to what an output joint has left there
+    tile_rows_out dq;
     float* d_query_tokens;     ///< (B, H, T), added to
 
     constexpr index_t shared_bytes() const {
@@ -181,16 +191,7 @@ struct backward_queries {
             });
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
-            float const scale = p.template score_scale<Policy>();
-            auto& acc = states[w].dq;
-            each_score(acc, [&](int n, int i, number& e) {
-                Warp::visit([&](int lane, int l) {
-                    index_t const t = i0 + 16 * warp + row_of(lane, i), c = 8 * n + column_of(lane, i);
-                    if (t >= p.T || c >= p.D) return;
-                    float& to = dq.row(b, h, t)[c];
-                    to = e.v[l] * scale + (add ? to : 0.0f);
-                });
-            });
+            dq.put(w, states[w].dq, b, h, i0 + 16 * warp, 0, p, p.template score_scale<Policy>(), Policy::output_reads_query);   // which has left there what it adds
         });
     }
 };
@@ -204,7 +205,7 @@ struct backward_keys {
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
-    heads<float> dk, dv;
+    tile_rows_out dk, dv;
     float* d_key_tokens;     ///< (warps, B, H, T), added to
 
     constexpr index_t shared_bytes() const {
@@ -279,16 +280,8 @@ struct backward_keys {
                 });
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
-            auto const put = [&](heads<float> const& to, auto& acc) {
-                each_score(acc, [&](int n, int i, number& e) {
-                    Warp::visit([&](int lane, int l) {
-                        index_t const t = j0 + 16 * warp + row_of(lane, i), c = channels * part + 8 * n + column_of(lane, i);
-                        if (t < p.T && c < p.D) to.row(b, kv, t)[c] = e.v[l];
-                    });
-                });
-            };
-            put(dk, states[w].dk);   // q carried the scale
-            put(dv, states[w].dv);
+            dk.put(w, states[w].dk, b, kv, j0 + 16 * warp, channels * part, p, 1, false);   // q carried the scale
+            dv.put(w, states[w].dv, b, kv, j0 + 16 * warp, channels * part, p, 1, false);
         });
     }
 };

@@ -7,6 +7,7 @@
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/kernels/cuda/tile_products.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 
 /// \file
 /// What the kernels of attention share: sizes of tiles, packed rows, scores of a tile in fragments, which of them are seen.
@@ -148,6 +149,34 @@ constexpr seen_pairs<Warp> pairs_of(Warp const&, Problem const& p, tile_seen see
         });
     });
     return pairs;
+}
+/// Writes numbers c and c + 1 of a row of D, rounded to T: in one access where that is even.
+template <class T>
+constexpr void put_two(T* row, index_t c, index_t D, float a, float b) {
+    if (c + 1 < D && reinterpret_cast<std::uintptr_t>(row + c) % (2 * sizeof(T)) == 0) return detail::write(row + c, detail::adjacent<float, 2>{{a, b}});
+    if (c < D) row[c] = static_cast<T>(a);
+    if (c + 1 < D) row[c + 1] = static_cast<T>(b);
+}
+/// A warp's rows first .. first + 16 of (b, h) become c times `scale`, or are added to.
+template <class Warp, std::size_t N, class T>
+constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, heads<T> const& to, index_t b, index_t h, index_t first, index_t c0, index_t length, index_t D, float scale, bool add) {
+    unrolled<2>([&](int half) {
+        Warp::visit([&](int lane, int l) {
+            index_t const t = first + row_of(lane, 2 * half);
+            if (t >= length) return;
+            T* const row = to.row(b, h, t);
+            unrolled<static_cast<int>(N)>([&](int n) {
+                index_t const at = c0 + 8 * n + column_of(lane, 0);
+                auto const& two = c[static_cast<std::size_t>(n)];
+                float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
+                if (add) {
+                    if (at < D) x += static_cast<float>(row[at]);
+                    if (at + 1 < D) y += static_cast<float>(row[at + 1]);
+                }
+                put_two(row, at, D, x, y);
+            });
+        });
+    });
 }
 /// `body(n, i, x)` for each number x of fragments: element i of fragment n.
 template <std::size_t N, class Fragment, class Body>
