@@ -11,7 +11,7 @@ programs="custom_policy test_gpu"
 
 if [ "${1-}" = pack ]; then
   # For a Hopper GPU and any recent x86 processor.
-  cmake --preset cuda -B build/gpu/build -DCMAKE_CUDA_ARCHITECTURES=90-real -DCMAKE_CUDA_FLAGS=--compress-mode=size -DATTNLAB_NCCL_LIBRARY= \
+  cmake --preset cuda -B build/gpu/build -DCMAKE_CUDA_ARCHITECTURES=90a-real -DCMAKE_CUDA_FLAGS=--compress-mode=size -DATTNLAB_NCCL_LIBRARY= \
     -DATTNLAB_NATIVE=OFF -DCMAKE_CXX_FLAGS=-march=x86-64-v3
   cmake --build build/gpu/build --parallel --target $programs
   rm -rf "$carried"

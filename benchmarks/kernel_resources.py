@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the CUDA kernels of attention take of a multiprocessor: registers, shared memory, spills, as ptxas and the kernels themselves say.
 
-    python3 benchmarks/kernel_resources.py                             # softmax, for sm_80 and sm_90: a table in Markdown
+    python3 benchmarks/kernel_resources.py                             # softmax, for sm_80 and sm_90a: a table in Markdown
     python3 benchmarks/kernel_resources.py --policies "softmax; softmax, attention_bias" --no_spills "bfloat16.*D (64|128)"
 
 Compiles with nvcc; needs no GPU. A policy is the joints of attention<causal, ...>. Exit 1 where a kernel that --no_spills names spills, or where
@@ -76,7 +76,7 @@ def shared_bytes(kernels, includes, folder):
 def main():
     o = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     o.add_argument("--policies", default="softmax", help="joints besides causal; policies are separated by semicolons")
-    o.add_argument("--architectures", default="80,90", help="compute capabilities, 80 and newer")
+    o.add_argument("--architectures", default="80,90a", help="compute capabilities, 80 and newer")
     o.add_argument("--no_spills", metavar="REGEX", help="kernels, as in the first column, that must not spill")
     o.add_argument("--all", action="store_true", help="token by token kernels too, not only tiles")
     o.add_argument("--log", type=pathlib.Path, help="read this output of nvcc -Xptxas -v instead")
@@ -93,9 +93,9 @@ def main():
 
         if a.log:
             log = a.log.read_text()
-        else:   # one PTX, as cmake/cuda.cmake has it
+        else:
             architectures = a.architectures.split(",")
-            log = run([find_nvcc(), *flags, "--threads=0", f"-gencode=arch=compute_{min(architectures, key=int)},code=[{','.join('sm_' + x for x in architectures)}]",
+            log = run([find_nvcc(), *flags, "--threads=0", *(f"-gencode=arch=compute_{x},code=sm_{x}" for x in architectures),
                        "-Xptxas=-v", "-c", str(source), "-o", str(folder / "kernels.o")], "nvcc")
         kernels = kernels_of(log)
         plain = run(["c++filt", *[k[1] for k in kernels]], "c++filt").splitlines() if kernels else []

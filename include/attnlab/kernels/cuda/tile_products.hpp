@@ -23,10 +23,12 @@ template <class Products, int D, int Columns, class Warp, class Rows>
 constexpr void multiply_rows(Warp const& w, [[maybe_unused]] int channels, Rows const& a, int a0, Rows const& b, int b0, score_fragments<Warp, Columns>& c) {
     if constexpr (Rows::in_slabs) {
         int const size = D > 0 ? D : channels;
+        if constexpr (D == 0)   // a loop, in which the first product is like the others
+            for (auto& f : c) clear<Warp>(f);
         begin_products(w);
         for (int k = 0; k < size; k += Rows::slab)
             unrolled<Rows::slab / 16>([&](int step) {
-                multiply_warpgroup(w, c, descriptor_of_rows(a, a.rows() > 64 ? a0 / 64 * 64 : 0, k, step), descriptor_of_rows(b, b0, k, step), k + step > 0);
+                multiply_warpgroup(w, c, descriptor_of_rows(a, a.rows() > 64 ? a0 / 64 * 64 : 0, k, step), descriptor_of_rows(b, b0, k, step), D == 0 || k + step > 0);
             });
         commit_products(w);
     } else {

@@ -41,7 +41,7 @@ __device__ inline void keep_after(std::array<fragment_c<device_warp>, N>& c) {
 }
 
 /// c = a b, or c += a b.
-__device__ inline void multiply_warpgroup(device_warp, std::array<fragment_c<device_warp>, 8>& c, matrix_descriptor a, matrix_descriptor b, int add) {
+__device__ inline void multiply_warpgroup(device_warp, std::array<fragment_c<device_warp>, 8>& c, matrix_descriptor a, matrix_descriptor b, bool add) {
     asm volatile(
         "{\n.reg .pred add;\nsetp.ne.b32 add, %34, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,"
@@ -50,15 +50,15 @@ __device__ inline void multiply_warpgroup(device_warp, std::array<fragment_c<dev
           "+f"(c[2][0].v[0]), "+f"(c[2][1].v[0]), "+f"(c[2][2].v[0]), "+f"(c[2][3].v[0]), "+f"(c[3][0].v[0]), "+f"(c[3][1].v[0]), "+f"(c[3][2].v[0]), "+f"(c[3][3].v[0]),
           "+f"(c[4][0].v[0]), "+f"(c[4][1].v[0]), "+f"(c[4][2].v[0]), "+f"(c[4][3].v[0]), "+f"(c[5][0].v[0]), "+f"(c[5][1].v[0]), "+f"(c[5][2].v[0]), "+f"(c[5][3].v[0]),
           "+f"(c[6][0].v[0]), "+f"(c[6][1].v[0]), "+f"(c[6][2].v[0]), "+f"(c[6][3].v[0]), "+f"(c[7][0].v[0]), "+f"(c[7][1].v[0]), "+f"(c[7][2].v[0]), "+f"(c[7][3].v[0])
-        : "l"(a.bits), "l"(b.bits), "r"(add));
+        : "l"(a.bits), "l"(b.bits), "r"(static_cast<int>(add)));
 }
-__device__ inline void multiply_warpgroup(device_warp, std::array<fragment_c<device_warp>, 4>& c, matrix_descriptor a, matrix_descriptor b, int add) {
+__device__ inline void multiply_warpgroup(device_warp, std::array<fragment_c<device_warp>, 4>& c, matrix_descriptor a, matrix_descriptor b, bool add) {
     asm volatile(
         "{\n.reg .pred add;\nsetp.ne.b32 add, %18, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15}, %16, %17, add, 1, 1, 0, 0;\n}"
         : "+f"(c[0][0].v[0]), "+f"(c[0][1].v[0]), "+f"(c[0][2].v[0]), "+f"(c[0][3].v[0]), "+f"(c[1][0].v[0]), "+f"(c[1][1].v[0]), "+f"(c[1][2].v[0]), "+f"(c[1][3].v[0]),
           "+f"(c[2][0].v[0]), "+f"(c[2][1].v[0]), "+f"(c[2][2].v[0]), "+f"(c[2][3].v[0]), "+f"(c[3][0].v[0]), "+f"(c[3][1].v[0]), "+f"(c[3][2].v[0]), "+f"(c[3][3].v[0])
-        : "l"(a.bits), "l"(b.bits), "r"(add));
+        : "l"(a.bits), "l"(b.bits), "r"(static_cast<int>(add)));
 }
 /// Fragments first .. first + 8 of c += a b, where b's rows are summed over.
 template <std::size_t N>
