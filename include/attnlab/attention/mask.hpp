@@ -7,17 +7,20 @@
 
 /// \file
 /// Masks. A mask says which keys a query sees: `keys(i, T)` gives one range, or an array of ranges in order; a third argument is where
-/// the document of i begins. `sees(i, j)` may take single keys out of the ranges. Tiles that no row sees are never computed.
+/// the document of i begins. `sees(i, j)` may take single keys out of the ranges. Tiles that no row sees are never computed. `monotone` says that each range of a later
+/// query begins and ends no earlier: then the first and the last of some queries speak for all of them.
 
 namespace attnlab {
 
 /// Query i sees keys 0 .. i.
 struct causal {
+    static constexpr bool monotone = true;
     static constexpr key_range keys(index_t i, index_t) { return {0, i + 1}; }
 };
 
 /// Every query sees every key.
 struct full {
+    static constexpr bool monotone = true;
     static constexpr key_range keys(index_t, index_t T) { return {0, T}; }
 };
 
@@ -25,6 +28,7 @@ struct full {
 template <index_t Width>
 struct sliding_window {
     static_assert(Width > 0, "sliding_window<Width>: Width counts the query itself and must be positive");
+    static constexpr bool monotone = true;
     static constexpr key_range keys(index_t i, index_t) { return {std::max<index_t>(i + 1 - Width, 0), i + 1}; }
 };
 
@@ -32,6 +36,7 @@ struct sliding_window {
 template <index_t Sinks, index_t Width>
 struct sink_window {
     static_assert(Sinks >= 0 && Width > 0, "sink_window<Sinks, Width>: Width counts the query itself and must be positive");
+    static constexpr bool monotone = true;
     static constexpr std::array<key_range, 2> keys(index_t i, index_t) {
         index_t const begin = std::max<index_t>(i + 1 - Width, 0);
         return {{{0, std::min(Sinks, begin)}, {begin, i + 1}}};
@@ -41,11 +46,13 @@ struct sink_window {
 /// The first `Length` positions see one another, the others what came before (prefix language model, 1910.10683).
 template <index_t Length>
 struct prefix {
+    static constexpr bool monotone = true;
     static constexpr key_range keys(index_t i, index_t T) { return {0, std::min(T, std::max(i + 1, Length))}; }
 };
 
 /// Query i sees keys 0 .. i of its own document; where documents begin is the call's to say.
 struct document {
+    static constexpr bool monotone = true;
     static constexpr key_range keys(index_t i, index_t, index_t first) { return {first, i + 1}; }
 };
 
@@ -73,11 +80,15 @@ constexpr auto ranges_of(index_t i, index_t T, index_t document) {
 /// Whether a mask takes single keys out of its ranges.
 template <class Mask>
 inline constexpr bool has_holes = requires(index_t i) { Mask::sees(i, i); };
+/// Whether it says `monotone`.
+template <class Mask>
+inline constexpr bool is_monotone = requires { requires Mask::monotone; };
 }  // namespace detail
 
 /// Keys that both masks show; each of one range, as `both<document, sliding_window<64>>`.
 template <class A, class B>
 struct both {
+    static constexpr bool monotone = detail::is_monotone<A> && detail::is_monotone<B>;
     static constexpr key_range keys(index_t i, index_t T, index_t first) {
         auto const a = detail::ranges_of<A>(i, T, first), b = detail::ranges_of<B>(i, T, first);
         static_assert(a.size() == 1 && b.size() == 1, "both<A, B>: expected two masks of one range of keys each");

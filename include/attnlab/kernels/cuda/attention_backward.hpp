@@ -115,7 +115,8 @@ struct tile_rows_out {
 template <class Policy, class Products, int D>
 struct backward_queries {
     using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages,
+                         resident = Policy::has_score ? 0 : sizes::resident_queries;
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
@@ -158,13 +159,15 @@ struct backward_queries {
             });
             for (auto& f : states[w].dq) clear<Warp>(f);
         });
+        element const *const keys = in.k.row(b, kv, 0), *const values = in.v.row(b, kv, 0);
+        auto const rows_see = what_rows_see<Policy>(p, b, i0, own);
         walk_tiles<stages>(
-            block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, own, j * columns, columns); },
-            [&](Warp const& w, index_t j, int stage) {
-                k.template copy<warps>(w, stage * columns, in.k.row(b, kv, j * columns), columns);
-                v.template copy<warps>(w, stage * columns, in.v.row(b, kv, j * columns), columns);
+            block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
+            [&](Warp const& w, int j, int stage) {
+                k.template copy<warps>(w, stage * columns, keys + index_t{j} * (columns * D), columns);
+                v.template copy<warps>(w, stage * columns, values + index_t{j} * (columns * D), columns);
             },
-            [&](index_t j, int stage, tile_seen seen) {
+            [&](int j, int stage, tile_seen seen) {
                 tile_place const at{b, h, i0, j * columns};
                 auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
                 whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) { work.run(
@@ -200,7 +203,8 @@ struct backward_queries {
 template <class Policy, class Products, int D>
 struct backward_keys {
     using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages,
+                         resident = Policy::has_score ? 0 : sizes::resident_keys;
     static constexpr int part = sizes::columns_back, parts = D / part;   ///< of the channels, where accumulators of all would not fit
     using element = typename Products::element;
 
@@ -239,15 +243,17 @@ struct backward_keys {
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
         });
-        for (index_t h = kv * group; h < (kv + 1) * group; ++h)
+        for (index_t h = kv * group; h < (kv + 1) * group; ++h) {
+            element const *const queries = in.q.row(b, h, 0), *const upstream = in.dy.row(b, h, 0);
+            row_record const* const of_queries = in.records_of(b, h, 0);
             walk_tiles<stages>(
-                block, (p.T + columns - 1) / columns, [&](index_t i) { return seen_tile<Policy>(block, p, b, i * columns, columns, j0, own); },
-                [&](Warp const& w, index_t i, int stage) {
-                    q.template copy<warps>(w, stage * columns, in.q.row(b, h, i * columns), columns);
-                    dy.template copy<warps>(w, stage * columns, in.dy.row(b, h, i * columns), columns);
-                    copy_records<warps>(w, records, stage * columns, in.records_of(b, h, i * columns), columns);
+                block, p.T, columns, [&](int i) { return what_rows_see<Policy>(p, b, i * columns, columns)(block, static_cast<int>(j0), own); },
+                [&](Warp const& w, int i, int stage) {
+                    q.template copy<warps>(w, stage * columns, queries + index_t{i} * (columns * D), columns);
+                    dy.template copy<warps>(w, stage * columns, upstream + index_t{i} * (columns * D), columns);
+                    copy_records<warps>(w, records, stage * columns, of_queries + i * columns, columns);
                 },
-                [&](index_t i, int stage, tile_seen seen) {
+                [&](int i, int stage, tile_seen seen) {
                     tile_place const at{b, h, i * columns, j0};
                     auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
                     whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) { work.run(
@@ -278,6 +284,7 @@ struct backward_keys {
                         });
                     });
                 });
+        }
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
             dk.put(w, states[w].dk, b, kv, j0 + 16 * warp, channels * part, p, 1, false);   // q carried the scale

@@ -16,8 +16,7 @@ template <class Policy, class Products, int D>
 struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
     static constexpr bool light = Policy::one_pass && !Policy::has_score;   ///< in registers and shared memory
-    static constexpr int warps = light ? sizes::forward_warps : sizes::warps, rows = 16 * warps, columns = sizes::other, stages = sizes::stages,
-                         resident = light ? sizes::resident : 0;
+    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages, resident = light ? sizes::resident : 0;
     using element = typename Products::element;
 
     tile_problem<Policy> p;
@@ -110,13 +109,15 @@ private:
         constexpr void sweep(Body body) {
             auto const& p = all_.p;
             index_t const kv = p.kv_head(h);
+            element const *const keys = all_.k.row(b, kv, 0), *const values = all_.v.row(b, kv, 0);
+            auto const rows_see = what_rows_see<Policy>(p, b, i0, rows);
             walk_tiles<stages>(
-                block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, rows, j * columns, columns); },
-                [&](Warp const& w, index_t j, int stage) {
-                    k_.template copy<warps>(w, stage * columns, all_.k.row(b, kv, j * columns), columns);
-                    if constexpr (WithValues) v_.template copy<warps>(w, stage * columns, all_.v.row(b, kv, j * columns), columns);
+                block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
+                [&](Warp const& w, int j, int stage) {
+                    k_.template copy<warps>(w, stage * columns, keys + index_t{j} * (columns * D), columns);
+                    if constexpr (WithValues) v_.template copy<warps>(w, stage * columns, values + index_t{j} * (columns * D), columns);
                 },
-                [&](index_t j, int stage, tile_seen seen) {
+                [&](int j, int stage, tile_seen seen) {
                     auto const sees = [this, j](int warp, int lane, int n, int i) {
                         index_t const query = i0 + 16 * warp + row_of(lane, i);
                         return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
@@ -134,7 +135,7 @@ private:
                         };
                         block.each_warp([&](Warp const& w) {
                             // Of a tile that some queries see, four warps that go together may see all or nothing.
-                            tile_seen const mine = rows == 64 || seen == tile_seen::all ? seen : seen_tile<Policy>(block, p, b, i0 + w.index() / 4 * 64, 64, j * columns, columns);
+                            tile_seen const mine = rows == 64 || seen == tile_seen::all ? seen : what_rows_see<Policy>(p, b, i0 + w.index() / 4 * 64, 64)(block, j * columns, columns);
                             if (mine == tile_seen::all) of_warp(w, [](int, int) { return flag(true); });
                             if (mine == tile_seen::some)
                                 of_warp(w, [&](int n, int i) {

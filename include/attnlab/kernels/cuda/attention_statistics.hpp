@@ -67,14 +67,15 @@ struct statistics_tiles {
             if constexpr (!ByKeys) clear_columns(w, b, h, own0);
         });
         walk_tiles<stages>(
-            block, (p.T + columns - 1) / columns,
-            [&](index_t j) {
-                return ByKeys ? seen_tile<Policy>(block, p, b, j * columns, columns, own0, own) : seen_tile<Policy>(block, p, b, own0, own, j * columns, columns);
+            block, p.T, columns,
+            [&](int j) {
+                return ByKeys ? what_rows_see<Policy>(p, b, j * columns, columns)(block, static_cast<int>(own0), own)
+                              : what_rows_see<Policy>(p, b, own0, own)(block, j * columns, columns);
             },
-            [&](Warp const& w, index_t j, int stage) {
+            [&](Warp const& w, int j, int stage) {
                 others.template copy<warps>(w, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
             },
-            [&](index_t j, int stage, tile_seen seen) {
+            [&](int j, int stage, tile_seen seen) {
                 index_t const other0 = j * columns;
                 tile_place const at = ByKeys ? tile_place{b, h, other0, own0} : tile_place{b, h, own0, other0};
                 auto const products = [&](Warp const& w, score_fragments<Warp, columns>& scores) {

@@ -39,20 +39,16 @@ public:
 
     /// Copies `count` packed rows to row `first` and on, 16 bytes a lane; all `Warps` of the block together, which copy a divisor of `count` at once.
     template <int Warps, class Warp>
-    constexpr void copy(Warp const& w, int first, element const* from, int count) const {
+    constexpr void copy(Warp const& w, int first, element const* from, int count) const {   // `first` a multiple of 8
         int const pieces = channels() / in_one, bits = first_bit(static_cast<std::uint64_t>(pieces)), at_once = Warps * warp_size >> bits;
         // A lane's piece of the first of them; the others are constants further.
         auto const piece = Warp::each_lane([&](int lane) { return w.index() * warp_size + lane; });
         auto const offset = each(piece, [&](int i) { return static_cast<index_t>(i * in_one); });
         auto const to = [&](int row) { return each(piece, [&](int i) { return place(row + (i >> bits), i & (pieces - 1)); }); };
-        auto const all = typename Warp::flag(true);
-        if (!in_slabs || at_once % 8 == 0) {
-            int const step = in_slabs ? slab : stride();
-            auto const at = to(first);
-            for (int r = 0; r < count; r += at_once)
-                data_.copy_async(w, at + typename Warp::whole(r * step), from, offset + typename Warp::template lanes<index_t>(index_t{r} * channels()), all);
-        } else {
-            for (int r = 0; r < count; r += at_once) data_.copy_async(w, to(first + r), from, offset + typename Warp::template lanes<index_t>(index_t{r} * channels()), all);
+        int const step = in_slabs ? slab : stride();
+        for (int r = 0; r < count; r += at_once) {
+            auto const at = at_once % 8 == 0 ? to(0) + typename Warp::whole(r * step) : to(r);
+            data_.copy_async(w, at + typename Warp::whole(first * step), from, offset + typename Warp::template lanes<index_t>(index_t{r} * channels()), typename Warp::flag(true));
         }
     }
 

@@ -54,45 +54,89 @@ struct tile_sizes {
     static constexpr int other = row_bytes > 256 ? 32 : 64;
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
-#ifndef ATTNLAB_FORWARD_WARPS
-#define ATTNLAB_FORWARD_WARPS 8
-#define ATTNLAB_FORWARD_RESIDENT 2
+#ifndef RF
+#define RF 4
+#define RQ 4
+#define RK 3
 #endif
-    static constexpr int forward_warps = row_bytes <= 128 ? ATTNLAB_FORWARD_WARPS : warps;    ///< on the way forward, of weights that take one pass: keys and values are read half as often
-    static constexpr int resident = row_bytes <= 128 ? ATTNLAB_FORWARD_RESIDENT : 0;          ///< blocks of such a way forward on a multiprocessor (launch.hpp)
+    /// Blocks on a multiprocessor at once (launch.hpp): the more, the more of them compute while others wait for their products.
+    static constexpr int resident = row_bytes <= 128 ? RF : 0, resident_queries = row_bytes <= 128 ? RQ : 0, resident_keys = row_bytes <= 128 ? RK : 0;
 };
 
 /// Whether a tile's pairs of query and key are seen.
 enum class tile_seen { none, some, all };
 
-/// Of queries i0 .. i0 + rows and keys j0 .. j0 + columns of sequence b; the same for all warps.
-template <class Policy, class Block, class Problem>
-constexpr tile_seen seen_tile(Block& block, Problem const& p, index_t b, index_t i0, index_t rows, index_t j0, index_t columns) {
-    if (!block.any(rows, [&](index_t r) { return i0 + r < p.T && p.template visible<Policy>(b, i0 + r).some(j0, columns); })) return tile_seen::none;
-    bool const all = block.all(rows, [&](index_t r) { return i0 + r < p.T && p.template visible<Policy>(b, i0 + r).all(j0, columns); });
-    return all ? tile_seen::all : tile_seen::some;
+/// What queries i0 .. i0 + rows of sequence b see of a tile of keys; the same for all warps. Where a mask is monotone the first and the last of them speak for all, once for
+/// all tiles ("some" may then be said of a tile that none sees); else every tile asks every query.
+template <class Policy, class Problem>
+class rows_seen {
+    using mask = typename Policy::mask;
+    static constexpr bool known = attnlab::detail::is_monotone<mask> && !attnlab::detail::has_holes<mask>;
+    struct hull {
+        int some_begin, some_end, all_begin, all_end;
+    };
+
+public:
+    constexpr rows_seen(Problem const& p, index_t b, index_t i0, index_t rows) : p_(p), b_(b), i0_(i0), rows_(rows) {
+        if constexpr (known) {
+            index_t const end = i0 + rows < p.T ? i0 + rows : p.T;
+            auto const first = p.template visible<Policy>(b, i0 < p.T ? i0 : 0).ranges(), last = p.template visible<Policy>(b, end > 0 ? end - 1 : 0).ranges();
+            for (std::size_t r = 0; r < hulls_.size(); ++r) {
+                auto const whole = [](index_t x) { return static_cast<int>(x); };
+                hulls_[r] = {whole(first[r].begin), whole(last[r].end), whole(last[r].begin), whole(first[r].end)};
+                if (i0 + rows > p.T) hulls_[r].all_end = -1;
+                if (i0 >= p.T) hulls_[r].some_end = -1;
+            }
+        }
+    }
+    template <class Block>
+    constexpr tile_seen operator()([[maybe_unused]] Block& block, int j0, int columns) const {
+        if constexpr (known) {
+            bool some = false, all = false;
+            for (auto const& h : hulls_) {
+                some = some || (h.some_begin < j0 + columns && j0 < h.some_end);
+                all = all || (h.all_begin <= j0 && j0 + columns <= h.all_end);
+            }
+            return all ? tile_seen::all : some ? tile_seen::some : tile_seen::none;
+        } else {
+            auto const in = [&](index_t r) { return i0_ + r < p_.T; };
+            auto const row = [&](index_t r) { return p_.template visible<Policy>(b_, i0_ + r); };
+            if (!block.any(rows_, [&](index_t r) { return in(r) && row(r).some(j0, columns); })) return tile_seen::none;
+            return block.all(rows_, [&](index_t r) { return in(r) && row(r).all(j0, columns); }) ? tile_seen::all : tile_seen::some;
+        }
+    }
+
+private:
+    Problem const& p_;
+    index_t b_, i0_, rows_;
+    std::array<hull, known ? visible_keys<mask>::range_count : 0> hulls_{};
+};
+template <class Policy, class Problem>
+constexpr rows_seen<Policy, Problem> what_rows_see(Problem const& p, index_t b, index_t i0, index_t rows) {
+    return {p, b, i0, rows};
 }
 
-/// Walks those tiles j < `tiles` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
+/// Walks those tiles j of `columns` out of `length` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
 /// ahead where there are two stages; `visit(j, stage, seen)` finds them there, and ends with a barrier.
 template <int Stages, class Block, class SeenOf, class Fetch, class Visit>
-constexpr void walk_tiles(Block& block, index_t tiles, SeenOf seen_of, Fetch fetch, Visit visit) {
+constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Visit visit) {
     using Warp = typename Block::warp;
+    int const tiles = static_cast<int>((length + columns - 1) / columns);
     tile_seen seen{}, seen_after{};
-    auto const next = [&](index_t j, tile_seen& found) {
+    auto const next = [&](int j, tile_seen& found) {
         for (; j < tiles; ++j)
             if ((found = seen_of(j)) != tile_seen::none) break;
         return j;
     };
     int stage = 0;
-    index_t j = next(0, seen);
+    int j = next(0, seen);
     if (Stages == 2 && j < tiles)
         block.each_warp([&](Warp const& w) {
             fetch(w, j, 0);
             block.commit(w);
         });
     while (j < tiles) {
-        index_t const after = next(j + 1, seen_after);
+        int const after = next(j + 1, seen_after);
         block.each_warp([&](Warp const& w) {
             if constexpr (Stages == 2) {
                 if (after < tiles) fetch(w, after, 1 - stage);
@@ -123,9 +167,12 @@ constexpr void whole_or_not(tile_seen seen, Body body) {
 template <int Warps, class Warp, class Shared>
 constexpr void copy_records(Warp const& w, Shared const& to, int at, typename Shared::value_type const* from, int count) {
     static_assert(sizeof(typename Shared::value_type) == 16);
-    for (int first = w.index() * warp_size; first < count; first += Warps * warp_size)
-        to.copy_async(w, Warp::each_lane([&](int lane) { return at + first + lane; }), from, Warp::each_lane([&](int lane) { return static_cast<index_t>(first + lane); }),
-                      typename Warp::flag(true));
+    for (int round = 0; round < count; round += Warps * warp_size) {
+        int const first = round + w.index() * warp_size;
+        if (first < count)
+            to.copy_async(w, Warp::each_lane([&](int lane) { return at + first + lane; }), from, Warp::each_lane([&](int lane) { return static_cast<index_t>(first + lane); }),
+                          typename Warp::flag(true));
+    }
 }
 
 /// Which pairs of a tile are seen, where a warp's rows are queries: bit c of a lane's two words is column c + column_of(lane, 0) of its two rows.

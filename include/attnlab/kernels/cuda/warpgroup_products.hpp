@@ -15,17 +15,19 @@ namespace attnlab::gpu {
 /// A matrix in shared memory (PTX ISA, "Matrix descriptor"): 128-byte swizzling, eight rows of 128 bytes one after another.
 struct matrix_descriptor {
     std::uint64_t bits;
-    explicit __device__ matrix_descriptor(std::uint32_t address) : bits((address & 0x3ffff) >> 4 | std::uint64_t{1} << 16 | std::uint64_t{1024 >> 4} << 32 | std::uint64_t{1} << 62) {}
+    /// \param base where an array begins: what is computed of it is the same for all matrices; \param offset bytes, a multiple of 16
+    __device__ matrix_descriptor(std::uint32_t base, int offset)
+        : bits(std::uint64_t{1} << 62 | std::uint64_t{1024 >> 4} << 32 | ((base >> 4 | 1u << 16) + static_cast<std::uint32_t>(offset) / 16)) {}
 };
 /// Of rows `row` and on, channels `channel` + 16 `step` and on, where channels are summed over.
 template <class Rows>
 __device__ inline matrix_descriptor descriptor_of_rows(Rows const& x, int row, int channel, int step) {
-    return matrix_descriptor(x.data().address(0, channel / Rows::slab * x.slab_size() + row * Rows::slab + 16 * step));
+    return {x.data().address(0), 2 * (channel / Rows::slab * x.slab_size() + row * Rows::slab + 16 * step)};
 }
 /// The same where rows are summed over.
 template <class Rows>
 __device__ inline matrix_descriptor descriptor_of_columns(Rows const& x, int row, int channel) {
-    return matrix_descriptor(x.data().address(0, channel / Rows::slab * x.slab_size() + row * Rows::slab));
+    return {x.data().address(0), 2 * (channel / Rows::slab * x.slab_size() + row * Rows::slab)};
 }
 
 /// What was written to registers before it, products read.
