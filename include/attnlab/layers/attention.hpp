@@ -45,9 +45,9 @@ public:
         std::apply([&](auto const&... p) { (declare(all, name, p, deviation), ...); }, Policy::parameters);
     }
 
-    /// x (N, C), of a batch (B, T), -> y (N, C). x is not rounded where the policy reads it.
+    /// x (N, C), of a batch (B, T), -> y (N, C), to which `onto` is added unless it is empty. x is not rounded where the policy reads it.
     template <observer Observer>
-    void forward(factor<Device> const& x, std::array<index_t, 2> batch, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
+    void forward(view<S const, 2> onto, factor<Device> const& x, std::array<index_t, 2> batch, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         auto const [B, T] = batch;
         s.qkv.resize({B, T, all_width()});
         s.z.resize({B, T, width_});
@@ -56,7 +56,7 @@ public:
         watch_before_attention<Policy>(o, layer, p, s.qkv);
         attend<Policy, Device>(p, s.rows, s.z, o, layer);
         watch(o, site::z{}, layer, s.z);
-        merge_.forward(rows(view<S const, 3>(s.z)), y);
+        merge_.forward_onto(onto, rows(view<S const, 3>(s.z)), y);
     }
 
     /// dx (B, T, C) is assigned.

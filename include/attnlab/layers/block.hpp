@@ -51,15 +51,11 @@ public:
         watch(o, site::resid_pre{}, layer, x);
         norm1_.forward(rows(view<S const, 3>(x)), s.normed1, s.norm1);
         watch(o, site::ln1_normalized{}, layer, s.normed1, batch);
-        attention_.forward(s.normed1, batch, rows(*s.mid), s.attention, context, o, layer);
-        watch(o, site::attn_out{}, layer, s.mid);
-        add(Device{}, flat(x), flat(*s.mid));
+        join(o, site::attn_out{}, layer, x, *s.mid, [&](view<S const, 2> onto) { attention_.forward(onto, s.normed1, batch, rows(*s.mid), s.attention, context, o, layer); });
         watch(o, site::resid_mid{}, layer, s.mid);
         norm2_.forward(rows(view<S const, 3>(s.mid)), s.normed2, s.norm2);
         watch(o, site::ln2_normalized{}, layer, s.normed2, batch);
-        mlp_.forward(s.normed2, rows(y), s.mlp_rows, o, layer, batch);
-        watch(o, site::mlp_out{}, layer, y);
-        add(Device{}, flat(view<S const, 3>(s.mid)), flat(y));
+        join(o, site::mlp_out{}, layer, s.mid, y, [&](view<S const, 2> onto) { mlp_.forward(onto, s.normed2, rows(y), s.mlp_rows, o, layer, batch); });
         watch(o, site::resid_post{}, layer, y);
     }
 
@@ -83,6 +79,18 @@ public:
     }
 
 private:
+    /// `branch(onto)` makes a branch's result on top of the stream; where an observer asks for the result, it is there before the sum.
+    template <class Site, observer Observer, class Branch>
+    static void join([[maybe_unused]] Observer& o, Site site, index_t layer, view<S const, 3> stream, view<S, 3> to, Branch branch) {
+        if constexpr (wants<Observer, Site>) {
+            branch({});
+            watch(o, site, layer, to);
+            add(Device{}, flat(stream), flat(to));
+        } else {
+            branch(rows(stream));
+        }
+    }
+
     precision products_;
     layer_norm<Device> norm1_;
     attention_layer<Policy, Device> attention_;

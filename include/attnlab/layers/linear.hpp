@@ -18,9 +18,11 @@ public:
         : weight_(all.add(name + ".weight", {out, in}, normal(deviation)), products),
           bias_(bias ? all.add(name + ".bias", {out}, zeros) : nullptr) {}
 
-    void forward(view<S const, 2> x, view<S, 2> y) {
+    void forward(view<S const, 2> x, view<S, 2> y) { forward_onto({}, x, y); }
+    /// y = onto + x W^T + b, where `onto` is not empty: a GPU's product adds in the same pass.
+    void forward_onto(view<S const, 2> onto, view<S const, 2> x, view<S, 2> y) {
         weight_.update();
-        weight_.multiply([&](auto w) { linear_forward(Device{}, x, w, bias(), y); });
+        weight_.multiply([&](auto w) { multiply_onto(onto, x, w, y); });
     }
     /// dx (N, I) is assigned, unless null.
     void backward(view<S const, 2> dy, view<S const, 2> x, S* dx) const {
@@ -28,8 +30,16 @@ public:
     }
 
     /// The same where x, and y, dy or dx where they are factors, were made for this Linear's products.
-    void forward(factor<Device> const& x, view<S, 2> y) {
-        with_rows([&](auto rows) { multiply(rows, y); }, x);
+    void forward(factor<Device> const& x, view<S, 2> y) { forward_onto({}, x, y); }
+    void forward_onto(view<S const, 2> onto, factor<Device> const& x, view<S, 2> y) {
+        with_rows([&]<class X>(view<X, 2> rows) {
+            if constexpr (std::is_same_v<X const, S const>) {
+                forward_onto(onto, view<S const, 2>(rows), y);
+            } else {
+                weight_.update();
+                multiply_onto(onto, view<X const, 2>(rows), weight_.rounded(), y);
+            }
+        }, x);
     }
     void forward(factor<Device> const& x, factor<Device>& y) {
         with_rows([&](auto rows, auto to) { multiply(rows, to); }, x, y);
@@ -45,6 +55,13 @@ public:
     }
 
 private:
+    template <class X, class W>
+    void multiply_onto(view<S const, 2> onto, view<X const, 2> x, W w, view<S, 2> y) {
+        if constexpr (is_cuda<Device>)
+            if (!onto.empty()) return linear_forward_onto(Device{}, onto, x, w, bias(), y);
+        linear_forward(Device{}, x, w, bias(), y);
+        if (!onto.empty()) add(Device{}, flat(onto), flat(y));
+    }
     template <class X, class Y>
     void multiply(view<X const, 2> x, view<Y, 2> y) {
         if constexpr (std::is_same_v<X, S>) {

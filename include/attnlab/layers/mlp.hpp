@@ -24,8 +24,9 @@ public:
         : width_(width), form_(form), products_(products), up_(all, name + ".c_fc", width, 4 * width, bias, deviation, products),
           down_(all, name + ".c_proj", 4 * width, width, bias, projection_deviation, products) {}
 
+    /// y = onto, unless empty, + the layer's result.
     template <observer Observer>
-    void forward(factor<Device> const& x, view<S, 2> y, saved& s, Observer& o, index_t layer, std::array<index_t, 2> batch) {
+    void forward(view<S const, 2> onto, factor<Device> const& x, view<S, 2> y, saved& s, Observer& o, index_t layer, std::array<index_t, 2> batch) {
         std::array<index_t, 2> const shape{x.shape()[0], 4 * width_};
         s.post.resize(shape, products_);
         s.slope.resize(shape, products_);
@@ -33,7 +34,7 @@ public:
         watch(o, site::mlp_pre{}, layer, s.slope, batch);
         with_rows([&]<class T>(view<T, 2> post, view<T, 2> slope) { gelu_forward(Device{}, form_, flat(view<T const, 2>(slope)), flat(post), slope.data()); }, s.post, s.slope);
         watch(o, site::mlp_post{}, layer, s.post, batch);
-        down_.forward(s.post, y);
+        down_.forward_onto(onto, s.post, y);
     }
 
     /// dx (N, C) is assigned; `wide` is room to work in.

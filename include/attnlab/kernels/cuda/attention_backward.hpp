@@ -222,7 +222,6 @@ struct backward_keys {
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
-        using number = typename Warp::number;
         auto const& p = in.p;
         auto const [pair, turn] = place_of_block(id, p.B * p.kv_heads(), tiles() * parts, 2 * in.q.bytes_of_head() * (p.H / p.kv_heads()));
         index_t const channels = turn % parts, tile = turn / parts;   // the first keys, seen by most, first

@@ -2,6 +2,7 @@
 #ifndef __CUDACC__
 #error "attnlab/kernels/cuda/cublaslt.hpp: for nvcc"
 #endif
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -133,26 +134,26 @@ struct add_to_columns {
     }
 };
 
-/// d = alpha op(a) op(b) + beta d + bias, by columns; a and b of float, tfloat32 or bfloat16, sums in float, rounded to D.
+/// d = alpha op(a) op(b) + beta c + bias, by columns; a and b of float, tfloat32 or bfloat16, sums in float, rounded to D; c, which lies as d does, may be d.
 /// \param bias  (m) or null \throws error where cuBLASLt knows no way
 template <class T, class D>
-void multiply(cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, D* d, D const* bias) {
+void multiply(cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, D const* c, D* d, D const* bias) {
     using namespace cublas;
     using key = std::tuple<bool, bool, index_t, index_t, index_t, index_t, index_t, index_t, bool, std::uint32_t, std::uint32_t, std::uint32_t>;
     static thread_local std::map<key, std::optional<plan>> plans;
-    auto const on_a = alignment(a), on_b = alignment(b), on_d = alignment(d);
+    auto const on_a = alignment(a), on_b = alignment(b), on_d = std::min(alignment(c), alignment(d));
     key const k{p.transpose_a, p.transpose_b, p.m, p.n, p.k, p.lda, p.ldb, p.ldd, bias != nullptr, on_a, on_b, on_d};
     auto known = plans.find(k);
     if (known == plans.end()) known = plans.emplace(k, plan_for<T, D>(p, bias != nullptr, on_a, on_b, on_d)).first;
     if (bias && !known->second) {   // not with this epilogue
-        multiply<T, D>(cuda{}, p, alpha, a, b, beta, d, nullptr);
+        multiply<T, D>(cuda{}, p, alpha, a, b, beta, c, d, nullptr);
         return launch_rows(cuda{}, p.n, add_to_columns<D>{bias, p.m, p.ldd, d});
     }
     require(known->second.has_value(), "gemm: cuBLASLt knows no way for m ", p.m, ", n ", p.n, ", k ", p.k, ", lda ", p.lda, ", ldb ", p.ldb, ", ldd ", p.ldd);
     plan const& with = *known->second;
     if (bias) set(with.how, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     auto* const room = scratch<cublas::workspace, unsigned char>(cuda{}, static_cast<index_t>(workspace_bytes));
-    cublas::check(cublasLtMatmul(handle(), with.how.get(), &alpha, a, with.a.get(), b, with.b.get(), &beta, d, with.d.get(), d, with.d.get(),
+    cublas::check(cublasLtMatmul(handle(), with.how.get(), &alpha, a, with.a.get(), b, with.b.get(), &beta, c, with.d.get(), d, with.d.get(),
                                  &with.algorithm, room, workspace_bytes, stream()),
                   "a product");
 }

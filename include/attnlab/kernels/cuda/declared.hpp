@@ -42,6 +42,8 @@ template <cuda_device Device>
 void round(Device, view<float const, 1> from, view<bfloat16, 1> to);
 template <cuda_device Device, class X, class T, class Y>
 void linear_forward(Device, view<X const, 2> x, view<T const, 2> w, float const* bias, view<Y, 2> y);
+template <cuda_device Device, class X, class T>
+void linear_forward_onto(Device, view<float const, 2> onto, view<X const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y);
 template <cuda_device Device, class Y, class X, class T, class D>
 void linear_backward(Device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias);
 template <cuda_device Device>

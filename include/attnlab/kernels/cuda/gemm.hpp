@@ -20,9 +20,9 @@ namespace attnlab {
 
 namespace gpu {
 
-/// d = alpha op(a) op(b) + beta d + bias, by columns, sums in float, rounded to D. With beta = 0, d is only written. \param bias  (m) or null
+/// d = alpha op(a) op(b) + beta c + bias, by columns, sums in float, rounded to D; c may be d. With beta = 0, c is not read. \param bias  (m) or null
 template <class T, class D>
-void multiply(emulated_cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, D* d, D const* bias) {
+void multiply(emulated_cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, D const* c, D* d, D const* bias) {
 #pragma omp parallel for schedule(static) if (p.m * p.n * p.k > 1 << 16)
     for (index_t j = 0; j < p.n; ++j) {
         std::vector<float> sum(static_cast<std::size_t>(p.m), 0.0f);
@@ -33,18 +33,18 @@ void multiply(emulated_cuda, column_major_product const& p, float alpha, T const
             for (index_t i = 0; i < p.m; ++i) sum[static_cast<std::size_t>(i)] += static_cast<float>(column[i * stride]) * x;
         }
         for (index_t i = 0; i < p.m; ++i) {
-            D& to = d[i + j * p.ldd];
-            to = static_cast<D>(alpha * sum[static_cast<std::size_t>(i)] + (beta == 0 ? 0 : beta * static_cast<float>(to)) + (bias ? static_cast<float>(bias[i]) : 0));
+            index_t const at = i + j * p.ldd;
+            d[at] = static_cast<D>(alpha * sum[static_cast<std::size_t>(i)] + (beta == 0 ? 0 : beta * static_cast<float>(c[at])) + (bias ? static_cast<float>(bias[i]) : 0));
         }
     }
 }
 
-/// The row-major c = alpha op(a) op(b) + beta c + bias, bias (n) added to each row, or null.
+/// The row-major d = alpha op(a) op(b) + beta c + bias, bias (n) added to each row, or null; c, of d's strides, may be d.
 template <class Device, class T, class C>
 void multiply_rows(Device device, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, T const* a, index_t lda,
-                   T const* b, index_t ldb, float beta, C* c, index_t ldc, std::type_identity_t<C const*> bias) {
+                   T const* b, index_t ldb, float beta, std::type_identity_t<C const*> c, C* d, index_t ldd, std::type_identity_t<C const*> bias) {
     if (m == 0 || n == 0) return;
-    multiply(device, by_columns(transpose_a, transpose_b, m, n, k, lda, ldb, ldc), alpha, b, a, beta, c, bias);
+    multiply(device, by_columns(transpose_a, transpose_b, m, n, k, lda, ldb, ldd), alpha, b, a, beta, c, d, bias);
 }
 
 }  // namespace gpu
@@ -54,7 +54,7 @@ void multiply_rows(Device device, bool transpose_a, bool transpose_b, index_t m,
 template <cuda_device Device, class T>
 void gemm(Device device, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, T const* a, index_t lda, T const* b,
           index_t ldb, float beta, float* c, index_t ldc) {
-    gpu::multiply_rows(device, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nullptr);
+    gpu::multiply_rows(device, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, c, ldc, nullptr);
 }
 
 }  // namespace attnlab

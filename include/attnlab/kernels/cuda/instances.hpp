@@ -18,6 +18,10 @@ template void linear_forward(cuda, view<float const, 2>, view<tfloat32 const, 2>
 template void linear_forward(cuda, view<float const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
 template void linear_forward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
 template void linear_forward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float const*, view<bfloat16, 2>);
+template void linear_forward_onto(cuda, view<float const, 2>, view<float const, 2>, view<float const, 2>, float const*, view<float, 2>);
+template void linear_forward_onto(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float const*, view<float, 2>);
+template void linear_forward_onto(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
+template void linear_forward_onto(cuda, view<float const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<float const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);

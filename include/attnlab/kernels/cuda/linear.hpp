@@ -60,8 +60,15 @@ template <cuda_device Device, class X, class T, class Y>
 void linear_forward(Device device, view<X const, 2> x, view<T const, 2> w, float const* bias, view<Y, 2> y) {
     index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
     assert(w.shape(1) == in && y.shape(0) == n && y.shape(1) == out);
-    gpu::multiply_rows(device, false, true, n, out, in, 1, gpu::factor<gpu::rounded_input, T>(device, x).data(), in, w.data(), in, 0, y.data(), out,
+    gpu::multiply_rows(device, false, true, n, out, in, 1, gpu::factor<gpu::rounded_input, T>(device, x).data(), in, w.data(), in, 0, y.data(), y.data(), out,
                        gpu::bias_for<Y>(device, bias, out));
+}
+/// y = onto + x w^T + bias, as linear_forward otherwise: the product's library adds.
+template <cuda_device Device, class X, class T>
+void linear_forward_onto(Device device, view<float const, 2> onto, view<X const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y) {
+    index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
+    assert(w.shape(1) == in && y.shape(0) == n && y.shape(1) == out && onto.shape() == y.shape());
+    gpu::multiply_rows(device, false, true, n, out, in, 1, gpu::factor<gpu::rounded_input, T>(device, x).data(), in, w.data(), in, 1, onto.data(), y.data(), out, bias);
 }
 
 /// dx (N,I) = dy w, unless null; dw (O,I) += dy^T x; dbias (O) += the sum of dy's rows, unless null. dy, x and dx are of float, or rounded as w is.
@@ -81,7 +88,7 @@ void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, vie
         if (dbias) gpu::add_column_sums(device, dy, dbias);
     }
     auto const input = gpu::factor<gpu::rounded_input, T>(device, x);
-    if (dx) gpu::multiply_rows(device, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, 0, dx, in, nullptr);
+    if (dx) gpu::multiply_rows(device, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, 0, dx, dx, in, nullptr);
     gemm(device, true, false, out, in, n, 1, upstream.data(), out, input.data(), in, 1, dw.data(), in);
 }
 
