@@ -68,39 +68,37 @@ constexpr void each_column(Warp const& w, index_t c, Body body, index_t first = 
     for (index_t at = first + w.index() * N * warp_size; at < c; at += Warps * N * warp_size) body(at);
 }
 
-/// Sums that each warp of a block has of its own rows, in `Pieces` of 32 N columns: every warp `put`s its own, and after a barrier `total`s are known.
-template <int N, int Pieces, int Warps, class Block>
-class warp_sums {
-    using warp = typename Block::warp;
-
-public:
+/// Sums that each warp of a block has of its own rows, in `Pieces` of 32 N columns, put together in shared memory, `size` numbers of it: every warp `put`s
+/// its own, and after a barrier `total`s are known, the warps' sums added in their order.
+template <int N, int Pieces, int Warps>
+struct warp_sums {
     static constexpr index_t size = index_t{Warps} * Pieces * N * warp_size, bytes = size * static_cast<index_t>(sizeof(float));
 
-    explicit constexpr warp_sums(Block& block) : room_(block.template shared<float>(size)) {}
-    constexpr void put(warp const& w, int piece, wide<warp, N> const& x) const {
+    template <class Warp, class Shared>
+    static constexpr void put(Warp const& w, Shared const& room, int piece, wide<Warp, N> const& x) {
         for (int k = 0; k < N; ++k) {
-            typename warp::number one;
-            for (int i = 0; i < warp::held; ++i) one.v[i] = x.v[N * i + k];
-            room_.put(w, place(w.index(), piece, k), one);
+            typename Warp::number one;
+            for (int i = 0; i < Warp::held; ++i) one.v[i] = x.v[N * i + k];
+            room.put(w, place<Warp>(w.index(), piece, k), one);
         }
     }
-    /// The warps' sums, added in their order.
-    constexpr wide<warp, N> total(warp const& w, int piece) const {
-        wide<warp, N> sum(0.0f);
+    template <class Warp, class Shared>
+    static constexpr wide<Warp, N> total(Warp const& w, Shared const& room, int piece) {
+        wide<Warp, N> sum(0.0f);
         for (int from = 0; from < Warps; ++from)
             for (int k = 0; k < N; ++k) {
-                auto const one = room_.get(w, place(from, piece, k));
-                for (int i = 0; i < warp::held; ++i) sum.v[N * i + k] += one.v[i];
+                auto const one = room.get(w, place<Warp>(from, piece, k));
+                for (int i = 0; i < Warp::held; ++i) sum.v[N * i + k] += one.v[i];
             }
         return sum;
     }
 
 private:
     /// A lane's numbers lie 32 apart, so that lanes meet in no bank.
-    static constexpr typename warp::whole place(int of_warp, int piece, int k) {
-        return warp::each_lane([&](int lane) { return ((of_warp * Pieces + piece) * N + k) * warp_size + lane; });
+    template <class Warp>
+    static constexpr typename Warp::whole place(int warp, int piece, int k) {
+        return Warp::each_lane([&](int lane) { return ((warp * Pieces + piece) * N + k) * warp_size + lane; });
     }
-    typename Block::template shared_array<float> room_;
 };
 
 /// Sums down the columns of x (n, c), by parts; with `rounded`, x rounded to bfloat16 on the way.

@@ -54,16 +54,15 @@ struct layer_norm_backward_part {
     index_t c;
     float *dx, *sums;   ///< sums (parts, 2 c): of dy h, then of dy
 
-    template <class Block>
-    using together = warp_sums<N, 2 * held_pieces, warps, Block>;
-    constexpr index_t shared_bytes() const { return together<emulated_block>::bytes; }
+    using together = warp_sums<N, 2 * held_pieces, warps>;
+    constexpr index_t shared_bytes() const { return together::bytes; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
         using numbers = wide<warp, N>;
         index_t const begin = cut.begin(part), end = cut.end(part);
         float *const of_weight = sums + part * 2 * c, *const of_bias = of_weight + c;
-        together<Block> const all(block);
+        auto const room = block.template shared<float>(together::size);
         block.each_warp([&](auto const& w) {
             numbers sum_weight[held_pieces], sum_bias[held_pieces];
             unrolled<held_pieces>([&](int k) { sum_weight[k] = sum_bias[k] = numbers(0.0f); });
@@ -77,15 +76,15 @@ struct layer_norm_backward_part {
                 add_gradient<warp>(kept, r, dx + row * c);
             }
             unrolled<held_pieces>([&](int k) {
-                all.put(w, k, sum_weight[k]);
-                all.put(w, held_pieces + k, sum_bias[k]);
+                together::put(w, room, k, sum_weight[k]);
+                together::put(w, room, held_pieces + k, sum_bias[k]);
             });
         });
         block.each_warp([&](auto const& w) {
             constexpr index_t size = N * warp_size;
             for (int k = w.index(); k < held_pieces && k * size < c; k += warps) {
-                store<warp, N>(of_weight + k * size, all.total(w, k), c - k * size);
-                store<warp, N>(of_bias + k * size, all.total(w, held_pieces + k), c - k * size);
+                store<warp, N>(of_weight + k * size, together::total(w, room, k), c - k * size);
+                store<warp, N>(of_bias + k * size, together::total(w, room, held_pieces + k), c - k * size);
             }
             each_column<N, warps>(
                 w, c,
@@ -104,6 +103,7 @@ struct layer_norm_backward_part {
     }
 
 private:
+    /// dx comes along, so that all of a row is on its way at once.
     template <class Warp>
     struct piece {
         wide<Warp, N> dy, h, g, dx;

@@ -42,16 +42,15 @@ struct rms_norm_backward_part {
     index_t c;
     float *dx, *roots, *sums;   ///< roots (rows), sums (parts, c)
 
-    template <class Block>
-    using together = warp_sums<N, held_pieces, warps, Block>;
-    constexpr index_t shared_bytes() const { return together<emulated_block>::bytes; }
+    using together = warp_sums<N, held_pieces, warps>;
+    constexpr index_t shared_bytes() const { return together::bytes; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
         using numbers = wide<warp, N>;
         index_t const begin = cut.begin(part), end = cut.end(part);
         float* const of_weight = sums + part * c;
-        together<Block> const all(block);
+        auto const room = block.template shared<float>(together::size);
         block.each_warp([&](auto const& w) {
             numbers sum_weight[held_pieces];
             unrolled<held_pieces>([&](int k) { sum_weight[k] = numbers(0.0f); });
@@ -61,11 +60,11 @@ struct rms_norm_backward_part {
                 unrolled<held_pieces>([&](int k) { sum_weight[k] += kept[k].dy * kept[k].x * numbers(r); });
                 warp::once([&] { roots[row] = r; });
             }
-            unrolled<held_pieces>([&](int k) { all.put(w, k, sum_weight[k]); });
+            unrolled<held_pieces>([&](int k) { together::put(w, room, k, sum_weight[k]); });
         });
         block.each_warp([&](auto const& w) {
             constexpr index_t size = N * warp_size;
-            for (int k = w.index(); k < held_pieces && k * size < c; k += warps) store<warp, N>(of_weight + k * size, all.total(w, k), c - k * size);
+            for (int k = w.index(); k < held_pieces && k * size < c; k += warps) store<warp, N>(of_weight + k * size, together::total(w, room, k), c - k * size);
             each_column<N, warps>(
                 w, c,
                 [&](index_t at) {
