@@ -79,23 +79,21 @@ struct cross_entropy_row {
             });
         });
         block.each_warp([&](auto const& w) {
-            float top = 0;
-            double total = 1;
-            if (target >= 0) {
-                top = largest.one(w, 0);
-                for (int i = 1; i < warps; ++i) {
-                    float const other = largest.one(w, i);
-                    top = other > top ? other : top;
-                }
-                total = 0;
-                for (int i = 0; i < warps; ++i) total += sums.one(w, i) * exp_of<warp>(largest.one(w, i) - top);
+            float top = 0, total = 1;
+            if (target >= 0) {   // a lane a warp
+                auto const of_lane = warp::each_lane([](int lane) { return lane % warps; });
+                auto const tops = largest.get(w, of_lane);
+                auto totals = sums.get(w, of_lane);
+                top = gpu::largest<warp>(tops);
+                for (int i = 0; i < warp::held; ++i) totals.v[i] *= exp_of<warp>(tops.v[i] - top);
+                total = warp::template butterfly<warps, 1>(totals, [](float a, float b) { return a + b; }).v[0];
             }
             if (w.index() == 0) {
-                double const loss = target < 0 ? 0 : ::log(total) + top - of_target.one(w, 0);
+                double const loss = target < 0 ? 0 : ::log(static_cast<double>(total)) + top - of_target.one(w, 0);
                 warp::once([&] { losses[id] = loss; });
             }
             if (!backward) return;
-            float const factor = target < 0 ? 0 : static_cast<float>(scale / total);
+            float const factor = target < 0 ? 0 : scale / total;
             each_column<N, warps>(w, vocabulary, [&](index_t at) {
                 numbers x(0.0f);
                 if (target >= 0) {
