@@ -440,7 +440,10 @@ BOOST_AUTO_TEST_CASE(cross_entropy_of_rounded_logits) {
     for (index_t v : {7, 8, 264, 4100, 50304, 83480}) {
         auto logits = random<2>({3, v}, 1, 3);
         tensor<bfloat16, 2> found({3, v});
-        for (index_t i = 0; i < found.size(); ++i) found.data()[i] = bfloat16(static_cast<float>(logits.data()[i])), logits.data()[i] = static_cast<float>(found.data()[i]);
+        for (index_t i = 0; i < found.size(); ++i) {
+            found.data()[i] = bfloat16(static_cast<float>(logits.data()[i]));
+            logits.data()[i] = static_cast<float>(found.data()[i]);
+        }
         std::int32_t const targets[]{static_cast<std::int32_t>(v - 1), -1, 3};
         tensor<double, 1> losses({3}), losses_b({3});
         cross_entropy(ref{}, logits, targets, 0.25, true, losses.data());

@@ -123,9 +123,10 @@ void cross_entropy(Device device, view<T, 2> logits, std::int32_t const* targets
     require_ids("cross_entropy: target", targets, n, -1, vocabulary);
     auto const* const there = upload<uploaded_targets>(device, targets, n);
     with_width<16 / sizeof(T)>(vocabulary, {logits.data()}, [&](auto width) {
-        if constexpr (width > 1)
-            if (cross_entropy_row<width, T, true> const kernel{logits.data(), there, vocabulary, scale, backward, losses}; kernel.shared_bytes() <= most_shared_bytes)
-                return launch(device, kernel, n);
+        if constexpr (width > 1) {
+            cross_entropy_row<width, T, true> const kept{logits.data(), there, vocabulary, scale, backward, losses};
+            if (kept.shared_bytes() <= most_shared_bytes) return launch(device, kept, n);
+        }
         launch(device, cross_entropy_row<width, T, false>{logits.data(), there, vocabulary, scale, backward, losses}, n);
     });
 }

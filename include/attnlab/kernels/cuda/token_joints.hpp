@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/token_rows.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
@@ -214,8 +216,9 @@ struct adjoint_rows {
         using facts = weighting_facts<Policy>;
         using number = typename Warp::number;
         // Divisions of 64 bits would be half of this kernel.
-        auto const H = static_cast<std::uint32_t>(p.H), groups = static_cast<std::uint32_t>(padded_length(p.T) / rows), at = static_cast<std::uint32_t>(group), pair = at / groups;
-        index_t const b = pair / H, h = pair % H, first = index_t{at % groups} * rows;
+        auto const narrow = [](index_t n) { return static_cast<std::uint32_t>(n); };
+        std::uint32_t const groups = narrow(padded_length(p.T) / rows), pair = narrow(group) / groups, of_pair = narrow(group) % groups;
+        index_t const b = pair / narrow(p.H), h = pair % narrow(p.H), first = index_t{of_pair} * rows;
         auto const query = [&](int lane) { return first + lane / lanes; };
         auto const of_rows = [&](float const* x, float beyond) { return at_queries<Warp>(p, x, b, h, query, beyond); };
         number const m = of_rows(reference, 0), z = of_rows(sum, 1);
@@ -249,7 +252,7 @@ struct adjoint_rows {
             index_t const t = query(lane);
             row_record record{0, 1, 0, 0};
             if (t < p.T) record = {m.v[i], z.v[i], f.v[i], p.template visible<Policy>(b, t).none() ? 0 : r.v[i]};
-            records[index_t{at} * rows + lane / lanes] = record;
+            records[group * rows + lane / lanes] = record;
         });
     }
 };
