@@ -206,8 +206,12 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
     heads<float const> weighted = saved.template weighted_values<Policy>(p, y);
     if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
-    gpu::launch_rows(device, padded_rows,
-                     gpu::adjoint_rows<Policy>{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
+    index_t const strides = d_weighted.batch | d_weighted.head | d_weighted.position | weighted.batch | weighted.head | weighted.position;
+    gpu::with_width(p.D | strides, {d_weighted.data, weighted.data}, [&](auto n) {
+        using program = gpu::adjoint_rows<Policy, n>;
+        gpu::launch_rows(device, padded_rows / program::rows,
+                         program{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
+    });
 
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         using queries = gpu::backward_queries<Policy, Products, D>;

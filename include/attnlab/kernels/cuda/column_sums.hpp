@@ -62,11 +62,44 @@ void launch_add_parts(Device device, float const* sums, index_t parts, index_t s
     launch(device, add_parts{sums, parts, stride, columns, columns, to, nullptr}, (columns + warp_size - 1) / warp_size);
 }
 
-/// `body(at)` for the columns that a warp of `Warps` takes of c, 32 N at once.
+/// `body(at)` for the columns, from `first` on, that a warp of `Warps` takes of c, 32 N at once.
 template <int N, int Warps, class Warp, class Body>
-constexpr void each_column(Warp const& w, index_t c, Body body) {
-    for (index_t at = w.index() * N * warp_size; at < c; at += Warps * N * warp_size) body(at);
+constexpr void each_column(Warp const& w, index_t c, Body body, index_t first = 0) {
+    for (index_t at = first + w.index() * N * warp_size; at < c; at += Warps * N * warp_size) body(at);
 }
+
+/// Sums that each warp of a block has of its own rows, in `Pieces` of 32 N columns, put together in shared memory, `size` numbers of it: every warp `put`s
+/// its own, and after a barrier `total`s are known, the warps' sums added in their order.
+template <int N, int Pieces, int Warps>
+struct warp_sums {
+    static constexpr index_t size = index_t{Warps} * Pieces * N * warp_size, bytes = size * static_cast<index_t>(sizeof(float));
+
+    template <class Warp, class Shared>
+    static constexpr void put(Warp const& w, Shared const& room, int piece, wide<Warp, N> const& x) {
+        for (int k = 0; k < N; ++k) {
+            typename Warp::number one;
+            for (int i = 0; i < Warp::held; ++i) one.v[i] = x.v[N * i + k];
+            room.put(w, place<Warp>(w.index(), piece, k), one);
+        }
+    }
+    template <class Warp, class Shared>
+    static constexpr wide<Warp, N> total(Warp const& w, Shared const& room, int piece) {
+        wide<Warp, N> sum(0.0f);
+        for (int from = 0; from < Warps; ++from)
+            for (int k = 0; k < N; ++k) {
+                auto const one = room.get(w, place<Warp>(from, piece, k));
+                for (int i = 0; i < Warp::held; ++i) sum.v[N * i + k] += one.v[i];
+            }
+        return sum;
+    }
+
+private:
+    /// A lane's numbers lie 32 apart, so that lanes meet in no bank.
+    template <class Warp>
+    static constexpr typename Warp::whole place(int warp, int piece, int k) {
+        return Warp::each_lane([&](int lane) { return ((warp * Pieces + piece) * N + k) * warp_size + lane; });
+    }
+};
 
 /// Sums down the columns of x (n, c), by parts; with `rounded`, x rounded to bfloat16 on the way.
 template <int N, class T>

@@ -5,8 +5,9 @@
 
 #include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/view.hpp>
-#include <attnlab/kernels/cuda/wide_rows.hpp>
+#include <attnlab/kernels/cuda/column_sums.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/ids.hpp>
 
 namespace attnlab {
@@ -15,10 +16,11 @@ namespace gpu {
 
 struct uploaded_targets;   ///< the purpose of memory
 
-/// A block has a row, which may be long.
-template <int N, class T>
+/// A block has a row, which may be long. `Kept`: the row lies in shared memory between its two passes, so that it is read once; each lane copies
+/// what it will look at itself.
+template <int N, class T, bool Kept>
 struct cross_entropy_row {
-    static constexpr int warps = 8;
+    static constexpr int warps = 16;
     T* logits;
     std::int32_t const* targets;
     index_t vocabulary;
@@ -26,29 +28,47 @@ struct cross_entropy_row {
     bool backward;
     double* losses;
 
-    constexpr index_t shared_bytes() const { return 2 * warps * static_cast<index_t>(sizeof(float)) + 16; }
+    constexpr index_t shared_bytes() const {
+        return 2 * warps * static_cast<index_t>(sizeof(float)) + 16 + (Kept ? (vocabulary * static_cast<index_t>(sizeof(T)) + 15) / 16 * 16 : 0);
+    }
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
         using numbers = wide<warp, N>;
-        constexpr index_t stride = warps * N * warp_size;
         T* const row = logits + id * vocabulary;
         std::int32_t const target = targets[id];
         auto const largest = block.template shared<float>(warps), sums = block.template shared<float>(warps), of_target = block.template shared<float>(1);
+        auto const kept = block.template shared<T>(Kept ? vocabulary : 0);
+        constexpr index_t size = N * warp_size;
+        auto const read = [&](auto const& w, index_t at, float fill) {
+            index_t const left = vocabulary - at;
+            if constexpr (Kept)
+                return load<warp, N>(kept.reads(w, at, left < size ? left : size), left, fill);
+            else
+                return load<warp, N>(row + at, left, fill);
+        };
 
         block.each_warp([&](auto const& w) {
             if (target < 0) return;
+            if constexpr (Kept) {
+                each_column<N, warps>(w, vocabulary, [&](index_t at) {
+                    kept.copy_async(w, warp::each_lane([&](int lane) { return static_cast<int>(at) + N * lane; }), row,
+                                    warp::each_lane([&](int lane) { return at + N * lane; }), warp::each_lane([&](int lane) { return at + N * lane < vocabulary; }));
+                });
+                block.commit(w);
+                block.wait(w, 0);
+            }
             // Each lane has numbers of its own, and then they are put together.
             typename warp::number high(std::numeric_limits<float>::lowest()), sum(0.0f);
-            for (index_t at = w.index() * N * warp_size; at < vocabulary; at += stride) {
-                numbers const x = load<warp, N>(row + at, vocabulary - at, -std::numeric_limits<float>::infinity());
+            each_column<N, warps>(w, vocabulary, [&](index_t at) {
+                numbers const x = read(w, at, -std::numeric_limits<float>::infinity());
                 auto const before = high;
-                high = max(fold_in_lane<warp, N>(x, [](float a, float b) { return b > a ? b : a; }), high);
+                high = max(fold_in_lane<warp, N>(x, [](float a, float b) { return elementary<warp::held>::max(a, b); }), high);
                 for (int i = 0; i < warp::held; ++i) {
                     sum.v[i] *= exp_of<warp>(before.v[i] - high.v[i]);
                     for (int k = 0; k < N; ++k) sum.v[i] += exp_of<warp>(x.v[N * i + k] - high.v[i]);
                 }
-            }
+            });
             float const top = gpu::largest<warp>(high);
             for (int i = 0; i < warp::held; ++i) sum.v[i] *= exp_of<warp>(high.v[i] - top);
             float const total = gpu::sum<warp>(sum);
@@ -59,35 +79,34 @@ struct cross_entropy_row {
             });
         });
         block.each_warp([&](auto const& w) {
-            float top = 0;
-            double total = 1;
-            if (target >= 0) {
-                top = largest.one(w, 0);
-                for (int i = 1; i < warps; ++i) {
-                    float const other = largest.one(w, i);
-                    top = other > top ? other : top;
-                }
-                total = 0;
-                for (int i = 0; i < warps; ++i) total += sums.one(w, i) * exp_of<warp>(largest.one(w, i) - top);
+            float top = 0, total = 1;
+            if (target >= 0) {   // a lane a warp
+                auto const of_lane = warp::each_lane([](int lane) { return lane % warps; });
+                auto const tops = largest.get(w, of_lane);
+                auto totals = sums.get(w, of_lane);
+                top = gpu::largest<warp>(tops);
+                for (int i = 0; i < warp::held; ++i) totals.v[i] *= exp_of<warp>(tops.v[i] - top);
+                total = warp::template butterfly<warps, 1>(totals, [](float a, float b) { return a + b; }).v[0];
             }
             if (w.index() == 0) {
-                double const loss = target < 0 ? 0 : ::log(total) + top - of_target.one(w, 0);
+                double const loss = target < 0 ? 0 : ::log(static_cast<double>(total)) + top - of_target.one(w, 0);
                 warp::once([&] { losses[id] = loss; });
             }
             if (!backward) return;
-            float const factor = target < 0 ? 0 : static_cast<float>(scale / total);
-            for (index_t at = w.index() * N * warp_size; at < vocabulary; at += stride) {
+            float const factor = target < 0 ? 0 : scale / total;
+            each_column<N, warps>(w, vocabulary, [&](index_t at) {
                 numbers x(0.0f);
                 if (target >= 0) {
-                    x = load<warp, N>(row + at, vocabulary - at);
+                    x = read(w, at, 0);
                     for (float& e : x.v) e = factor * exp_of<warp>(e - top);
-                    warp::visit([&](int lane, int i) {
-                        for (int k = 0; k < N; ++k)
-                            if (at + N * lane + k == target) x.v[N * i + k] -= scale;
-                    });
+                    if (at <= target && target < at + size)
+                        warp::visit([&](int lane, int i) {
+                            for (int k = 0; k < N; ++k)
+                                if (at + N * lane + k == target) x.v[N * i + k] -= scale;
+                        });
                 }
                 store<warp, N>(row + at, x, vocabulary - at);
-            }
+            });
         });
     }
 
@@ -103,8 +122,12 @@ void cross_entropy(Device device, view<T, 2> logits, std::int32_t const* targets
     index_t const n = logits.shape(0), vocabulary = logits.shape(1);
     require_ids("cross_entropy: target", targets, n, -1, vocabulary);
     auto const* const there = upload<uploaded_targets>(device, targets, n);
-    with_width(vocabulary, {logits.data()}, [&](auto width) {
-        launch(device, cross_entropy_row<width, T>{logits.data(), there, vocabulary, scale, backward, losses}, n);
+    with_width<16 / sizeof(T)>(vocabulary, {logits.data()}, [&](auto width) {
+        if constexpr (width > 1) {
+            cross_entropy_row<width, T, true> const kept{logits.data(), there, vocabulary, scale, backward, losses};
+            if (kept.shared_bytes() <= most_shared_bytes) return launch(device, kept, n);
+        }
+        launch(device, cross_entropy_row<width, T, false>{logits.data(), there, vocabulary, scale, backward, losses}, n);
     });
 }
 

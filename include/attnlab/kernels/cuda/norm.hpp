@@ -26,16 +26,17 @@ struct layer_norm_row {
         float const* const in = x + row * c;
         T* const out = y + row * c;
         float const share = 1 / static_cast<float>(c);
+        auto const kept = hold<N>(c, [&](index_t i) { return load<Warp, N>(in + i, c - i); });
         numbers total(0.0f), squares(0.0f);
-        each_wide<N>(c, [&](index_t i) { total += load<Warp, N>(in + i, c - i); });
+        kept.each([&](index_t, numbers const& v) { total += v; });
         float const center = sum<Warp, N>(total) * share;
-        each_wide<N>(c, [&](index_t i) {
-            auto const d = load<Warp, N>(in + i, c - i, center) - numbers(center);
+        kept.each([&](index_t i, numbers const& v) {
+            auto const d = first<Warp, N>(v - numbers(center), c - i);
             squares += d * d;
         });
         float const r = 1 / elementary<Warp::held>::sqrt(sum<Warp, N>(squares) * share + eps);
-        each_wide<N>(c, [&](index_t i) {
-            auto scaled = (load<Warp, N>(in + i, c - i) - numbers(center)) * numbers(r) * load<Warp, N>(weight + i, c - i);
+        kept.each([&](index_t i, numbers const& v) {
+            auto scaled = (v - numbers(center)) * numbers(r) * load<Warp, N>(weight + i, c - i);
             if (bias) scaled += load<Warp, N>(bias + i, c - i);
             store<Warp, N>(out + i, scaled, c - i);
         });
@@ -43,60 +44,89 @@ struct layer_norm_row {
     }
 };
 
-/// A part of the rows: their dx, a warp a row, and then the sums down its columns, a warp some columns; dy and x are near by then.
+/// A part of the rows: their dx, a warp a row, and the sums down the columns, which each warp adds up of its rows as it holds them. Those of columns that
+/// no register holds are read once more, a warp some columns.
 template <int N>
 struct layer_norm_backward_part {
-    static constexpr int warps = 8;
+    static constexpr int warps = 4;
     row_parts cut;
     float const *dy, *x, *weight, *mean, *rstd;
     index_t c;
     float *dx, *sums;   ///< sums (parts, 2 c): of dy h, then of dy
 
-    constexpr index_t shared_bytes() const { return 0; }
+    using together = warp_sums<N, 2 * held_pieces, warps>;
+    constexpr index_t shared_bytes() const { return together::bytes; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
+        using numbers = wide<warp, N>;
         index_t const begin = cut.begin(part), end = cut.end(part);
+        float *const of_weight = sums + part * 2 * c, *const of_bias = of_weight + c;
+        auto const room = block.template shared<float>(together::size);
         block.each_warp([&](auto const& w) {
-            for (index_t row = begin + w.index(); row < end; row += warps) gradient_of_row<warp>(row);
+            numbers sum_weight[held_pieces], sum_bias[held_pieces];
+            unrolled<held_pieces>([&](int k) { sum_weight[k] = sum_bias[k] = numbers(0.0f); });
+            for (index_t row = begin + w.index(); row < end; row += warps) {
+                float const center = mean[row], r = rstd[row];
+                auto const kept = hold<N>(c, [&](index_t i) { return read<warp>(row, i, center, r); });
+                unrolled<held_pieces>([&](int k) {
+                    sum_weight[k] += kept[k].dy * kept[k].h;
+                    sum_bias[k] += kept[k].dy;
+                });
+                add_gradient<warp>(kept, r, dx + row * c);
+            }
+            unrolled<held_pieces>([&](int k) {
+                together::put(w, room, k, sum_weight[k]);
+                together::put(w, room, held_pieces + k, sum_bias[k]);
+            });
         });
         block.each_warp([&](auto const& w) {
-            each_column<N, warps>(w, c, [&](index_t at) {
-                wide<warp, N> sum_weight(0.0f), sum_bias(0.0f);
-                for (index_t row = begin; row < end; ++row) {
-                    auto const d = load<warp, N>(dy + row * c + at, c - at);
-                    sum_weight += d * normalized<warp>(row, at);
-                    sum_bias += d;
-                }
-                store<warp, N>(sums + part * 2 * c + at, sum_weight, c - at);
-                store<warp, N>(sums + part * 2 * c + c + at, sum_bias, c - at);
-            });
+            constexpr index_t size = N * warp_size;
+            for (int k = w.index(); k < held_pieces && k * size < c; k += warps) {
+                store<warp, N>(of_weight + k * size, together::total(w, room, k), c - k * size);
+                store<warp, N>(of_bias + k * size, together::total(w, room, held_pieces + k), c - k * size);
+            }
+            each_column<N, warps>(
+                w, c,
+                [&](index_t at) {
+                    numbers sum_weight(0.0f), sum_bias(0.0f);
+                    for (index_t row = begin; row < end; ++row) {
+                        auto const p = read<warp>(row, at, mean[row], rstd[row]);
+                        sum_weight += p.dy * p.h;
+                        sum_bias += p.dy;
+                    }
+                    store<warp, N>(of_weight + at, sum_weight, c - at);
+                    store<warp, N>(of_bias + at, sum_bias, c - at);
+                },
+                held_pieces * size);
         });
     }
 
 private:
+    /// dx comes along, so that all of a row is on its way at once.
     template <class Warp>
-    constexpr wide<Warp, N> normalized(index_t row, index_t at) const {
+    struct piece {
+        wide<Warp, N> dy, h, g, dx;
+    };
+    template <class Warp>
+    constexpr piece<Warp> read(index_t row, index_t i, float center, float r) const {
         using numbers = wide<Warp, N>;
-        float const center = mean[row];
-        return (load<Warp, N>(x + row * c + at, c - at, center) - numbers(center)) * numbers(rstd[row]);
+        index_t const at = row * c + i, left = c - i;
+        auto const upstream = load<Warp, N>(dy + at, left);
+        return {upstream, (load<Warp, N>(x + at, left) - numbers(center)) * numbers(r), upstream * load<Warp, N>(weight + i, left), load<Warp, N>(dx + at, left)};
     }
-    template <class Warp>
-    constexpr void gradient_of_row(index_t row) const {
+    template <class Warp, class Row>
+    constexpr void add_gradient(Row const& row, float r, float* to) const {
         using numbers = wide<Warp, N>;
-        float const share = 1 / static_cast<float>(c), r = rstd[row];
+        float const share = 1 / static_cast<float>(c);
         numbers sum_g(0.0f), sum_gh(0.0f);
-        each_wide<N>(c, [&](index_t i) {
-            auto const g = load<Warp, N>(dy + row * c + i, c - i) * load<Warp, N>(weight + i, c - i);
-            sum_g += g;
-            sum_gh += g * normalized<Warp>(row, i);
+        row.each([&](index_t, piece<Warp> const& p) {
+            sum_g += p.g;
+            sum_gh += p.g * p.h;
         });
         float const mean_g = sum<Warp, N>(sum_g) * share, mean_gh = sum<Warp, N>(sum_gh) * share;
-        float* const out = dx + row * c;
-        each_wide<N>(c, [&](index_t i) {
-            auto const g = load<Warp, N>(dy + row * c + i, c - i) * load<Warp, N>(weight + i, c - i);
-            auto const along = g - numbers(mean_g) - normalized<Warp>(row, i) * numbers(mean_gh);
-            store<Warp, N>(out + i, load<Warp, N>(out + i, c - i) + numbers(r) * along, c - i);
+        row.each([&](index_t i, piece<Warp> const& p) {
+            store<Warp, N>(to + i, p.dx + numbers(r) * (p.g - numbers(mean_g) - p.h * numbers(mean_gh)), c - i);
         });
     }
 };

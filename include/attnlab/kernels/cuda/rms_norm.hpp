@@ -18,14 +18,12 @@ struct rms_norm_row {
     template <class Warp>
     constexpr void operator()(Warp const&, index_t row) const {
         using numbers = wide<Warp, N>;
+        auto const kept = hold<N>(c, [&](index_t i) { return load<Warp, N>(x + row * c + i, c - i); });
         numbers squares(0.0f);
-        each_wide<N>(c, [&](index_t i) {
-            auto const v = load<Warp, N>(x + row * c + i, c - i);
-            squares += v * v;
-        });
+        kept.each([&](index_t, numbers const& v) { squares += v * v; });
         float const r = 1 / elementary<Warp::held>::sqrt(sum<Warp, N>(squares) / static_cast<float>(c) + eps);
-        each_wide<N>(c, [&](index_t i) {
-            auto scaled = load<Warp, N>(x + row * c + i, c - i) * numbers(r);
+        kept.each([&](index_t i, numbers const& v) {
+            auto scaled = v * numbers(r);
             if (weight) scaled = scaled * (load<Warp, N>(weight + i, c - i) + numbers(offset));
             store<Warp, N>(y + row * c + i, scaled, c - i);
         });
@@ -34,54 +32,79 @@ struct rms_norm_row {
 
 struct inverse_roots;   ///< the purpose of memory
 
-/// A part of the rows: their dx, a warp a row, and then dweight's sums down its columns, a warp some columns.
+/// A part of the rows: their dx, a warp a row, and dweight's sums down the columns, as those of LayerNorm are made (kernels/cuda/norm.hpp).
 template <int N>
 struct rms_norm_backward_part {
-    static constexpr int warps = 8;
+    static constexpr int warps = 4;
     row_parts cut;
     float const *dy, *x, *weight;
     float offset, eps;
     index_t c;
     float *dx, *roots, *sums;   ///< roots (rows), sums (parts, c)
 
-    constexpr index_t shared_bytes() const { return 0; }
+    using together = warp_sums<N, held_pieces, warps>;
+    constexpr index_t shared_bytes() const { return together::bytes; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
+        using numbers = wide<warp, N>;
         index_t const begin = cut.begin(part), end = cut.end(part);
+        float* const of_weight = sums + part * c;
+        auto const room = block.template shared<float>(together::size);
         block.each_warp([&](auto const& w) {
-            for (index_t row = begin + w.index(); row < end; row += warps) gradient_of_row<warp>(row);
+            numbers sum_weight[held_pieces];
+            unrolled<held_pieces>([&](int k) { sum_weight[k] = numbers(0.0f); });
+            for (index_t row = begin + w.index(); row < end; row += warps) {
+                auto const kept = hold<N>(c, [&](index_t i) { return read<warp>(row, i); });
+                float const r = add_gradient<warp>(kept, dx + row * c);
+                unrolled<held_pieces>([&](int k) { sum_weight[k] += kept[k].dy * kept[k].x * numbers(r); });
+                warp::once([&] { roots[row] = r; });
+            }
+            unrolled<held_pieces>([&](int k) { together::put(w, room, k, sum_weight[k]); });
         });
         block.each_warp([&](auto const& w) {
-            each_column<N, warps>(w, c, [&](index_t at) {
-                wide<warp, N> sum(0.0f);
-                for (index_t row = begin; row < end; ++row)
-                    sum += load<warp, N>(dy + row * c + at, c - at) * load<warp, N>(x + row * c + at, c - at) * wide<warp, N>(roots[row]);
-                store<warp, N>(sums + part * c + at, sum, c - at);
-            });
+            constexpr index_t size = N * warp_size;
+            for (int k = w.index(); k < held_pieces && k * size < c; k += warps) store<warp, N>(of_weight + k * size, together::total(w, room, k), c - k * size);
+            each_column<N, warps>(
+                w, c,
+                [&](index_t at) {
+                    numbers sum(0.0f);
+                    for (index_t row = begin; row < end; ++row) {
+                        auto const p = read<warp>(row, at);
+                        sum += p.dy * p.x * numbers(roots[row]);
+                    }
+                    store<warp, N>(of_weight + at, sum, c - at);
+                },
+                held_pieces * size);
         });
     }
 
 private:
     template <class Warp>
-    constexpr void gradient_of_row(index_t row) const {
+    struct piece {
+        wide<Warp, N> dy, x, g, dx;
+    };
+    template <class Warp>
+    constexpr piece<Warp> read(index_t row, index_t i) const {
+        index_t const at = row * c + i, left = c - i;
+        auto const upstream = load<Warp, N>(dy + at, left);
+        return {upstream, load<Warp, N>(x + at, left), upstream * (load<Warp, N>(weight + i, left) + wide<Warp, N>(offset)), load<Warp, N>(dx + at, left)};
+    }
+    /// Returns 1 / sqrt(mean of x^2 + eps).
+    template <class Warp, class Row>
+    constexpr float add_gradient(Row const& row, float* to) const {
         using numbers = wide<Warp, N>;
-        float const *const in = x + row * c, *const upstream = dy + row * c;
         float const share = 1 / static_cast<float>(c);
         numbers squares(0.0f), products(0.0f);
-        each_wide<N>(c, [&](index_t i) {
-            auto const v = load<Warp, N>(in + i, c - i);
-            squares += v * v;
-            products += v * load<Warp, N>(upstream + i, c - i) * (load<Warp, N>(weight + i, c - i) + numbers(offset));
+        row.each([&](index_t, piece<Warp> const& p) {
+            squares += p.x * p.x;
+            products += p.x * p.g;
         });
         float const r = 1 / elementary<Warp::held>::sqrt(sum<Warp, N>(squares) * share + eps), mean_gh = sum<Warp, N>(products) * r * share;
-        float* const out = dx + row * c;
-        each_wide<N>(c, [&](index_t i) {
-            auto const g = load<Warp, N>(upstream + i, c - i) * (load<Warp, N>(weight + i, c - i) + numbers(offset));
-            auto const along = g - load<Warp, N>(in + i, c - i) * numbers(r * mean_gh);
-            store<Warp, N>(out + i, load<Warp, N>(out + i, c - i) + numbers(r) * along, c - i);
+        row.each([&](index_t i, piece<Warp> const& p) {
+            store<Warp, N>(to + i, p.dx + numbers(r) * (p.g - p.x * numbers(r * mean_gh)), c - i);
         });
-        Warp::once([&] { roots[row] = r; });
+        return r;
     }
 };
 

@@ -1,7 +1,10 @@
 #pragma once
+#include <cstdint>
+
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/token_rows.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
+#include <attnlab/kernels/cuda/wide_rows.hpp>
 #include <attnlab/kernels/weighting_facts.hpp>
 
 /// \file
@@ -187,34 +190,59 @@ struct slot_rows {
     }
 };
 
-/// g(Z) of each row, and R: what its Z, or threshold, passes on to each score (see weighting_facts::row_adjoint).
-template <class Policy>
+/// g(Z) of each row, and R: what its Z, or threshold, passes on to each score (see weighting_facts::row_adjoint). Adjacent rows of a head share a warp,
+/// 8 lanes a row, twice N adjacent channels a lane at once.
+template <class Policy, int N>
 struct adjoint_rows {
+    static constexpr int lanes = 8, rows = warp_size / lanes;
     tile_problem<Policy> p;
     heads<float const> d_weighted, weighted;   ///< `weighted` is by_sum where the weight does not separate
     float const *reference, *sum, *d_log_normalizer;
     row_record* records;                       ///< (B, H, padded T), assigned
 
     template <class Warp>
-    constexpr void operator()(Warp const&, index_t row) const {
+    constexpr void operator()(Warp const&, index_t group) const {
         using facts = weighting_facts<Policy>;
-        using N = typename Warp::number;
-        index_t const length = padded_length(p.T), t = row % length, h = row / length % p.H, b = row / length / p.H, i = (b * p.H + h) * p.T + t;
-        if (t >= p.T) return Warp::once([&] { records[row] = {0, 1, 0, 0}; });
-        float f = 1, r = 0;
-        if constexpr (Policy::one_pass) f = facts::row_factor(N(reference[i]), N(sum[i])).v[0];
+        using number = typename Warp::number;
+        // Divisions of 64 bits would be half of this kernel.
+        auto const narrow = [](index_t n) { return static_cast<std::uint32_t>(n); };
+        std::uint32_t const groups = narrow(padded_length(p.T) / rows), pair = narrow(group) / groups, of_pair = narrow(group) % groups;
+        index_t const b = pair / narrow(p.H), h = pair % narrow(p.H), first = index_t{of_pair} * rows;
+        auto const query = [&](int lane) { return first + lane / lanes; };
+        auto const of_rows = [&](float const* x, float beyond) { return at_queries<Warp>(p, x, b, h, query, beyond); };
+        number const m = of_rows(reference, 0), z = of_rows(sum, 1);
+        number f(1.0f), r(0.0f);
         if constexpr (Policy::has_sum || Policy::has_threshold) {
-            typename Warp::number product(0.0f);
-            float const *const x = d_weighted.row(b, h, t), *const y = weighted.row(b, h, t);
-            each_chunk(p.D, [&](index_t c) { product += load<Warp>(x + c, p.D - c) * load<Warp>(y + c, p.D - c); });
-            float const dot = gpu::sum<Warp>(product), d_l = Policy::has_output && Policy::reads_log_normalizer ? d_log_normalizer[i] : 0.0f;
+            number products(0.0f), d_l(0.0f);
+            for (index_t c = 0; c < p.D; c += 2 * N * lanes)
+                Warp::visit([&](int lane, int i) {
+                    using channels = detail::adjacent<float, N>;
+                    index_t const t = query(lane);
+                    if (t >= p.T) return;
+                    float const *const x = d_weighted.row(b, h, t), *const y = weighted.row(b, h, t);
+                    channels xs[2]{}, ys[2]{};
+                    unrolled<2>([&](int k) {
+                        index_t const channel = c + N * (lane % lanes + k * lanes);
+                        if (channel < p.D) xs[k] = *reinterpret_cast<channels const*>(x + channel), ys[k] = *reinterpret_cast<channels const*>(y + channel);
+                    });
+                    for (int k = 0; k < 2; ++k)
+                        for (int j = 0; j < N; ++j) products.v[i] += xs[k].v[j] * ys[k].v[j];
+                });
+            number const dot = Warp::template butterfly<lanes, 1>(products, [](float x, float y) { return x + y; });
+            if constexpr (Policy::has_output && Policy::reads_log_normalizer) d_l = of_rows(d_log_normalizer, 0);
             if constexpr (Policy::one_pass)
-                r = facts::row_adjoint(N(reference[i]), N(sum[i]), N(dot), N(d_l)).v[0];
+                r = facts::row_adjoint(m, z, dot, d_l);
             else
-                r = dot + (d_l == 0 ? 0 : d_l / sum[i]);
-            if (p.template visible<Policy>(b, t).none()) r = 0;
+                r = dot + select(each(d_l, [](float x) { return x == 0; }), d_l, d_l / z);
         }
-        Warp::once([&] { records[row] = {reference[i], sum[i], f, r}; });
+        if constexpr (Policy::one_pass) f = facts::row_factor(m, z);
+        Warp::visit([&](int lane, int i) {
+            if (lane % lanes != 0) return;
+            index_t const t = query(lane);
+            row_record record{0, 1, 0, 0};
+            if (t < p.T) record = {m.v[i], z.v[i], f.v[i], p.template visible<Policy>(b, t).none() ? 0 : r.v[i]};
+            records[group * rows + lane / lanes] = record;
+        });
     }
 };
 

@@ -9,7 +9,7 @@
 #include <attnlab/kernels/cuda/rows.hpp>
 
 /// \file
-/// Rows a warp walks with N adjacent numbers in each lane: four, sixteen bytes at once, where all rows begin on sixteen bytes.
+/// Rows a warp walks with N adjacent numbers in each lane: four floats, or eight of bfloat16, sixteen bytes at once, where all rows begin on sixteen bytes.
 
 namespace attnlab::gpu {
 
@@ -33,6 +33,11 @@ constexpr void write(T* p, adjacent<float, N> const& x) {
         asm volatile("{ .reg .u64 g; .reg .b32 a, b; cvta.to.global.u64 g, %0; cvt.rn.bf16x2.f32 a, %2, %1; cvt.rn.bf16x2.f32 b, %4, %3; st.global.v2.b32 [g], {a, b}; }"
                      ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3])
                      : "memory");
+    } else if constexpr (std::is_same_v<T, bfloat16> && N == 8) {
+        asm volatile("{ .reg .u64 g; .reg .b32 a, b, c, d; cvta.to.global.u64 g, %0; cvt.rn.bf16x2.f32 a, %2, %1; cvt.rn.bf16x2.f32 b, %4, %3;"
+                     " cvt.rn.bf16x2.f32 c, %6, %5; cvt.rn.bf16x2.f32 d, %8, %7; st.global.v4.b32 [g], {a, b, c, d}; }"
+                     ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3]), "f"(x.v[4]), "f"(x.v[5]), "f"(x.v[6]), "f"(x.v[7])
+                     : "memory");
     } else
 #endif
     {
@@ -54,6 +59,15 @@ constexpr wide<Warp, N> load(T const* p, index_t n, float fill = 0) {
         for (int k = 0; k < N; ++k) r.v[N * i + k] = static_cast<float>(a.v[k]);
     });
     return r;
+}
+/// x, and 0 from number n on.
+template <class Warp, int N>
+constexpr wide<Warp, N> first(wide<Warp, N> x, index_t n) {
+    Warp::visit([&](int lane, int i) {
+        for (int k = 0; k < N; ++k)
+            if (N * lane >= n) x.v[N * i + k] = 0;
+    });
+    return x;
 }
 /// Rounded to T.
 template <class Warp, int N, class T>
@@ -85,12 +99,44 @@ constexpr void each_wide(index_t n, Body body) {
     for (index_t i = 0; i < n; i += N * warp_size) body(i);
 }
 
-/// `run(four or one)`, a std::integral_constant: how many numbers a lane may take at once of rows of n numbers in these arrays.
-template <class Run>
+/// How many pieces of 32 N numbers of a row a warp keeps in registers: 1024 channels.
+inline constexpr int held_pieces = 8;
+
+/// A row of n numbers, or some rows alike, that a warp walks several times. Its first pieces are read once and kept, those beyond are read anew by
+/// each walk. `read(i)` is what the lanes have of the piece that begins at i, with fills from n on.
+template <int N, class Read>
+class held_row {
+    using piece = std::invoke_result_t<Read, index_t>;
+
+public:
+    constexpr held_row(index_t n, Read read) : n_(n), read_(read) {
+        unrolled<held_pieces>([&](int k) { kept_[k] = read_(index_t{k} * N * warp_size); });
+    }
+    /// `body(i, piece)`, in order.
+    template <class Body>
+    constexpr void each(Body body) const {
+        unrolled<held_pieces>([&](int k) { body(index_t{k} * N * warp_size, kept_[k]); });
+        for (index_t i = held_pieces * N * warp_size; i < n_; i += N * warp_size) body(i, read_(i));
+    }
+    /// One of those that are kept.
+    constexpr piece const& operator[](int k) const { return kept_[k]; }
+
+private:
+    index_t n_;
+    Read read_;
+    piece kept_[held_pieces];
+};
+template <int N, class Read>
+constexpr held_row<N, Read> hold(index_t n, Read read) {
+    return {n, read};
+}
+
+/// `run(Wide or one)`, a std::integral_constant: how many numbers a lane may take at once of rows of n numbers in these arrays.
+template <int Wide = 4, class Run>
 void with_width(index_t n, std::initializer_list<void const*> arrays, Run run) {
-    bool const wide = n % 4 == 0 && std::all_of(arrays.begin(), arrays.end(), [](void const* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; });
+    bool const wide = n % Wide == 0 && std::all_of(arrays.begin(), arrays.end(), [](void const* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; });
     if (wide)
-        run(std::integral_constant<int, 4>{});
+        run(std::integral_constant<int, Wide>{});
     else
         run(std::integral_constant<int, 1>{});
 }
