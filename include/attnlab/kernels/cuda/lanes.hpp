@@ -97,6 +97,7 @@ struct elementary {
     static float log1p(float x) { return std::log1p(x); }
     static float sqrt(float x) { return std::sqrt(x); }
     static float tanh(float x) { return std::tanh(x); }
+    static float rounded_tanh(float x) { return std::tanh(x); }   ///< to 2^-11 on a device
     static float erf(float x) { return std::erf(x); }
     static float max(float x, float y) { return std::fmax(x, y); }
 };
