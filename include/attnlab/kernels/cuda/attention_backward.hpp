@@ -36,18 +36,18 @@ struct backward_inputs {
     }
 };
 
-/// Raw scores of a tile, and do . v in `d`, become weights and gradients by the raw scores. `numbers(n, i)` of the queries, `seen(n, i)`.
+/// Raw scores of a tile whose columns begin at `first`, and do . v in `d`, become weights and gradients by the raw scores. `numbers(n, i)` of the queries, `seen(n, i)`.
 template <class Policy, class Joint, class Fragments, class Numbers, class Seen>
-constexpr void weigh_back(Joint& joint, Fragments& scores, Fragments& d, Numbers numbers, Seen seen) {
+constexpr void weigh_back(Joint& joint, index_t first, Fragments& scores, Fragments& d, Numbers numbers, Seen seen) {
+    auto x = joint.enter(first);
     each_score(scores, [&]<class Number>(int n, int i, Number& e) {
         Number& to = d[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
-        auto const [weight, d_score] = weigher<Policy, Number>::backward(joint.made(n, i, e), to, numbers(n, i));
+        auto const [weight, d_score] = weigher<Policy, Number>::backward(joint.made(x, n, i, e), to, numbers(n, i));
         auto const in_tile = seen(n, i);
-        Number const none(0.0f);
-        e = select(in_tile, weight, none);
-        to = joint.back(in_tile, select(in_tile, d_score, none));
-        if constexpr (Policy::has_score) to = select(in_tile, to, none);   // what nobody sees may be no number
+        e = select(in_tile, weight, Number(0.0f));
+        to = joint.back(x, in_tile, select(in_tile, d_score, Number(0.0f)));
     });
+    joint.leave(x);
 }
 
 /// dq, and what belongs to queries: a block owns queries.
@@ -115,10 +115,9 @@ struct backward_queries {
                         score_fragments<Warp, columns> scores, d;
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * warp, k, stage * columns, scores);
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * warp, v, stage * columns, d);
-                        s.joint.enter(j0);
                         settle<tile_rows>(w, scores, d);
                         weigh_back<Policy>(
-                            s.joint, scores, d, [&](int, int i) { return s.row[static_cast<std::size_t>(i / 2)]; },
+                            s.joint, j0, scores, d, [&](int, int i) { return s.row[static_cast<std::size_t>(i / 2)]; },
                             [&](int n, int i) {
                                 return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 16 * warp + row_of(lane, i), j0 + 8 * n + column_of(lane, i)); });
                             });
@@ -129,7 +128,7 @@ struct backward_queries {
             });
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
-            states[w].joint.end(h);
+            states[w].joint.end();
             auto& acc = states[w].dq;
             each_score(acc, [&](int n, int i, number& e) {
                 Warp::visit([&](int lane, int l) {
@@ -208,10 +207,9 @@ struct backward_keys {
                             score_fragments<Warp, columns> scores, d;
                             multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * warp, q, stage * columns, scores);
                             multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * warp, dy, stage * columns, d);
-                            s.joint.enter(i0);
                             settle<tile_rows>(w, scores, d);
                             weigh_back<Policy>(
-                                s.joint, scores, d,
+                                s.joint, i0, scores, d,
                                 [&](int n, int e) {
                                     auto const places = Warp::each_lane([&](int lane) { return stage * columns + 8 * n + column_of(lane, e); });
                                     return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return i0 + 8 * n + column_of(lane, e); });
@@ -226,7 +224,7 @@ struct backward_keys {
                     });
                 });
             if constexpr (Policy::has_tokens)
-                if (channels == 0) block.each_warp([&](Warp const& w) { states[w].joint.end(h); });
+                if (channels == 0) block.each_warp([&](Warp const& w) { states[w].joint.end(); });
         }
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();

@@ -35,7 +35,14 @@ struct elementary<1> {
     static __host__ __device__ float log1p(float x) { return ::log1pf(x); }
     static __host__ __device__ float sqrt(float x) { return ::sqrtf(x); }
     static __host__ __device__ float tanh(float x) { return ::tanhf(x); }
-    /// An instruction of its own.
+    /// Instructions of their own.
+    static __host__ __device__ float rounded_log(float x) {
+#ifdef __CUDA_ARCH__
+        return __logf(x);
+#else
+        return std::log(x);
+#endif
+    }
     static __host__ __device__ float rounded_tanh(float x) {
 #ifdef __CUDA_ARCH__
         float r;
@@ -46,6 +53,7 @@ struct elementary<1> {
 #endif
     }
     static __host__ __device__ float erf(float x) { return ::erff(x); }
+    static __host__ __device__ float abs(float x) { return ::fabsf(x); }
     static __host__ __device__ float max(float x, float y) { return ::fmaxf(x, y); }
 
 private:
