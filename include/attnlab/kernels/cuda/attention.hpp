@@ -146,7 +146,6 @@ struct for_log_normalizer;
 struct for_row_numbers;
 struct for_query_tokens;
 struct for_key_tokens;
-struct for_unread;
 
 /// Copies for parts of tokens, or of tiles, all zero.
 template <class Policy, class Device>
@@ -220,27 +219,22 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         auto* const dy_rows = gpu::scratch<gpu::for_dy, typename Products::element>(device, padded_rows * D);
         gpu::pack<Products>(device, d_weighted, p.B, p.H, p.T, p.D, D, dy_rows);
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), packed.q, packed.k, packed.v, {dy_rows, p.H, gpu::padded_length(p.T), D},
-                                                        records, saved.tokens.data(), {}, nullptr};
+                                                        records, saved.tokens.data(), {}};
         queries by_queries{in, {gradients.q, gradients.rounded_q}, nullptr};
         keys by_keys{in, {gradients.k, gradients.rounded_k}, {gradients.v, gradients.rounded_v}, nullptr};
-        if constexpr (Policy::has_score) {
-            by_queries.in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
-            index_t const warps = std::max(by_queries.blocks(), by_keys.blocks()) * keys::warps;
-            by_queries.in.unread = gpu::scratch<gpu::for_unread, float>(device, warps * by_queries.in.unread_numbers());
-            by_keys.in = by_queries.in;
-        }
+        if constexpr (Policy::has_score) by_queries.in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
         if constexpr (Policy::has_tokens) {
             by_queries.d_query_tokens = gpu::scratch<gpu::for_query_tokens, float>(device, rows);
-            by_keys.d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(device, rows * keys::warps);
+            by_keys.d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(device, rows);
             gpu::fill_zero(device, by_queries.d_query_tokens, rows);
-            gpu::fill_zero(device, by_keys.d_key_tokens, rows * keys::warps);
+            gpu::fill_zero(device, by_keys.d_key_tokens, rows);
         }
         gpu::launch(device, by_queries, by_queries.blocks());
         gpu::launch(device, by_keys, by_keys.blocks());
         if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, by_queries.in.copies, p.sizes(), gradients.parameters);
         if constexpr (Policy::has_tokens) {
             float* const d_tokens = by_queries.d_query_tokens;
-            gpu::launch_add_parts(device, by_keys.d_key_tokens, keys::warps, rows, rows, d_tokens);
+            gpu::launch_add_parts(device, by_keys.d_key_tokens, 1, rows, rows, d_tokens);
             if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
             gpu::each_token_back<Policy>(device, p, p.H, products, gradients, [&](gpu::part_gradients<Policy> to) { return gpu::numbers_backward<Policy>{d_tokens, p.H, p.T, to}; });
         }

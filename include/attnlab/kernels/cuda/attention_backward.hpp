@@ -1,7 +1,7 @@
 #pragma once
 #include <array>
 
-#include <attnlab/kernels/cuda/score_rows.hpp>
+#include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/token_rows.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
@@ -21,16 +21,6 @@ struct backward_inputs {
     row_record const* records;                                ///< (B, H, padded T)
     float const* tokens;                                      ///< (B, H, T), of a score joint
     gradient_copies<Policy> copies;                           ///< of what a score joint learns: B tiles warps of them
-    float* unread;                                            ///< where gradients go that the other kernel makes: `unread_numbers` a warp
-
-    /// The parameters' numbers of one head, and room for keys or queries of a tile.
-    constexpr index_t unread_numbers() const { return copies.numbers / p.H + 64; }
-    constexpr std::array<float*, Policy::parameter_count + 1> unread_parameters(index_t warp) const {
-        std::array<float*, Policy::parameter_count + 1> out{};
-        for (std::size_t k = 0; k < Policy::parameter_count; ++k) out[k] = unread + warp * unread_numbers() + copies.offset[k] / p.H;
-        return out;
-    }
-    constexpr float* unread_tokens(index_t warp) const { return unread + warp * unread_numbers() + copies.numbers / p.H; }
 
     constexpr row_record const* records_of(index_t b, index_t h, index_t first) const { return records + (b * p.H + h) * padded_length(p.T) + first; }
     /// The numbers of queries `query(lane)`, from their records.
@@ -46,59 +36,19 @@ struct backward_inputs {
     }
 };
 
-/// Scores and do . v of a tile become weights and gradients by the raw products. `Turned`: rows are keys, columns queries.
-template <class Policy, class Products, int D, int Columns, bool Turned, class Block>
-struct backward_tile {
-    using Warp = typename Block::warp;
-    using number = typename Warp::number;
-    using fragments = score_fragments<Warp, Columns>;
-    static constexpr int own = tile_sizes<Products, D>::own;
-    using joint_tile = score_tile<Block, Turned ? Columns : own, Turned ? own : Columns, Policy::has_score ? 3 : 0>;
-
-    joint_tile joint;
-
-    explicit constexpr backward_tile(Block& block) : joint(block) {}
-
-    /// `products(warp, scores)` makes the raw products, `upstream(warp, d)` do . v; `numbers(warp, n, i)` of the queries, `seen(warp, n, i)`,
-    /// `gradients(warp, row)` of a score joint, `use(warp, weights, d_raw)`.
-    template <class Scores, class Upstream, class Numbers, class Seen, class Gradients, class Use>
-    constexpr void run(Block& block, backward_inputs<Policy, Products> const& in, tile_place at, Scores products, Upstream upstream, Numbers numbers, Seen seen,
-                       [[maybe_unused]] Gradients gradients, Use use) {
-        auto const weigh = [&](Warp const& w, fragments& scores, fragments& d) {
-            upstream(w, d);
-            settle<shared_rows<Block, Products, D>>(w, scores, d);
-            each_score(scores, [&](int n, int i, number& e) {
-                number& d_w = d[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
-                auto const [weight, d_score] = weigher<Policy, number>::backward(e, d_w, numbers(w, n, i));
-                auto const in_tile = seen(w, n, i);
-                e = select(in_tile, weight, number(0.0f)), d_w = select(in_tile, d_score, number(0.0f));
-            });
-        };
-        if constexpr (Policy::has_score) {
-            typename Block::template per_warp<fragments> weights(block);
-            each_warps_scores<Policy, shared_rows<Block, Products, D>, Turned, Columns>(block, joint, in.p, in.tokens, at, products, [&](Warp const& w, fragments& scores) {
-                fragments d;
-                weigh(w, scores, d);
-                weights[w] = scores;
-                joint.template put<Turned>(w, joint.made, d, 16 * w.index());
-            });
-            block.each_warp([&](Warp const& w) {
-                joint.template backward<Policy>(w, block.warps(), in.p, in.tokens, at, [&](row_point<float>& row) { return gradients(w, row); });
-            });
-            block.each_warp([&](Warp const& w) {
-                fragments d;
-                joint.template get<Turned>(w, joint.d_raw, d, 16 * w.index());
-                use(w, weights[w], d);
-            });
-        } else {
-            each_warps_scores<Policy, shared_rows<Block, Products, D>, Turned, Columns>(block, joint, in.p, in.tokens, at, products, [&](Warp const& w, fragments& scores) {
-                fragments d;
-                weigh(w, scores, d);
-                use(w, scores, d);
-            });
-        }
-    }
-};
+/// Raw scores of a tile whose columns begin at `first`, and do . v in `d`, become weights and gradients by the raw scores. `numbers(n, i)` of the queries, `seen(n, i)`.
+template <class Policy, class Joint, class Fragments, class Numbers, class Seen>
+constexpr void weigh_back(Joint& joint, index_t first, Fragments& scores, Fragments& d, Numbers numbers, Seen seen) {
+    auto x = joint.enter(first);
+    each_score(scores, [&]<class Number>(int n, int i, Number& e) {
+        Number& to = d[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
+        auto const [weight, d_score] = weigher<Policy, Number>::backward(joint.made(x, n, i, e), to, numbers(n, i));
+        auto const in_tile = seen(n, i);
+        e = select(in_tile, weight, Number(0.0f));
+        to = joint.back(x, in_tile, select(in_tile, d_score, Number(0.0f)));
+    });
+    joint.leave(x);
+}
 
 /// Where gradients of rows go: to floats, or rounded.
 struct tile_rows_out {
@@ -124,8 +74,7 @@ struct backward_queries {
     float* d_query_tokens;     ///< (B, H, T), added to
 
     constexpr index_t shared_bytes() const {
-        index_t const scores = Policy::has_score ? 3 * shared_scores<own, columns>::bytes : 0;
-        return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns)) + scores;
+        return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns));
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.H * tiles(); }
@@ -140,10 +89,10 @@ struct backward_queries {
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
         tile_rows const q(block, own), dy(block, own), k(block, stages * columns), v(block, stages * columns);
-        backward_tile<Policy, Products, D, columns, false, Block> work(block);
         struct state {
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> dq;
+            score_joint<score_setting<Policy, Warp, Products, columns, false>> joint;
         };
         typename Block::template per_warp<state> states(block);
 
@@ -158,6 +107,8 @@ struct backward_queries {
                 states[w].row[static_cast<std::size_t>(half)] = in.template numbers<Warp>(b, Warp::each_lane([&](int lane) { return records[query(lane)]; }), query);
             });
             for (auto& f : states[w].dq) clear<Warp>(f);
+            states[w].joint.begin(p, in.tokens, b, h, i0 + 16 * warp);
+            if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens + pair * p.T);
         });
         element const *const keys = in.k.row(b, kv, 0), *const values = in.v.row(b, kv, 0);
         auto const rows_see = what_rows_see<Policy>(p, b, i0, own);
@@ -168,33 +119,30 @@ struct backward_queries {
                 v.template copy<warps>(w, stage * columns, values + index_t{j} * (columns * D), columns);
             },
             [&](int j, int stage, tile_seen seen) {
-                tile_place const at{b, h, i0, j * columns};
+                index_t const j0 = j * columns;
                 auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
-                whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) { work.run(
-                    block, in, at,
-                    [&](Warp const& w, auto& scores) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * w.index(), k, stage * columns, scores); },
-                    [&](Warp const& w, auto& d) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * w.index(), v, stage * columns, d); },
-                    [&](Warp const& w, int, int i) { return states[w].row[static_cast<std::size_t>(i / 2)]; },
-                    [&](Warp const& w, int n, int i) {
+                whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
+                    block.each_warp([&](Warp const& w) {
+                        state& s = states[w];
                         int const warp = w.index();
-                        return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 16 * warp + row_of(lane, i), at.j0 + 8 * n + column_of(lane, i)); });
-                    },
-                    [&](Warp const& w, row_point<float>& row) {
-                        if constexpr (Policy::has_tokens) {
-                            row.d_query_tokens = d_query_tokens + pair * p.T;
-                            row.d_key_tokens = in.unread_tokens(id * warps + w.index()) - at.j0;
-                        }
-                        return in.copies.at(h, (b * tiles() + tile) * warps + w.index());
-                    },
-                    [&](Warp const& w, auto const&, auto const& d) {
-                        multiply_fragments<Products, columns>(w, d, k, stage * columns, 0, states[w].dq);
-                        settle<tile_rows>(w, states[w].dq);
+                        score_fragments<Warp, columns> scores, d;
+                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * warp, k, stage * columns, scores);
+                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * warp, v, stage * columns, d);
+                        settle<tile_rows>(w, scores, d);
+                        weigh_back<Policy>(
+                            s.joint, j0, scores, d, [&](int, int i) { return s.row[static_cast<std::size_t>(i / 2)]; },
+                            [&](int n, int i) {
+                                return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 16 * warp + row_of(lane, i), j0 + 8 * n + column_of(lane, i)); });
+                            });
+                        multiply_fragments<Products, columns>(w, d, k, stage * columns, 0, s.dq);
+                        settle<tile_rows>(w, s.dq);
                     });
                 });
             });
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
-            dq.put(w, states[w].dq, b, h, i0 + 16 * warp, 0, p, p.template score_scale<Policy>(), Policy::output_reads_query);   // which has left there what it adds
+            states[w].joint.end();
+            dq.put(w, states[w].dq, b, h, i0 + 16 * warp, 0, p, p.scale, Policy::output_reads_query);   // which has left there what it adds
         });
     }
 };
@@ -210,11 +158,10 @@ struct backward_keys {
 
     backward_inputs<Policy, Products> in;
     tile_rows_out dk, dv;
-    float* d_key_tokens;     ///< (warps, B, H, T), added to
+    float* d_key_tokens;     ///< (B, H, T), added to
 
     constexpr index_t shared_bytes() const {
-        index_t const scores = Policy::has_score ? 3 * shared_scores<columns, own>::bytes : 0, records = static_cast<index_t>(sizeof(row_record)) * stages * columns;
-        return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns)) + records + scores;
+        return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns)) + static_cast<index_t>(sizeof(row_record)) * stages * columns;
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.kv_heads() * tiles() * parts; }
@@ -229,9 +176,9 @@ struct backward_keys {
         using tile_rows = shared_rows<Block, Products, D>;
         tile_rows const k(block, own), v(block, own), q(block, stages * columns), dy(block, stages * columns);
         auto const records = block.template shared<row_record>(stages * columns);
-        backward_tile<Policy, Products, D, columns, true, Block> work(block);
         struct state {
             std::array<fragment_c<Warp>, part / 8> dk, dv;
+            score_joint<score_setting<Policy, Warp, Products, columns, true>> joint;
         };
         typename Block::template per_warp<state> states(block);
 
@@ -245,6 +192,11 @@ struct backward_keys {
         for (index_t h = kv * group; h < (kv + 1) * group; ++h) {
             element const *const queries = in.q.row(b, h, 0), *const upstream = in.dy.row(b, h, 0);
             row_record const* const of_queries = in.records_of(b, h, 0);
+            if constexpr (Policy::has_score)
+                block.each_warp([&](Warp const& w) {
+                    states[w].joint.begin(p, in.tokens, b, h, j0 + 16 * w.index());
+                    states[w].joint.gradients_go_to({}, d_key_tokens + (b * p.H + h) * p.T);
+                });
             walk_tiles<stages>(
                 block, p.T, columns, [&](int i) { return what_rows_see<Policy>(p, b, i * columns, columns)(block, static_cast<int>(j0), own); },
                 [&](Warp const& w, int i, int stage) {
@@ -253,36 +205,33 @@ struct backward_keys {
                     copy_records<warps>(w, records, stage * columns, of_queries + i * columns, columns);
                 },
                 [&](int i, int stage, tile_seen seen) {
-                    tile_place const at{b, h, i * columns, j0};
+                    index_t const i0 = i * columns;
                     auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
-                    whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) { work.run(
-                        block, in, at,
-                        [&](Warp const& w, auto& scores) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * w.index(), q, stage * columns, scores); },
-                        [&](Warp const& w, auto& d) { multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * w.index(), dy, stage * columns, d); },
-                        [&](Warp const& w, int n, int e) {
-                            auto const places = Warp::each_lane([&](int lane) { return stage * columns + 8 * n + column_of(lane, e); });
-                            return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return at.i0 + 8 * n + column_of(lane, e); });
-                        },
-                        [&](Warp const& w, int n, int e) {
-                            int const warp = w.index();
-                            return Warp::each_lane([&](int lane) { return Whole || sees(at.i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
-                        },
-                        [&](Warp const& w, row_point<float>& row) {
-                            index_t const warp = id * warps + w.index();
-                            if constexpr (Policy::has_tokens) {
-                                row.d_query_tokens = in.unread_tokens(warp) - at.i0;
-                                row.d_key_tokens = channels == 0 ? d_key_tokens + ((w.index() * p.B + b) * p.H + h) * p.T : in.unread_tokens(warp) - j0;
-                            }
-                            return in.unread_parameters(warp);
-                        },
-                        [&](Warp const& w, auto const& weights, auto const& d) {
+                    whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
+                        block.each_warp([&](Warp const& w) {
                             state& s = states[w];
-                            multiply_fragments<Products, columns>(w, weights, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
+                            int const warp = w.index();
+                            score_fragments<Warp, columns> scores, d;
+                            multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * warp, q, stage * columns, scores);
+                            multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * warp, dy, stage * columns, d);
+                            settle<tile_rows>(w, scores, d);
+                            weigh_back<Policy>(
+                                s.joint, i0, scores, d,
+                                [&](int n, int e) {
+                                    auto const places = Warp::each_lane([&](int lane) { return stage * columns + 8 * n + column_of(lane, e); });
+                                    return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return i0 + 8 * n + column_of(lane, e); });
+                                },
+                                [&](int n, int e) {
+                                    return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
+                                });
+                            multiply_fragments<Products, columns>(w, scores, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
                             multiply_fragments<Products, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
                             settle<tile_rows>(w, s.dv, s.dk);
                         });
                     });
                 });
+            if constexpr (Policy::has_tokens)
+                if (channels == 0) block.each_warp([&](Warp const& w) { states[w].joint.end(); });
         }
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();

@@ -1,7 +1,7 @@
 #pragma once
 #include <array>
 
-#include <attnlab/kernels/cuda/score_rows.hpp>
+#include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
 #include <attnlab/kernels/threshold_search.hpp>
@@ -15,8 +15,8 @@ namespace attnlab::gpu {
 template <class Policy, class Products, int D>
 struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
-    static constexpr bool light = Policy::one_pass && !Policy::has_score;   ///< in registers and shared memory
-    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages, resident = light ? sizes::resident : 0;
+    static constexpr bool light = Policy::one_pass;   ///< in registers
+    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages, resident = light && !Policy::has_score ? sizes::resident : 0;
     using element = typename Products::element;
 
     tile_problem<Policy> p;
@@ -27,8 +27,7 @@ struct forward_tiles {
     float const* tokens;                  ///< (B, H, T), of a score joint
 
     constexpr index_t shared_bytes() const {
-        index_t const score_rows = Policy::has_score ? 2 * shared_scores<rows, columns>::bytes : 0;
-        return shared_rows<emulated_block, Products, D>::bytes(rows + 2 * stages * columns) + score_rows;
+        return shared_rows<emulated_block, Products, D>::bytes(rows + 2 * stages * columns);
     }
     constexpr index_t blocks() const { return p.B * p.H * row_tiles(); }
 
@@ -60,17 +59,17 @@ private:
             std::array<fragment_c<Warp>, has_second ? D / 8 : 1> second;
             std::array<number, 2> total, slope;   ///< of the weights, and of their derivatives by the row's number
             std::array<typename Warp::template lanes<threshold_search>, Policy::has_threshold ? 2 : 1> search;
+            score_joint<score_setting<Policy, Warp, Products, columns, false>> joint;
         };
 
         forward_tiles const& all_;
         Block& block;
         index_t b, h, i0;
         tile_rows q_, k_, v_;
-        score_tile<Block, rows, columns, Policy::has_score ? 2 : 0> joint_;
         typename Block::template per_warp<state> states;
 
         constexpr run(forward_tiles const& a, Block& on, index_t sequence, index_t head, index_t first)
-            : all_(a), block(on), b(sequence), h(head), i0(first), q_(on, rows), k_(on, stages * columns), v_(on, stages * columns), joint_(on),
+            : all_(a), block(on), b(sequence), h(head), i0(first), q_(on, rows), k_(on, stages * columns), v_(on, stages * columns),
               states(on) {}
 
         constexpr void all() {
@@ -102,6 +101,7 @@ private:
             });
             for (auto& f : s.o) clear<Warp>(f);
             for (auto& f : s.second) clear<Warp>(f);
+            s.joint.begin(all_.p, all_.tokens, b, h, i0 + 16 * warp);
         }
 
         /// Walks the tiles of keys: `body(warp, state, scores, seen(n, i), stage)`; with v or without.
@@ -122,32 +122,26 @@ private:
                         index_t const query = i0 + 16 * warp + row_of(lane, i);
                         return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
                     };
-                    auto const products = [&](Warp const& w, auto& scores) {
-                        multiply_rows<Products, D, columns>(w, static_cast<int>(all_.p.D), q_, 16 * w.index(), k_, stage * columns, scores);
+                    auto const of_warp = [&](Warp const& w, auto pair) {
+                        score_fragments<Warp, columns> scores;
+                        multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q_, 16 * w.index(), k_, stage * columns, scores);
+                        settle<tile_rows>(w, scores);
+                        states[w].joint.apply(scores, j * columns);
+                        body(w, states[w], scores, pair, stage);
                     };
                     if constexpr (light && Products::written_out) {
                         // Most tiles need ask nothing: compiled twice where it counts, beside products of one instruction.
-                        auto const of_warp = [&](Warp const& w, auto pair) {
-                            score_fragments<Warp, columns> scores;
-                            products(w, scores);
-                            settle<tile_rows>(w, scores);
-                            body(w, states[w], scores, pair, stage);
-                        };
-                        block.each_warp([&](Warp const& w) {
-                            // Of a tile that some queries see, four warps that go together may see all or nothing.
-                            tile_seen const mine = rows == 64 || seen == tile_seen::all ? seen : what_rows_see<Policy>(p, b, i0 + w.index() / 4 * 64, 64)(block, j * columns, columns);
-                            if (mine == tile_seen::all) of_warp(w, [](int, int) { return flag(true); });
-                            if (mine == tile_seen::some)
+                        if (seen == tile_seen::all)
+                            block.each_warp([&](Warp const& w) { of_warp(w, [](int, int) { return flag(true); }); });
+                        else
+                            block.each_warp([&](Warp const& w) {
                                 of_warp(w, [&](int n, int i) {
                                     int const warp = w.index();
                                     return Warp::each_lane([&](int lane) { return sees(warp, lane, n, i); });
                                 });
-                        });
+                            });
                     } else {
-                        each_warps_scores<Policy, tile_rows, false, columns>(block, joint_, p, all_.tokens, tile_place{b, h, i0, j * columns}, products, [&](Warp const& w, auto& scores) {
-                            settle<tile_rows>(w, scores);
-                            body(w, states[w], scores, pairs_of<Policy>(w, p, seen, b, i0 + 16 * w.index(), j * columns, columns), stage);
-                        });
+                        block.each_warp([&](Warp const& w) { of_warp(w, pairs_of<Policy>(w, p, seen, b, i0 + 16 * w.index(), j * columns, columns)); });
                     }
                 });
         }

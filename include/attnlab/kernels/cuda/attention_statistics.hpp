@@ -3,7 +3,7 @@
 #include <limits>
 
 #include <attnlab/kernels/attention_statistics.hpp>
-#include <attnlab/kernels/cuda/score_rows.hpp>
+#include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
 
@@ -29,8 +29,7 @@ struct statistics_tiles {
     float* key_columns;                      ///< (B, H, keys, T)
 
     constexpr index_t shared_bytes() const {
-        index_t const scores = Policy::has_score ? 2 * shared_scores<ByKeys ? columns : own, ByKeys ? own : columns>::bytes : 0;
-        return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size()) + scores;
+        return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size());
     }
     constexpr int size() const { return static_cast<int>(q.D); }   ///< of a head, padded
     constexpr index_t tiles() const { return (p.T + own - 1) / own; }
@@ -44,10 +43,10 @@ struct statistics_tiles {
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = turn * own;
         using tile_rows = shared_rows<Block, Products, 0>;
         tile_rows const mine(block, own, size()), others(block, stages * columns, size());
-        score_tile<Block, ByKeys ? columns : own, ByKeys ? own : columns, Policy::has_score ? 2 : 0> joint(block);
         struct state {
             std::array<number, 2> entropy, largest;
             std::array<typename Warp::template lanes<double>, 2> sum;
+            score_joint<score_setting<Policy, Warp, Products, columns, ByKeys>> joint;
         };
         typename Block::template per_warp<state> states(block);
         auto const query_of = [&](Warp const& w, index_t other0, int lane, int n, int i) {
@@ -64,6 +63,7 @@ struct statistics_tiles {
             s.entropy = {number(0.0f), number(0.0f)};
             s.largest = {number(-std::numeric_limits<float>::infinity()), number(-std::numeric_limits<float>::infinity())};
             s.sum[0] = s.sum[1] = typename Warp::template lanes<double>(0.0);
+            s.joint.begin(p, tokens, b, h, own0 + 16 * w.index());
             if constexpr (!ByKeys) clear_columns(w, b, h, own0);
         });
         walk_tiles<stages>(
@@ -77,10 +77,6 @@ struct statistics_tiles {
             },
             [&](int j, int stage, tile_seen seen) {
                 index_t const other0 = j * columns;
-                tile_place const at = ByKeys ? tile_place{b, h, other0, own0} : tile_place{b, h, own0, other0};
-                auto const products = [&](Warp const& w, score_fragments<Warp, columns>& scores) {
-                    multiply_rows<Products, 0, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores);
-                };
                 auto const sees = [&](Warp const& w) {
                     if constexpr (ByKeys)
                         return [&](int n, int i) {
@@ -92,8 +88,11 @@ struct statistics_tiles {
                     else
                         return pairs_of<Policy>(w, p, seen, b, own0 + 16 * w.index(), other0, columns);
                 };
-                auto const look = [&](Warp const& w, score_fragments<Warp, columns>& scores) {
+                block.each_warp([&](Warp const& w) {
+                    score_fragments<Warp, columns> scores;
+                    multiply_rows<Products, 0, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores);
                     settle<tile_rows>(w, scores);
+                    states[w].joint.apply(scores, other0);
                     auto const in_tile = sees(w);
                     each_score(scores, [&](int n, int i, number& e) {
                         auto const in = in_tile(n, i);
@@ -108,8 +107,7 @@ struct statistics_tiles {
                             Warp::visit([&](int lane, int l) { keep(b, h, query_of(w, other0, lane, n, i), key_of(w, other0, lane, n, i), weight.v[l]); });
                         }
                     });
-                };
-                each_warps_scores<Policy, tile_rows, ByKeys, columns>(block, joint, p, tokens, at, products, look);
+                });
             });
         block.each_warp([&](Warp const& w) {
             state& s = states[w];

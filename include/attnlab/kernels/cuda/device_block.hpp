@@ -35,7 +35,25 @@ struct elementary<1> {
     static __host__ __device__ float log1p(float x) { return ::log1pf(x); }
     static __host__ __device__ float sqrt(float x) { return ::sqrtf(x); }
     static __host__ __device__ float tanh(float x) { return ::tanhf(x); }
+    /// Instructions of their own.
+    static __host__ __device__ float rounded_log(float x) {
+#ifdef __CUDA_ARCH__
+        return __logf(x);
+#else
+        return std::log(x);
+#endif
+    }
+    static __host__ __device__ float rounded_tanh(float x) {
+#ifdef __CUDA_ARCH__
+        float r;
+        asm("tanh.approx.f32 %0, %1;" : "=f"(r) : "f"(x));
+        return r;
+#else
+        return std::tanh(x);
+#endif
+    }
     static __host__ __device__ float erf(float x) { return ::erff(x); }
+    static __host__ __device__ float abs(float x) { return ::fabsf(x); }
     static __host__ __device__ float max(float x, float y) { return ::fmaxf(x, y); }
     /// To two units in the last place, in a third of the instructions that exact rounding takes.
     static __host__ __device__ float divide(float x, float y) {
@@ -101,6 +119,10 @@ public:
     template <class T>
     static __device__ T of_lane(lanes<T> const& x, int lane) {
         return __shfl_sync(~0u, x.v[0], lane);
+    }
+    template <class T>
+    static __device__ lanes<T> from_lanes(lanes<T> const& x, whole lane) {
+        return lanes<T>(__shfl_sync(~0u, x.v[0], lane.v[0]));
     }
 };
 

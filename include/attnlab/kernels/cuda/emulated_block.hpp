@@ -77,6 +77,13 @@ public:
     static T of_lane(lanes<T> const& x, int lane) {
         return x.v[lane];
     }
+    /// Of the lane that each lane names.
+    template <class T>
+    static lanes<T> from_lanes(lanes<T> const& x, whole lane) {
+        lanes<T> r;
+        for (int l = 0; l < held; ++l) r.v[l] = x.v[lane.v[l]];
+        return r;
+    }
 
 private:
     emulated_block* block_;

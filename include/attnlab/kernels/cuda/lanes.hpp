@@ -93,7 +93,10 @@ struct elementary {
     static float log1p(float x) { return std::log1p(x); }
     static float sqrt(float x) { return std::sqrt(x); }
     static float tanh(float x) { return std::tanh(x); }
+    static float rounded_tanh(float x) { return std::tanh(x); }   ///< to 2^-11 on a device
+    static float rounded_log(float x) { return std::log(x); }     ///< to 2^-21 beside x = 1
     static float erf(float x) { return std::erf(x); }
+    static float abs(float x) { return std::fabs(x); }
     static float max(float x, float y) { return std::fmax(x, y); }
     static float divide(float x, float y) { return x / y; }
 };
@@ -144,7 +147,8 @@ struct lane_functions<gpu::lanes_of<float, Held>> {
         return x;
     }
     static constexpr L abs(L x) {
-        return gpu::each(x, [](float e) { return e < 0 ? -e : e; });
+        for (float& e : x.v) e = one::abs(e);
+        return x;
     }
     static constexpr L where_positive(L x, L a, L b) { return select(gpu::each(x, [](float e) { return e > 0; }), a, b); }
 };

@@ -71,7 +71,7 @@ struct packed_inputs {
     }
 };
 
-/// Packs q, by the policy's factor, k and v into `memory`, from which `packed_inputs` reads them on the way back too.
+/// Packs q, by the scale of scores, k and v into `memory`, from which `packed_inputs` reads them on the way back too.
 template <class Policy, class Products, class Device>
 packed_inputs<Products> pack_inputs(Device device, attention_problem<float> const& p, int D, tensor<std::byte, 1>& memory) {
     memory.resize(std::array{packed_inputs<Products>::bytes_for(p, D)});
@@ -80,7 +80,7 @@ packed_inputs<Products> pack_inputs(Device device, attention_problem<float> cons
         auto* const to = reinterpret_cast<typename Products::element*>(memory.data()) + (rows.data - in.q.data);
         pack<Products>(device, from, p.B, rows.heads, p.T, p.D, D, to, factor);
     };
-    into(in.q, p.q, p.template score_scale<Policy>());
+    into(in.q, p.q, p.scale);
     into(in.k, p.k, 1);
     into(in.v, p.v, 1);
     return in;

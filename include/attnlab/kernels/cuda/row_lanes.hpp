@@ -6,7 +6,7 @@
 #include <attnlab/kernels/cuda/rows.hpp>
 
 /// \file
-/// The programs of rows (attention/row_program.hpp) on warps: 32 channels, or keys, at once. Numbers of a row are the same in all lanes;
+/// The programs of rows (attention/row_program.hpp) on warps: 32 channels at once. Numbers of a row are the same in all lanes;
 /// what belongs to the whole row in memory is written by one of them.
 
 namespace attnlab {
@@ -123,36 +123,6 @@ struct evaluator<gpu::row_lanes<Warp>, Policy, inner<A, B>> {
     explicit constexpr evaluator(inner<A, B> const&) {}
     constexpr float forward(row_point<float> const& r) const { return *r.projections[position]; }
     constexpr void backward(row_point<float>& r, float adjoint) const { add_number<gpu::row_lanes<Warp>>(r.d_projections[position], adjoint); }
-};
-
-/// An entry of a table for each key: each lane reads its own; gradients are added lane after lane, since several may meet in one entry.
-template <class Warp, class Policy, class Table, class Bucket>
-struct evaluator<gpu::row_lanes<Warp>, Policy, looked_up<Table, Bucket>> {
-    using number = typename Warp::number;
-    static constexpr std::size_t position = Policy::position_of(Table::name);
-    explicit constexpr evaluator(looked_up<Table, Bucket>) {}
-    constexpr void forward(row_point<float> const&) const {}
-    template <class V, bool = false>
-    constexpr V at(row_point<float> const& r, index_t i) const {
-        if constexpr (std::is_same_v<V, float>)
-            return r.values[position][bucket(r, i)];
-        else
-            return Warp::each_lane([&](int lane) { return r.values[position][bucket(r, i + lane)]; });
-    }
-    template <class V>
-    constexpr void back(row_point<float>& r, index_t i, V adjoint) const {
-        if constexpr (std::is_same_v<V, float>)
-            Warp::once([&] { r.gradients[position][bucket(r, i)] += adjoint; });
-        else
-            for (int lane = 0; lane < gpu::warp_size; ++lane) {
-                float const x = Warp::of_lane(adjoint, lane);
-                Warp::once([&] { r.gradients[position][bucket(r, i + lane)] += x; });
-            }
-    }
-    constexpr void finish(row_point<float>&) const {}
-
-private:
-    static constexpr index_t bucket(row_point<float> const& r, index_t i) { return looked_up<Table, Bucket>::bucket(r.position - r.first_key - i); }
 };
 
 }  // namespace expr

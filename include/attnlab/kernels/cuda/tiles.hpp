@@ -43,7 +43,7 @@ constexpr block_place place_of_block(index_t id, index_t pairs, index_t turns, i
 }
 
 /// T in whole tiles, of whatever kernel.
-constexpr index_t padded_length(index_t T) { return (T + 127) / 128 * 128; }
+constexpr index_t padded_length(index_t T) { return (T + 63) / 64 * 64; }
 
 /// Sizes of tiles for heads of up to D channels. A block owns `own` tokens (queries, or keys), 16 a warp, and walks the others in tiles.
 template <class Products, int D>
@@ -55,9 +55,9 @@ struct tile_sizes {
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
 #ifndef RF
-#define RF 4
-#define RQ 4
-#define RK 3
+#define RF 0
+#define RQ 0
+#define RK 0
 #endif
     /// Blocks on a multiprocessor at once (launch.hpp): the more, the more of them compute while others wait for their products.
     static constexpr int resident = row_bytes <= 128 ? RF : 0, resident_queries = row_bytes <= 128 ? RQ : 0, resident_keys = row_bytes <= 128 ? RK : 0;
