@@ -129,6 +129,8 @@ void check_bfloat16() {
     }
 }
 BOOST_AUTO_TEST_CASE(trains_in_bfloat16) { check_bfloat16<policy>(); }
+// Where products alone read the gradients by q, k and v, these are rounded as well.
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16_without_other_joints) { check_bfloat16<std::tuple_element_t<0, attnlab::testing::weightings_on_cuda>>(); }
 BOOST_AUTO_TEST_CASE(trains_in_bfloat16_where_joints_read_the_input) { check_bfloat16<std::tuple_element_t<3, attnlab::testing::joints_on_cuda>>(); }
 
 /// Observers are shown floats, and what they change is rounded again.
