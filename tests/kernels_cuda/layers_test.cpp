@@ -43,9 +43,14 @@ BOOST_AUTO_TEST_CASE(activations) {
             gelu_forward(device{}, form, xf, yf, slope_f.data());
             gelu_forward(device{}, form, xf, alone, nullptr);
             gelu_forward(device{}, form, in_place, yf, in_place.data());
+            auto back = narrow(random<1>({n}, 2, 3));
+            tensor<double, 1> back_expected({n});
+            for (index_t i = 0; i < n; ++i) back_expected(i) = slope(i) * static_cast<double>(back(i));
+            gelu_backward(device{}, form, xf, *back);
             wait();
             check_close(yf, y, 1e-6);
             check_close(slope_f, slope, 1e-6);
+            check_close(back, back_expected, 2e-6);
             BOOST_TEST((same_bits(alone, yf) && same_bits(in_place, slope_f)));
         }
     for (index_t n : {1, 4, 127}) {
@@ -300,8 +305,13 @@ BOOST_AUTO_TEST_CASE(rounded_as_they_are_made) {
         check_rounded(slope_b, slope, "slope");
         for (index_t i = 0; i < product.size(); ++i) product.data()[i] = static_cast<float>(slope_b.data()[i]) * static_cast<float>(post_b.data()[i]);
         multiply_by(device{}, flat(view<bfloat16 const, 2>(slope_b)), flat(*post_b));
+        tensor<bfloat16, 2> back_b = normed_b;
+        tensor<float, 2> back = seen;
+        gelu_backward(device{}, gelu_form::tanh, flat(view<bfloat16 const, 2>(normed_b)), flat(*back_b));
+        gelu_backward(device{}, gelu_form::tanh, flat(view<float const, 2>(seen)), flat(*back));
         wait();
         check_rounded(post_b, product, "product");
+        check_rounded(back_b, back, "back through gelu");
 
         std::vector<std::int32_t> targets;
         for (index_t i = 0; i < n; ++i) targets.push_back(static_cast<std::int32_t>(i % (c + 1) - 1));

@@ -16,7 +16,7 @@ class mlp {
 
 public:
     struct saved {
-        factor<Device> post, slope;   ///< (N, 4C): after GELU, and its derivative
+        factor<Device> post, slope;   ///< (N, 4C): after GELU, and its derivative; on a GPU what is before GELU in its place: there memory is dearer than arithmetic
     };
 
     mlp(parameter_list<S>& all, std::string const& name, index_t width, bool bias, gelu_form form, double deviation, double projection_deviation,
@@ -32,7 +32,7 @@ public:
         s.slope.resize(shape, products_);
         up_.forward(x, s.slope);   // until GELU has read it, what is before GELU
         watch(o, site::mlp_pre{}, layer, s.slope, batch);
-        with_rows([&]<class T>(view<T, 2> post, view<T, 2> slope) { gelu_forward(Device{}, form_, flat(view<T const, 2>(slope)), flat(post), slope.data()); }, s.post, s.slope);
+        with_rows([&]<class T>(view<T, 2> post, view<T, 2> slope) { gelu_forward(Device{}, form_, flat(view<T const, 2>(slope)), flat(post), keeps_slope ? slope.data() : nullptr); }, s.post, s.slope);
         watch(o, site::mlp_post{}, layer, s.post, batch);
         down_.forward_onto(onto, s.post, y);
     }
@@ -44,12 +44,17 @@ public:
         wide.resize(s.slope.shape(), products_);
         down_.backward(dy, s.post, wide);
         watch(o, site::gradient<site::mlp_post>{}, layer, std::as_const(wide), batch);
-        with_rows([&](auto slope, auto d) { multiply_by(Device{}, flat(slope), flat(d)); }, s.slope, wide);
+        with_rows([&](auto slope, auto d) {
+            if constexpr (keeps_slope) multiply_by(Device{}, flat(slope), flat(d));
+            else gelu_backward(Device{}, form_, flat(slope), flat(d));
+        }, s.slope, wide);
         watch(o, site::gradient<site::mlp_pre>{}, layer, std::as_const(wide), batch);
         up_.backward(wide, x, dx);
     }
 
 private:
+    static constexpr bool keeps_slope = !is_cuda<Device>;
+
     index_t width_;
     gelu_form form_;
     precision products_;

@@ -20,6 +20,19 @@ struct gelu_rule {
         slope = gelu_detail::fused<element>::at(x, d.pdf, d.cdf);
     }
 };
+template <gelu_form Form>
+struct gelu_back_rule {
+    constexpr void operator()(element x, element& d) const {
+        auto const at = gelu_detail::at<Form>(x);
+        d = d * gelu_detail::fused<element>::at(x, at.pdf, at.cdf);
+    }
+};
+template <class T, class Device>
+void gelu_backward(Device device, gelu_form form, view<T const, 1> x, view<T, 1> d) {
+    assert(x.size() == d.size());
+    auto const run = [&](auto rule) { each_element(device, x.size(), rule, reads{x.data()}, changes{d.data()}); };
+    form == gelu_form::exact ? run(gelu_back_rule<gelu_form::exact>{}) : run(gelu_back_rule<gelu_form::tanh>{});
+}
 template <class T, class Device>
 void gelu_forward(Device device, gelu_form form, view<T const, 1> x, view<T, 1> y, T* slope) {
     assert(x.size() == y.size());
@@ -67,6 +80,16 @@ void gelu_forward(Device device, gelu_form form, view<float const, 1> x, view<fl
 template <cuda_device Device>
 void gelu_forward(Device device, gelu_form form, view<bfloat16 const, 1> x, view<bfloat16, 1> y, bfloat16* slope) {
     gpu::gelu_forward(device, form, x, y, slope);
+}
+
+/// d, by gelu(x), becomes d gelu'(x), by x: both of float or of bfloat16.
+template <cuda_device Device>
+void gelu_backward(Device device, gelu_form form, view<float const, 1> x, view<float, 1> d) {
+    gpu::gelu_backward(device, form, x, d);
+}
+template <cuda_device Device>
+void gelu_backward(Device device, gelu_form form, view<bfloat16 const, 1> x, view<bfloat16, 1> d) {
+    gpu::gelu_backward(device, form, x, d);
 }
 
 /// y = x s, s = 1 / (1 + e^-x) (SiLU, 1702.03118), element by element, and slope = s + y (1 - s) unless null. y or slope may be x.
