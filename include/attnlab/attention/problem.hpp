@@ -36,6 +36,7 @@ struct attention_problem : attention_context {
     index_t width = 0;                   ///< C of `input`
     S scale = 1;                         ///< 1 / sqrt(D)
     heads<S const> q, k, v;              ///< k and v of H_kv heads
+    heads<bfloat16 const> rounded_q{}, rounded_k{}, rounded_v{};   ///< on a GPU, in the place of q, k, v where tiles alone read them (policy::reads_rows)
     S const* input = nullptr;            ///< x (B, T, C), for policies whose joints read x
     Pointers parameters;                 ///< in the policy's order, each for all heads
 
@@ -159,7 +160,7 @@ struct attention_gradients {
     heads<S> q, k, v;
     S* input = nullptr;
     std::vector<S*> parameters;
-    heads<bfloat16> rounded_q{}, rounded_k{}, rounded_v{};   ///< on a GPU, in the place of q, k, v where products alone read them (policy::rereads_gradients)
+    heads<bfloat16> rounded_q{}, rounded_k{}, rounded_v{};   ///< on a GPU, in the place of q, k, v where products alone read them (policy::reads_rows)
 };
 
 }  // namespace attnlab

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -21,7 +22,7 @@
 ///   .rate                       GFLOP/s of the pairs that the mask shows, backward counted as 2.5 forwards
 ///   .gemm                       milliseconds that GEMMs of this size on the layer's input x take, for policies that learn maps
 ///   of x .peak_rss_over_base         MiB beyond inputs, outputs and gradients
-/// On a GPU `cuda` or `cuda-bfloat16` stands in the place of tTHREADS, only times and rates are given, and ten calls in a row are waited for.
+/// On a GPU q, k, v are of bfloat16, and their gradients, where a model would have them so; `cuda` or `cuda-bfloat16` stands in the place of tTHREADS, only times and rates are given, and ten calls in a row are waited for.
 
 namespace attnlab {
 
@@ -61,9 +62,17 @@ public:
         problem_.B = n.B, problem_.H = n.H, problem_.H_kv = n.kv_heads(), problem_.T = n.T, problem_.D = n.D, problem_.width = C;
         problem_.products = products;
         problem_.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(n.D)));
-        problem_.q = part(qkv_, 0), problem_.k = part(qkv_, C), problem_.v = part(qkv_, C + n.kv_heads() * n.D);
+        std::array<index_t, 3> const at{0, C, C + n.kv_heads() * n.D};
+        problem_.q = part(qkv_, at[0]), problem_.k = part(qkv_, at[1]), problem_.v = part(qkv_, at[2]);
         problem_.input = x_.data();
-        gradients_ = {part(dqkv_, 0), part(dqkv_, C), part(dqkv_, C + n.kv_heads() * n.D), dx_.data(), {}};
+        gradients_ = {part(dqkv_, at[0]), part(dqkv_, at[1]), part(dqkv_, at[2]), dx_.data(), {}};
+        if (products == precision::bfloat16 && !kernels.reads_rows) {   // as in a model on a GPU
+            for (auto* a : {&rounded_, &d_rounded_}) a->resize(qkv_.size());
+            std::transform(qkv_.begin(), qkv_.end(), rounded_.begin(), [](float x) { return bfloat16(x); });
+            auto const rounded = [&](buffer<bfloat16>& a, index_t offset) { return merged_heads(view<bfloat16, 3>(a.data(), {n.B, n.T, packed}), n.D, offset); };
+            problem_.rounded_q = rounded(rounded_, at[0]), problem_.rounded_k = rounded(rounded_, at[1]), problem_.rounded_v = rounded(rounded_, at[2]);
+            gradients_.rounded_q = rounded(d_rounded_, at[0]), gradients_.rounded_k = rounded(d_rounded_, at[1]), gradients_.rounded_v = rounded(d_rounded_, at[2]);
+        }
         for (index_t const size : kernels.parameter_sizes(problem_.sizes())) {
             fill_random(parameters_.emplace_back(static_cast<std::size_t>(size)), "parameter", 0.02);
             d_parameters_.emplace_back(static_cast<std::size_t>(size), 0.0f);
@@ -108,6 +117,7 @@ private:
     attention_kernels kernels_;
     attention_sizes n_;
     buffer<float> qkv_, dqkv_, y_, dy_, x_, dx_;
+    buffer<bfloat16> rounded_, d_rounded_;
     std::vector<buffer<float>> parameters_, d_parameters_;
     attention_problem<float> problem_;
     attention_gradients<float> gradients_;

@@ -23,7 +23,7 @@ class attention_layer {
 
 public:
     struct saved {
-        tensor<S, 3> qkv;              ///< (B, T, (H + 2 H_kv) D)
+        factor<Device> qkv;            ///< (B T, (H + 2 H_kv) D)
         tensor<S, 3> z;                ///< (B, T, C): merged heads
         attention_saved<S> rows;
     };
@@ -49,11 +49,12 @@ public:
     template <observer Observer>
     void forward(view<S const, 2> onto, factor<Device> const& x, std::array<index_t, 2> batch, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         auto const [B, T] = batch;
-        s.qkv.resize({B, T, all_width()});
+        s.qkv.resize({B * T, all_width()}, precision_of_rows(x, !wants_rows<Observer>));
         s.z.resize({B, T, width_});
-        project_.forward(x, rows(*s.qkv));
+        if (s.qkv.is_rounded()) project_.forward(x, s.qkv);
+        else project_.forward(x, s.qkv.whole());
         auto const p = problem(x, s, context);
-        watch_before_attention<Policy>(o, layer, p, s.qkv);
+        if (!s.qkv.is_rounded()) watch_before_attention<Policy>(o, layer, p, s.qkv.whole().reshaped(std::array{B, T, all_width()}));
         attend<Policy, Device>(p, s.rows, s.z, o, layer);
         watch(o, site::z{}, layer, s.z);
         merge_.forward_onto(onto, rows(view<S const, 3>(s.z)), y);
@@ -64,12 +65,12 @@ public:
     void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w,
                   Observer& o, index_t layer) const {
         w.dz.resize(s.z.shape());
-        w.dqkv.resize({dy.shape(0), all_width()}, x.is_rounded() && !Policy::rereads_gradients ? products_ : precision::float32);
+        w.dqkv.resize({dy.shape(0), all_width()}, precision_of_rows(x, true));
         merge_.backward(dy, rows(view<S const, 3>(s.z)), w.dz.data());
         watch(o, site::gradient<site::z>{}, layer, std::as_const(w.dz));
 
         attention_gradients<S> g;
-        with_rows([&](auto dqkv) { place(g, dqkv.reshaped(s.qkv.shape())); }, w.dqkv);
+        with_rows([&](auto dqkv) { place(g, in_batch(dqkv, s)); }, w.dqkv);
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
         if constexpr (reads_input) {
             w.d_input.resize(s.z.shape());
@@ -78,10 +79,8 @@ public:
         }
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged_heads(*s.z, head_size()),
                                    merged_heads(view<S const, 3>(w.dz), head_size()), g);
-        if (x.is_rounded() && !w.dqkv.is_rounded())
-            project_.backward(std::as_const(w.dqkv).whole(), x, dx.data());
-        else
-            project_.backward(w.dqkv, x, dx.data());
+        if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx.data());
+        else project_.backward(std::as_const(w.dqkv).whole(), x, dx.data());
         if constexpr (reads_input)
             add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), view<S, 1>(dx.data(), {dx.size()}));
     }
@@ -92,12 +91,20 @@ private:
     index_t head_size() const { return width_ / heads_; }
     index_t all_width() const { return width_ + 2 * kv_heads_ * head_size(); }
 
+    /// Of rows of q, k and v, or of gradients by them: rounded where tiles and products alone read them.
+    precision precision_of_rows(factor<Device> const& x, bool unseen) const { return x.is_rounded() && unseen && !Policy::reads_rows ? products_ : precision::float32; }
+    template <class T>
+    static view<T, 3> in_batch(view<T, 2> x, saved const& s) {
+        return x.reshaped(std::array{s.z.shape(0), s.z.shape(1), x.shape(1)});
+    }
     /// The heads of q, k and v in rows (B, T, (H + 2 H_kv) D).
     template <class T>
     std::array<heads<T>, 3> parts(view<T, 3> all) const {
         return {merged_heads(all, head_size(), 0), merged_heads(all, head_size(), width_), merged_heads(all, head_size(), width_ + kv_heads_ * head_size())};
     }
     void place(attention_gradients<S>& g, view<S, 3> all) const { std::tie(g.q, g.k, g.v) = std::tuple_cat(parts(all)); }
+    void place(attention_problem<S>& p, view<S const, 3> all) const { std::tie(p.q, p.k, p.v) = std::tuple_cat(parts(all)); }
+    void place(attention_problem<S>& p, view<bfloat16 const, 3> all) const { std::tie(p.rounded_q, p.rounded_k, p.rounded_v) = std::tuple_cat(parts(all)); }
     void place(attention_gradients<S>& g, view<bfloat16, 3> all) const { std::tie(g.rounded_q, g.rounded_k, g.rounded_v) = std::tuple_cat(parts(all)); }
 
     template <class P>
@@ -112,9 +119,7 @@ private:
         p.B = s.z.shape(0), p.H = heads_, p.H_kv = kv_heads_, p.T = s.z.shape(1), p.D = head_size(), p.width = width_;
         p.products = products_;
         p.scale = static_cast<S>(1 / std::sqrt(static_cast<double>(p.D)));
-        p.q = merged_heads(*s.qkv, p.D, 0);
-        p.k = merged_heads(*s.qkv, p.D, width_);
-        p.v = merged_heads(*s.qkv, p.D, width_ + kv_heads_ * p.D);
+        with_rows([&](auto all) { place(p, in_batch(all, s)); }, s.qkv);
         if constexpr (reads_input) p.input = x.whole().data();
         for (auto* a : policy_) p.parameters.push_back(a->value.data());
         return p;

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,7 +39,7 @@ inline constexpr bool changes = alters<Observer, Site> && !(InKernel && asks_at_
 /// \param qkv  (B, T, (H + 2 H_kv) D), where they lie
 template <class Policy, observer Observer, class S>
 void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_t layer,
-                            [[maybe_unused]] attention_problem<S> const& p, [[maybe_unused]] tensor<S, 3>& qkv) {
+                            [[maybe_unused]] attention_problem<S> const& p, [[maybe_unused]] std::type_identity_t<view<S, 3>> qkv) {
     [[maybe_unused]] auto const change = [&](auto at, heads<S> x, index_t count) {
         if (!asked(o, at, layer)) return;
         detail::with_copy<S>(p, x, count, [&](tensor<S, 4>& copy) {
@@ -53,9 +54,9 @@ void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index
     static_assert(!(q && Policy::has_query) && !(k && Policy::has_key) && !(v && Policy::has_value),
                   "an observer alters q, k or v that this policy's prologue makes inside the kernel (rope, qk_norm, ...): expected "
                   "site::z or a site before it");
-    if constexpr (q) change(site::q{}, merged_heads(*qkv, p.D, 0), p.H);
-    if constexpr (k) change(site::k{}, merged_heads(*qkv, p.D, p.H * p.D), p.kv_heads());
-    if constexpr (v) change(site::v{}, merged_heads(*qkv, p.D, (p.H + p.kv_heads()) * p.D), p.kv_heads());
+    if constexpr (q) change(site::q{}, merged_heads(qkv, p.D, 0), p.H);
+    if constexpr (k) change(site::k{}, merged_heads(qkv, p.D, p.H * p.D), p.kv_heads());
+    if constexpr (v) change(site::v{}, merged_heads(qkv, p.D, (p.H + p.kv_heads()) * p.D), p.kv_heads());
 }
 
 /// Shows q, k, v as the scores saw them, scores, pattern, slot and gate, of a forward pass that is done. \param z  (B, T, C)
@@ -93,6 +94,10 @@ void watch_after_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_
     }
 }
 
+/// Whether `Observer` asks for anything that is made of rows of q, k and v beside the kernel.
+template <class Observer>
+inline constexpr bool wants_rows = wants<Observer, site::q> || wants<Observer, site::k> || wants<Observer, site::v> || wants<Observer, site::attn_scores> ||
+                                   wants<Observer, site::pattern> || wants<Observer, site::slot> || wants<Observer, site::gate>;
 /// Whether `Observer` looks at what the kernel's tiles tell of the pattern.
 template <class Observer>
 inline constexpr bool wants_statistics = wants<Observer, site::pattern_sums> || wants<Observer, site::pattern_entropy> ||
