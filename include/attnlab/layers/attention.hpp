@@ -60,9 +60,9 @@ public:
         merge_.forward_onto(onto, rows(view<S const, 3>(s.z)), y);
     }
 
-    /// dx (B, T, C) is assigned.
+    /// dx (N, C) is assigned.
     template <observer Observer>
-    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, attention_context const& context, view<S, 3> dx, workspace& w,
+    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, attention_context const& context, factor<Device>& dx, workspace& w,
                   Observer& o, index_t layer) const {
         w.dz.resize(s.z.shape());
         w.dqkv.resize({dy.shape(0), all_width()}, precision_of_rows(x, true));
@@ -79,10 +79,9 @@ public:
         }
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged_heads(*s.z, head_size()),
                                    merged_heads(view<S const, 3>(w.dz), head_size()), g);
-        if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx.data());
-        else project_.backward(std::as_const(w.dqkv).whole(), x, dx.data());
-        if constexpr (reads_input)
-            add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), view<S, 1>(dx.data(), {dx.size()}));
+        if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx);
+        else project_.backward(std::as_const(w.dqkv).whole(), x, dx);
+        if constexpr (reads_input) add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), flat(dx.whole()));
     }
 
 private:

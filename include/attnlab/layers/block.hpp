@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <string>
+#include <utility>
 
 #include <attnlab/layers/attention.hpp>
 #include <attnlab/layers/mlp.hpp>
@@ -31,8 +32,7 @@ public:
     };
     struct workspace {
         typename attention_layer<Policy, Device>::workspace attention;
-        factor<Device> wide;
-        tensor<S, 3> narrow;
+        factor<Device> wide, narrow;
     };
 
     block(parameter_list<S>& all, std::string const& name, settings const& c)
@@ -45,7 +45,7 @@ public:
     template <observer Observer>
     void forward(view<S, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         std::array<index_t, 2> const batch{x.shape(0), x.shape(1)};
-        s.normed1.resize(rows(x).shape(), Policy::reads_input ? precision::float32 : products_);   // what joints read is not rounded
+        s.normed1.resize(rows(x).shape(), precision_of_input());
         s.normed2.resize(rows(x).shape(), products_);
         s.mid.resize(x.shape());
         watch(o, site::resid_pre{}, layer, x);
@@ -63,22 +63,26 @@ public:
     template <observer Observer>
     void backward(view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> d, workspace& w, Observer& o,
                   index_t layer) const {
-        w.narrow.resize(x.shape());
-        view<S const, 3> const narrow = w.narrow, stream = d;
+        std::array<index_t, 2> const batch{x.shape(0), x.shape(1)};
+        view<S const, 3> const stream = d;
         watch(o, site::gradient<site::resid_post>{}, layer, stream);
         watch(o, site::gradient<site::mlp_out>{}, layer, stream);   // a sum's gradient is that of its summands
-        mlp_.backward(rows(stream), s.normed2, s.mlp_rows, w.narrow.data(), w.wide, o, layer, {x.shape(0), x.shape(1)});
-        watch(o, site::gradient<site::ln2_normalized>{}, layer, narrow);
-        norm2_.backward(rows(narrow), rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
+        w.narrow.resize(rows(x).shape(), products_);
+        mlp_.backward(rows(stream), s.normed2, s.mlp_rows, w.narrow, w.wide, o, layer, batch);
+        watch(o, site::gradient<site::ln2_normalized>{}, layer, std::as_const(w.narrow), batch);
+        norm2_.backward(w.narrow, rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
         watch(o, site::gradient<site::resid_mid>{}, layer, stream);
         watch(o, site::gradient<site::attn_out>{}, layer, stream);
+        w.narrow.resize(rows(x).shape(), precision_of_input());
         attention_.backward(rows(stream), s.normed1, s.attention, context, w.narrow, w.attention, o, layer);
-        watch(o, site::gradient<site::ln1_normalized>{}, layer, narrow);
-        norm1_.backward(rows(narrow), rows(x), s.norm1, rows(d));
+        watch(o, site::gradient<site::ln1_normalized>{}, layer, std::as_const(w.narrow), batch);
+        norm1_.backward(w.narrow, rows(x), s.norm1, rows(d));
         watch(o, site::gradient<site::resid_pre>{}, layer, stream);
     }
 
 private:
+    /// What joints read is not rounded.
+    precision precision_of_input() const { return Policy::reads_input ? precision::float32 : products_; }
     /// `branch(onto)` makes a branch's result on top of the stream; where an observer asks for the result, it is there before the sum.
     template <class Site, observer Observer, class Branch>
     static void join([[maybe_unused]] Observer& o, Site site, index_t layer, view<S const, 3> stream, view<S, 3> to, Branch branch) {

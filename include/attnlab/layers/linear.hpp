@@ -44,14 +44,11 @@ public:
     void forward(factor<Device> const& x, factor<Device>& y) {
         with_rows([&](auto rows, auto to) { multiply(rows, to); }, x, y);
     }
-    void backward(view<S const, 2> dy, factor<Device> const& x, S* dx) const {
-        with_rows([&](auto rows) { multiply_back(dy, rows, dx); }, x);
-    }
     void backward(view<S const, 2> dy, factor<Device> const& x, factor<Device>& dx) const {
         with_rows([&](auto rows, auto to) { multiply_back(dy, rows, to.data()); }, x, dx);
     }
-    void backward(factor<Device> const& dy, factor<Device> const& x, S* dx) const {
-        with_rows([&](auto from, auto rows) { multiply_back(from, rows, dx); }, dy, x);
+    void backward(factor<Device> const& dy, factor<Device> const& x, factor<Device>& dx) const {
+        with_rows([&](auto from, auto rows, auto to) { multiply_back(from, rows, to.data()); }, dy, x, dx);
     }
 
 private:

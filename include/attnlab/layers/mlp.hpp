@@ -39,7 +39,7 @@ public:
 
     /// dx (N, C) is assigned; `wide` is room to work in.
     template <observer Observer>
-    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, S* dx, factor<Device>& wide, Observer& o, index_t layer,
+    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, factor<Device>& dx, factor<Device>& wide, Observer& o, index_t layer,
                   std::array<index_t, 2> batch) const {
         wide.resize(s.slope.shape(), products_);
         down_.backward(dy, s.post, wide);

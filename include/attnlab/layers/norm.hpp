@@ -26,12 +26,18 @@ public:
         with_rows([&](auto rows) { normalize(x, rows, s); }, y);
     }
     /// Adds to dx: the stream's own gradient passes by the norm.
-    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const {
+    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const { pass_back(dy, x, s, dx); }
+    void backward(factor<Device> const& dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const {
+        with_rows([&](auto rows) { pass_back(rows, x, s, dx); }, dy);
+    }
+
+private:
+    template <class T>
+    void pass_back(view<T const, 2> dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const {
         layer_norm_backward(Device{}, dy, x, weight_->value.data(), s.mean.data(), s.rstd.data(), dx, weight_->gradient.data(),
                             bias_ ? bias_->gradient.data() : nullptr);
     }
 
-private:
     template <class T>
     void normalize(view<S const, 2> x, view<T, 2> y, saved& s) const {
         s.mean.resize({x.shape(0)});

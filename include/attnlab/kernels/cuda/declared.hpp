@@ -54,6 +54,9 @@ template <cuda_device Device>
 void layer_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float const* mean, float const* rstd,
                          view<float, 2> dx, float* dweight, float* dbias);
 template <cuda_device Device>
+void layer_norm_backward(Device, view<bfloat16 const, 2> dy, view<float const, 2> x, float const* weight, float const* mean, float const* rstd,
+                         view<float, 2> dx, float* dweight, float* dbias);
+template <cuda_device Device>
 void gelu_backward(Device, gelu_form form, view<float const, 1> x, view<float, 1> d);
 template <cuda_device Device>
 void gelu_backward(Device, gelu_form form, view<bfloat16 const, 1> x, view<bfloat16, 1> d);

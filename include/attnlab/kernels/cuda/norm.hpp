@@ -46,11 +46,12 @@ struct layer_norm_row {
 
 /// A part of the rows: their dx, a warp a row, and the sums down the columns, which each warp adds up of its rows as it holds them. Those of columns that
 /// no register holds are read once more, a warp some columns.
-template <int N>
+template <int N, class T>
 struct layer_norm_backward_part {
     static constexpr int warps = 4;
     row_parts cut;
-    float const *dy, *x, *weight, *mean, *rstd;
+    T const* dy;
+    float const *x, *weight, *mean, *rstd;
     index_t c;
     float *dx, *sums;   ///< sums (parts, 2 c): of dy h, then of dy
 
@@ -140,6 +141,19 @@ void layer_norm_forward(Device device, view<float const, 2> x, float const* weig
     });
 }
 
+template <class T, class Device>
+void layer_norm_backward(Device device, view<T const, 2> dy, view<float const, 2> x, float const* weight, float const* mean, float const* rstd, view<float, 2> dx,
+                         float* dweight, float* dbias) {
+    index_t const c = x.shape(1);
+    assert(x.shape() == dy.shape() && x.shape() == dx.shape());
+    row_parts const cut(x.shape(0));
+    auto* const sums = scratch<partial_sums, float>(device, cut.count * 2 * c);
+    with_width(c, {dy.data(), x.data(), weight, dx.data()}, [&](auto n) {
+        launch(device, layer_norm_backward_part<n, T>{cut, dy.data(), x.data(), weight, mean, rstd, c, dx.data(), sums}, cut.count);
+    });
+    launch_add_parts(device, sums, cut.count, 2 * c, c, dweight, dbias);
+}
+
 }  // namespace gpu
 
 /// x, y (N,C); weight (C); bias (C) or null; mean and rstd (N) are kept for the backward pass. y may be x, or of bfloat16, rounded.
@@ -155,18 +169,16 @@ void layer_norm_forward(Device device, view<float const, 2> x, float const* weig
 }
 
 /// With h = (x - mean) rstd and g = dy weight: dx += rstd (g - mean of g - h mean of (g h)), the residual stream's gradient;
-/// dweight += the sum of dy h over rows; dbias += the sum of dy, unless null.
+/// dweight += the sum of dy h over rows; dbias += the sum of dy, unless null. dy may be of bfloat16.
 template <cuda_device Device>
 void layer_norm_backward(Device device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float const* mean,
                          float const* rstd, view<float, 2> dx, float* dweight, float* dbias) {
-    index_t const c = x.shape(1);
-    assert(x.shape() == dy.shape() && x.shape() == dx.shape());
-    gpu::row_parts const cut(x.shape(0));
-    auto* const sums = gpu::scratch<gpu::partial_sums, float>(device, cut.count * 2 * c);
-    gpu::with_width(c, {dy.data(), x.data(), weight, dx.data()}, [&](auto n) {
-        gpu::launch(device, gpu::layer_norm_backward_part<n>{cut, dy.data(), x.data(), weight, mean, rstd, c, dx.data(), sums}, cut.count);
-    });
-    gpu::launch_add_parts(device, sums, cut.count, 2 * c, c, dweight, dbias);
+    gpu::layer_norm_backward(device, dy, x, weight, mean, rstd, dx, dweight, dbias);
+}
+template <cuda_device Device>
+void layer_norm_backward(Device device, view<bfloat16 const, 2> dy, view<float const, 2> x, float const* weight, float const* mean,
+                         float const* rstd, view<float, 2> dx, float* dweight, float* dbias) {
+    gpu::layer_norm_backward(device, dy, x, weight, mean, rstd, dx, dweight, dbias);
 }
 
 }  // namespace attnlab
