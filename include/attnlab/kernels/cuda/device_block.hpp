@@ -43,6 +43,15 @@ struct elementary<1> {
         return std::log(x);
 #endif
     }
+    static __host__ __device__ float rounded_inverse(float x) {
+#ifdef __CUDA_ARCH__
+        float r;
+        asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+        return r;
+#else
+        return 1 / x;
+#endif
+    }
     static __host__ __device__ float rounded_tanh(float x) {
 #ifdef __CUDA_ARCH__
         float r;
