@@ -97,7 +97,7 @@ struct backward_queries {
             });
             for (auto& f : states[w].dq) clear<Warp>(f);
             states[w].joint.begin(p, in.tokens, b, h, i0 + 16 * warp);
-            if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens + pair * p.T);
+            if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens);
         });
         walk_tiles<stages>(
             block, (p.T + columns - 1) / columns, [&](index_t j) { return seen_tile<Policy>(block, p, b, i0, own, j * columns, columns); },
@@ -188,7 +188,7 @@ struct backward_keys {
             if constexpr (Policy::has_score)
                 block.each_warp([&](Warp const& w) {
                     states[w].joint.begin(p, in.tokens, b, h, j0 + 16 * w.index());
-                    states[w].joint.gradients_go_to({}, d_key_tokens + (b * p.H + h) * p.T);
+                    states[w].joint.gradients_go_to({}, d_key_tokens);
                 });
             walk_tiles<stages>(
                 block, (p.T + columns - 1) / columns, [&](index_t i) { return seen_tile<Policy>(block, p, b, i * columns, columns, j0, own); },

@@ -27,8 +27,11 @@ public:
             with_row([&](row_point<float>& row) { root_.begin(row, element(0)); });
         }
     }
-    /// On the way back: where gradients are added, of what the head learns (where rows are queries) and of the tokens' numbers (T).
-    constexpr void gradients_go_to(typename G::gradients const& parameters, float* tokens) { parameters_ = parameters, d_tokens_ = tokens; }
+    /// Then, on the way back: where gradients are added, of what the head learns (where rows are queries) and of the tokens' numbers (B, H, T).
+    constexpr void gradients_go_to(typename G::gradients const& parameters, [[maybe_unused]] float* tokens) {
+        parameters_ = parameters;
+        if constexpr (policy::has_tokens) d_tokens_ = tokens + (b_ * p_->H + h_) * p_->T;
+    }
 
     /// Before a tile whose columns begin at `first`; returns what the functions below ask for.
     constexpr score_element<G> enter(index_t first) {
