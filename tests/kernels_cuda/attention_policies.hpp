@@ -13,7 +13,7 @@ using weightings_on_cuda = std::tuple<attention<causal, softmax>, attention<full
                                       attention<causal, clipped_softmax<1.03, -0.03>>, attention<causal, sparsemax>>;
 /// Prologues, scores with parameters and token numbers, masks, outputs.
 using joints_on_cuda = std::tuple<attention<rope<>, causal, softmax, attention_bias>, attention<forgetting<>, document, softmax, context_scale>,
-                                  attention<t5_bias<>, soft_cap<30>, sink_window<2, 40>, softmax1>, attention<qk_norm<>, kerple, dilated_window<3, 9>, softmax, element_gate>>;
+                                  attention<t5_bias<8, 16>, soft_cap<30>, sink_window<2, 40>, softmax1>, attention<qk_norm<>, kerple, dilated_window<3, 9>, softmax, element_gate>>;
 
 /// In families of Hugging Face; where these cap scores.
 using in_families_on_cuda = attention<causal, softmax, attention_bias>;

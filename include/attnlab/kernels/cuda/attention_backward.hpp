@@ -108,7 +108,7 @@ struct backward_queries {
             });
             for (auto& f : states[w].dq) clear<Warp>(f);
             states[w].joint.begin(p, in.tokens, b, h, i0 + 16 * warp);
-            if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens + pair * p.T);
+            if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens);
         });
         element const *const keys = in.k.row(b, kv, 0), *const values = in.v.row(b, kv, 0);
         auto const rows_see = what_rows_see<Policy>(p, b, i0, own);
@@ -195,7 +195,7 @@ struct backward_keys {
             if constexpr (Policy::has_score)
                 block.each_warp([&](Warp const& w) {
                     states[w].joint.begin(p, in.tokens, b, h, j0 + 16 * w.index());
-                    states[w].joint.gradients_go_to({}, d_key_tokens + (b * p.H + h) * p.T);
+                    states[w].joint.gradients_go_to({}, d_key_tokens);
                 });
             walk_tiles<stages>(
                 block, p.T, columns, [&](int i) { return what_rows_see<Policy>(p, b, i * columns, columns)(block, static_cast<int>(j0), own); },

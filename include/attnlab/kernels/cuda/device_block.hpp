@@ -38,9 +38,21 @@ struct elementary<1> {
     /// Instructions of their own.
     static __host__ __device__ float rounded_log(float x) {
 #ifdef __CUDA_ARCH__
-        return __logf(x);
+        constexpr float ln_2 = 0.693147181f;
+        float r;
+        asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+        return r * ln_2;
 #else
         return std::log(x);
+#endif
+    }
+    static __host__ __device__ float rounded_inverse(float x) {
+#ifdef __CUDA_ARCH__
+        float r;
+        asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+        return r;
+#else
+        return 1 / x;
 #endif
     }
     static __host__ __device__ float rounded_tanh(float x) {

@@ -76,29 +76,40 @@ struct score_element {
 };
 
 /// Executes E. `Kept`: a part that belongs to a row or to a column may keep its values; inside of one nothing is kept again. begin(row, x) comes
-/// first for every head, enter(x) and leave(x) around every tile, end(row, x) last; at(x) is the value, back(x, adjoint) passes gradients on.
+/// first for every head, enter(x) and leave(x) around every tile, end(row, x) last; at(x) is the value, back(x, adjoint, by) passes gradients on: `by` times
+/// `adjoint`, the constants on the way being multiplied as the kernel is compiled.
 template <class G, class E, bool Kept>
 struct score_part;
+
+template <class Number>
+constexpr Number scaled(Number const& adjoint, double by) {
+    return by == 1 ? adjoint : adjoint * Number(static_cast<float>(by));
+}
+/// What is not seen may be no number.
+template <class G>
+constexpr typename G::number seen_adjoint(score_element<G> const& x, typename G::number const& adjoint, double by) {
+    return select(x.seen, scaled(adjoint, by), typename G::number(0.0f));
+}
 
 template <class G>
 struct score_leaf {
     constexpr void begin(row_point<float> const&, score_element<G> const&) {}
     constexpr void enter(score_element<G> const&) {}
-    constexpr void back(score_element<G>&, typename G::number const&) {}
+    constexpr void back(score_element<G>&, typename G::number const&, double) {}
     constexpr void leave(score_element<G>&) {}
     constexpr void end(row_point<float>&, score_element<G>&) {}
 };
 template <class G, bool Kept>
 struct score_part<G, expr::constant, Kept> : score_leaf<G> {
-    float value;
-    explicit constexpr score_part(expr::constant c) : value(static_cast<float>(c.value)) {}
-    constexpr auto at(score_element<G> const&) const { return typename G::number(value); }
+    double value;
+    explicit constexpr score_part(expr::constant c) : value(c.value) {}
+    constexpr auto at(score_element<G> const&) const { return typename G::number(static_cast<float>(value)); }
 };
 template <class G, bool Kept>
 struct score_part<G, expr::score_row, Kept> : score_leaf<G> {
     explicit constexpr score_part(expr::score_row) {}
     constexpr auto at(score_element<G> const& x) const { return x.raw; }
-    constexpr void back(score_element<G>& x, typename G::number const& adjoint) { x.d_raw += adjoint; }
+    constexpr void back(score_element<G>& x, typename G::number const& adjoint, double by) { x.d_raw += scaled(adjoint, by); }
 };
 template <class G, bool Kept>
 struct score_part<G, expr::symbol<expr::distance_tag, expr::length::keys>, Kept> : score_leaf<G> {
@@ -136,10 +147,10 @@ struct score_part<G, expr::token_number<A, Scan, At>, Kept> : score_leaf<G> {
     constexpr auto at(score_element<G> const& x) const {
         return each(token(x), [&](int t) { return x.tokens[t < x.p->T ? t : x.p->T - 1]; });
     }
-    constexpr void back([[maybe_unused]] score_element<G>& x, [[maybe_unused]] typename G::number const& adjoint) {
+    constexpr void back([[maybe_unused]] score_element<G>& x, [[maybe_unused]] typename G::number const& adjoint, [[maybe_unused]] double by) {
         if constexpr (of_row) {
             auto const t = token(x);
-            auto const total = over_row<typename G::warp>(adjoint, [](float a, float b) { return a + b; });
+            auto const total = over_row<typename G::warp>(scaled(adjoint, by), [](float a, float b) { return a + b; });
             G::warp::visit([&](int lane, int l) {
                 if (lane % 4 == 0 && t.v[l] < x.p->T) x.d_tokens[t.v[l]] += total.v[l];
             });

@@ -42,8 +42,8 @@ struct score_part<G, expr::looked_up<Table, Bucket>, Kept> : score_leaf<G> {
         auto const far = warp::from_lanes(entry_[static_cast<std::size_t>(h + 1)], each(diagonal, [](int d) { return d % warp_size; }));
         return select(diagonal < whole(warp_size), near, far);
     }
-    constexpr void back([[maybe_unused]] score_element<G>& x, [[maybe_unused]] number const& adjoint) {
-        if constexpr (!G::turned) gathered_[static_cast<std::size_t>(band_of(x))][static_cast<std::size_t>(x.i % 2)] += select(x.seen, adjoint, number(0.0f));
+    constexpr void back([[maybe_unused]] score_element<G>& x, [[maybe_unused]] number const& adjoint, [[maybe_unused]] double by) {
+        if constexpr (!G::turned) gathered_[static_cast<std::size_t>(band_of(x))][static_cast<std::size_t>(x.i % 2)] += seen_adjoint(x, adjoint, by);
     }
     /// Of diagonals 8 k to 8 k + 7, lane 4 r gets the sum of number 8 k + r: those of band k with g <= u, and of the band before with g > u, turned to it.
     constexpr void leave([[maybe_unused]] score_element<G>& x) {
