@@ -22,7 +22,6 @@ namespace gpu {
 
 struct for_dy;
 struct for_rows;
-struct for_copies;
 
 #ifndef ATTNLAB_CUDA_HEAD_SIZES   // CMake has an option of this name
 #define ATTNLAB_CUDA_HEAD_SIZES 64, 128, 256
@@ -67,18 +66,17 @@ template <class Policy, class Device>
 attention_problem<float> before_tiles(Device device, attention_problem<float> const& given, attention_saved<float>& saved) {
     expr::check_rotations_of<Policy>(given.D);
     saved.template resize<Policy>(given);
-    index_t const tokens = given.B * given.T;
     multiply_input<Policy>(device, given, saved);
     auto const products = products_of<Policy>(given, saved);
     auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, tensor<float, 3>& to) {
-        each_token<Policy>(device, given, count, tokens, products, prologue_forward<Policy, Which>{from, merged_heads(*to, given.D)});
+        each_token<Policy>(device, given, count, products, prologue_forward<Policy, Which>{from, merged_heads(*to, given.D)});
     };
     if constexpr (Policy::has_query) prepare(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, saved.q);
     if constexpr (Policy::has_key) prepare(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), saved.k);
     if constexpr (Policy::has_value) prepare(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), saved.v);
     auto const p = saved.template after_prologue<Policy>(given);
     if constexpr (Policy::has_tokens) {
-        each_token<Policy>(device, p, p.H, tokens, products, numbers_forward<Policy>{saved.tokens.data(), p.H, p.T});
+        each_token<Policy>(device, p, p.H, products, numbers_forward<Policy>{saved.tokens.data(), p.H, p.T});
         if (Policy::tokens.scan) launch_rows(device, p.B * p.H, scan_program{saved.tokens.data(), p.T, false});
     }
     return p;
@@ -100,7 +98,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
         gpu::launch(device, tiles, tiles.blocks());
     });
     if constexpr (Policy::has_output)
-        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::products_of<Policy>(p, saved),
+        gpu::each_token<Policy>(device, p, p.H, gpu::products_of<Policy>(p, saved),
                                 gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
 }
 
@@ -120,7 +118,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(device, rows);
     if constexpr (Policy::has_slot) {
         slot = gpu::scratch<gpu::for_slot, float>(device, rows);
-        gpu::each_token<Policy>(device, p, p.H, p.B * p.T, gpu::products_of<Policy>(p, saved), gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot});
+        gpu::each_token<Policy>(device, p, p.H, gpu::products_of<Policy>(p, saved), gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot});
     }
     gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
     auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
@@ -147,31 +145,13 @@ struct for_row_numbers;
 struct for_query_tokens;
 struct for_key_tokens;
 
-/// Copies for parts of tokens, or of tiles, all zero.
-template <class Policy, class Device>
-gradient_copies<Policy> zero_copies(Device device, head_sizes n, index_t count) {
-    auto copies = gradient_copies<Policy>::of(n, count);
-    copies.all = scratch<for_copies, float>(device, copies.size());
-    if (copies.size() > 0) fill_zero(device, copies.all, copies.size());
-    return copies;
-}
-/// Every token's heads on the way back, with gradients of parameters: `make(part_gradients)` gives the visitor.
-template <class Policy, class Device, class Make>
-void each_token_back(Device device, attention_problem<float> const& p, index_t count, input_products<Policy> const& products, attention_gradients<float> const& gradients, Make make) {
-    auto const copies = zero_copies<Policy>(device, p.sizes(), backward_parts<Policy>(p));
-    each_token<Policy>(device, p, count, copies.copies, products, make(part_gradients<Policy>{copies, gradients.input}));
-    take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
-}
-
 /// Gradients of the weighted values and of log Z, from those of the result. Returns where they are.
 template <class Policy, class Device>
 heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
                                        heads<float const> dy, float* d_log_normalizer, attention_gradients<float> const& gradients) {
     index_t const size = p.B * p.T * p.H * p.D;
     auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(device, size), {p.B, p.T, p.H * p.D}), p.D);
-    each_token_back<Policy>(device, p, p.H, products, gradients, [&](part_gradients<Policy> to) {
-        return output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer, to};
-    });
+    each_token_back<Policy>(device, p, p.H, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer});
     return d_weighted;
 }
 
@@ -179,9 +159,8 @@ heads<float const> back_through_output(Device device, attention_problem<float> c
 template <class Policy, class Device>
 void back_through_prologue(Device device, attention_problem<float> const& given, input_products<Policy> const& products, attention_gradients<float> const& g) {
     auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, heads<float> d) {
-        each_token_back<Policy>(device, given, count, products, g, [&](part_gradients<Policy> to) {
-            return prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts<Policy>(given) * warps_of_token<Policy> * given.D), given.T, to};
-        });
+        each_token_back<Policy>(device, given, count, products, g,
+                                prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts<Policy>(given) * warps_of_token<Policy> * given.D), given.T});
     };
     if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);
     if constexpr (Policy::has_key) pull(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), g.k);
@@ -222,7 +201,10 @@ void attention_backward(Device device, attention_problem<float> const& given, at
                                                         records, saved.tokens.data(), {}};
         queries by_queries{in, {gradients.q, gradients.rounded_q}, nullptr};
         keys by_keys{in, {gradients.k, gradients.rounded_k}, {gradients.v, gradients.rounded_v}, nullptr};
-        if constexpr (Policy::has_score) by_queries.in.copies = gpu::zero_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
+        if constexpr (Policy::has_score) {
+            auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
+            if (copies.size() > 0) gpu::fill_zero(device, copies.all, copies.size());
+        }
         if constexpr (Policy::has_tokens) {
             by_queries.d_query_tokens = gpu::scratch<gpu::for_query_tokens, float>(device, rows);
             by_keys.d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(device, rows);
@@ -236,7 +218,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
             float* const d_tokens = by_queries.d_query_tokens;
             gpu::launch_add_parts(device, by_keys.d_key_tokens, 1, rows, rows, d_tokens);
             if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
-            gpu::each_token_back<Policy>(device, p, p.H, products, gradients, [&](gpu::part_gradients<Policy> to) { return gpu::numbers_backward<Policy>{d_tokens, p.H, p.T, to}; });
+            gpu::each_token_back<Policy>(device, p, p.H, products, gradients, gpu::numbers_backward<Policy>{d_tokens, p.H, p.T});
         }
     });
     gpu::back_through_prologue<Policy>(device, given, products, gradients);

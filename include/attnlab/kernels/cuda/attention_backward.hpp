@@ -65,8 +65,7 @@ struct tile_rows_out {
 template <class Policy, class Products, int D>
 struct backward_queries {
     using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages,
-                         resident = Policy::has_score ? 0 : sizes::resident_queries;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages;
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;

@@ -16,7 +16,7 @@ template <class Policy, class Products, int D>
 struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
     static constexpr bool light = Policy::one_pass;   ///< in registers
-    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages, resident = light && !Policy::has_score ? sizes::resident : 0;
+    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages;
     using element = typename Products::element;
 
     tile_problem<Policy> p;

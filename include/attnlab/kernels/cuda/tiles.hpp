@@ -54,13 +54,7 @@ struct tile_sizes {
     static constexpr int other = row_bytes > 256 ? 32 : 64;
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
-#ifndef RF
-#define RF 0
-#define RQ 0
-#define RK 0
-#endif
-    /// Blocks on a multiprocessor at once (launch.hpp): the more, the more of them compute while others wait for their products.
-    static constexpr int resident = row_bytes <= 128 ? RF : 0, resident_queries = row_bytes <= 128 ? RQ : 0, resident_keys = row_bytes <= 128 ? RK : 0;
+    static constexpr int resident_keys = row_bytes <= 128 ? 3 : 0;   ///< blocks of backward_keys on a multiprocessor (launch.hpp): a third one pays for some spilled registers
 };
 
 /// Whether a tile's pairs of query and key are seen.

@@ -46,20 +46,12 @@ struct prologue_forward {
         program_on<Policy>(w, formula).forward(r, to.row(b, h, t));
     }
 };
-/// Where gradients of a part's rows go.
-template <class Policy>
-struct part_gradients {
-    gradient_copies<Policy> copies;
-    float* input;   ///< (B, T, C), or null
-};
-
 template <class Policy, prologue Which>
 struct prologue_backward {
     heads<float const> from;
     heads<float> d;          ///< by what the prologue made, becomes by what it was given
     float* room;             ///< (parts, warps, D)
     index_t T;
-    part_gradients<Policy> to;
     template <class Warp>
     constexpr void operator()(Warp const& w, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
@@ -68,10 +60,7 @@ struct prologue_backward {
         copy_row(w, dy, row, D);
         clear_row(w, row, D);
         w.sync();
-        auto const gradients = to.copies.at(h, part);
         r.source = from.row(b, h, t), r.d_source = row;
-        r.gradients = gradients.data();
-        r.d_input = to.input ? to.input + (b * T + t) * r.width : nullptr;
         program_on<Policy>(w, formula).backward(r, dy);
     }
 };
@@ -91,13 +80,9 @@ template <class Policy>
 struct numbers_backward {
     float const* d_tokens;   ///< (B, H, T)
     index_t H, T;
-    part_gradients<Policy> to;
     template <class Warp>
     constexpr void operator()(Warp const&, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
-        auto const gradients = to.copies.at(h, part);
-        r.gradients = gradients.data();
-        r.d_input = to.input ? to.input + (b * T + t) * r.width : nullptr;
         expr::evaluator<row_lanes<Warp>, Policy, std::remove_const_t<decltype(formula)>> number(formula);
         number.forward(r);
         number.backward(r, d_tokens[(b * H + h) * T + t]);
@@ -160,14 +145,10 @@ struct output_backward {
     heads<float const> dy;
     heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
     float* d_log_normalizer;            ///< (B, H, T)
-    part_gradients<Policy> to;
     template <class Warp>
     constexpr void operator()(Warp const& w, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
         rows.look(r, b, h, t);
-        auto const gradients = to.copies.at(h, part);
-        r.gradients = gradients.data();
-        r.d_input = to.input ? to.input + (b * rows.T + t) * r.width : nullptr;
         r.d_source = d_weighted.row(b, h, t), r.d_query = d_query.row(b, h, t);
         clear_row(w, r.d_source, rows.D);
         if constexpr (Policy::output_reads_query) clear_row(w, r.d_query, rows.D);

@@ -15,6 +15,8 @@
 
 namespace attnlab::gpu {
 
+struct for_copies;   ///< the purpose of memory
+
 /// The problem as kernels take it along.
 template <class Policy>
 tile_problem<Policy> portable(attention_problem<float> const& p) {
@@ -85,15 +87,25 @@ struct token_kernel {
     index_t heads, parts;
     Visitor visitor;
     input_products<Policy> products;
+    gradient_copies<Policy> copies;   ///< one a part, on the way back: assigned where they are `near`, else added to
+    float* d_input;                   ///< (B, T, C), or null
 
     constexpr index_t shared_floats() const { return 3 * p.D + 2; }   ///< of a warp
-    constexpr index_t shared_bytes() const { return warps * shared_floats() * static_cast<index_t>(sizeof(float)) + 16; }
+    /// Whether a part gathers its gradients in shared memory.
+    constexpr bool near() const { return copies.all != nullptr && copies.numbers <= 12 * 1024; }
+    constexpr index_t near_floats() const { return near() ? copies.numbers : 0; }
+    constexpr index_t shared_bytes() const { return (warps * shared_floats() + near_floats()) * static_cast<index_t>(sizeof(float)) + 32; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
-        auto const room = block.template shared<float>(warps * shared_floats());
+        auto const room = block.template shared<float>(warps * shared_floats()), sums = block.template shared<float>(near_floats());
         block.each_warp([&]<class Warp>(Warp const& w) {
             float* const scratch = room.writes(w, w.index() * shared_floats(), shared_floats());
             Warp::once([&] { scratch[3 * p.D] = scratch[3 * p.D + 1] = 0; });   // angles of no rotation
+            auto mine = copies;
+            if (near()) {
+                mine.all = sums.writes(w, 0, 0);
+                each_number(w, [&](index_t i) { mine.all[i] = 0; });
+            }
             w.sync();
             index_t const tokens = p.B * p.T;
             for (index_t bt = tokens * part / parts; bt < tokens * (part + 1) / parts; ++bt)
@@ -104,21 +116,56 @@ struct token_kernel {
                     row.scratch = scratch;
                     typename input_products<Policy>::of_row own;
                     products.look(row, own, bt, h);
+                    auto const gradients = mine.at(h, near() ? 0 : part);
+                    row.gradients = gradients.data();
+                    row.d_input = d_input ? d_input + bt * row.width : nullptr;
                     visitor(w, row, part, bt / p.T, h, bt % p.T);
                     w.sync();
                 }
+            if (near()) each_number(w, [&](index_t i) { copies.all[part * copies.numbers + i] = mine.all[i]; });
         });
     }
+
+private:
+    /// `body(i)` for the numbers of the heads that a warp has, a lane a number.
+    template <class Warp, class Body>
+    constexpr void each_number(Warp const& w, Body body) const {
+        for (std::size_t k = 0; k < Policy::parameter_count; ++k)
+            for (index_t h = w.index(); h < p.H; h += warps)
+                for (index_t first = 0; first < copies.of_head[k]; first += warp_size)
+                    Warp::visit([&](int lane, int) {
+                        if (first + lane < copies.of_head[k]) body(copies.offset[k] + h * copies.of_head[k] + first + lane);
+                    });
+    }
 };
-/// On the way forward every token is a part; on the way back each has gradients of its own: as many as there is room for.
+/// On the way forward every token is a part.
 template <class Policy, class Device, class Visitor>
-void each_token(Device device, attention_problem<float> const& p, index_t heads, index_t parts, input_products<Policy> const& products, Visitor const& visitor) {
-    launch(device, token_kernel<Policy, Visitor>{portable<Policy>(p), heads, parts, visitor, products}, parts);
+void each_token(Device device, attention_problem<float> const& p, index_t heads, input_products<Policy> const& products, Visitor const& visitor) {
+    index_t const parts = p.B * p.T;
+    launch(device, token_kernel<Policy, Visitor>{portable<Policy>(p), heads, parts, visitor, products, {}, nullptr}, parts);
 }
+/// On the way back each part has gradients of its own: as many as there is room for, and as a GPU runs at once, twice.
 template <class Policy>
 index_t backward_parts(attention_problem<float> const& p) {
     index_t const numbers = gradient_copies<Policy>::of(p.sizes(), 1).numbers, room = 1 << 22;
-    return std::min(p.B * p.T, std::max<index_t>(512, room / std::max<index_t>(numbers, 1)));
+    return std::min(p.B * p.T, std::clamp<index_t>(room / std::max<index_t>(numbers, 1), 512, 2112));
+}
+/// Copies for parts of tokens, or of tiles.
+template <class Policy, class Device>
+gradient_copies<Policy> room_for_copies(Device device, head_sizes n, index_t count) {
+    auto copies = gradient_copies<Policy>::of(n, count);
+    copies.all = scratch<for_copies, float>(device, copies.size());
+    return copies;
+}
+/// Every token's heads on the way back, with gradients of x and of parameters.
+template <class Policy, class Device, class Visitor>
+void each_token_back(Device device, attention_problem<float> const& p, index_t heads, input_products<Policy> const& products, attention_gradients<float> const& gradients,
+                     Visitor const& visitor) {
+    auto const copies = room_for_copies<Policy>(device, p.sizes(), backward_parts<Policy>(p));
+    token_kernel<Policy, Visitor> const kernel{portable<Policy>(p), heads, copies.copies, visitor, products, copies, gradients.input};
+    if (!kernel.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
+    launch(device, kernel, copies.copies);
+    take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
 }
 
 }  // namespace attnlab::gpu
