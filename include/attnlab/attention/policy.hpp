@@ -92,8 +92,8 @@ public:
     static constexpr bool rows_read_lengths = in_rows<expr::length_tag> || in_rows<expr::visible_tag>;
     static constexpr bool reads_length = in_rows<expr::length_tag> || expr::mentions<expr::length_tag, decltype(weight)>;
     /// Whether the weighting itself reads one of the two.
-    static constexpr bool weight_reads_lengths =
-        expr::mentions<expr::length_tag, decltype(weight)> || expr::mentions<expr::visible_tag, decltype(weight)>;
+    static constexpr bool weight_reads_visible = expr::mentions<expr::visible_tag, decltype(weight)>;
+    static constexpr bool weight_reads_lengths = expr::mentions<expr::length_tag, decltype(weight)> || weight_reads_visible;
     /// Whether the output joints read L = log Z. Where they do not, a row may have Z = 0.
     static constexpr bool reads_log_normalizer = expr::mentions<expr::log_normalizer_tag, decltype(output)>;
     /// Whether the output joints read products of a head_matrix.

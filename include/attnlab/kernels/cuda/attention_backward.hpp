@@ -1,5 +1,7 @@
 #pragma once
 #include <array>
+#include <tuple>
+#include <type_traits>
 
 #include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -25,27 +27,33 @@ struct backward_inputs {
     constexpr row_record const* records_of(index_t b, index_t h, index_t first) const { return records + (b * p.H + h) * padded_length(p.T) + first; }
     /// The numbers of queries `query(lane)`, from their records.
     template <class Warp, class Query>
-    constexpr row_numbers<typename Warp::number> numbers(index_t b, typename Warp::template lanes<row_record> const& of, Query query) const {
+    constexpr row_numbers<typename Warp::number> numbers(index_t b, typename Warp::template lanes<row_record> const& of, Query query, float of_all) const {
         using number = typename Warp::number;
         auto const part = [&](auto get) { return each(of, get); };
         row_numbers<number> r{part([](row_record const& e) { return e.m; }), part([](row_record const& e) { return e.z; }), number(1.0f), number(1.0f), number(1.0f),
                               part([](row_record const& e) { return e.factor; }), part([](row_record const& e) { return e.adjoint; })};
         r.lift = weighting_facts<Policy>::lift(r.m);
-        read_lengths<Policy, Warp>(r, p, b, query);
+        read_lengths<Policy, Warp>(r, p, b, query, of_all);
         return r;
     }
 };
 
-/// Raw scores of a tile whose columns begin at `first`, and do . v in `d`, become weights and gradients by the raw scores. `numbers(n, i)` of the queries, `seen(n, i)`.
-template <class Policy, class Joint, class Fragments, class Numbers, class Seen>
+/// Raw scores of a tile whose columns begin at `first`, and do . v in `d`, become weights and gradients by the raw scores. `numbers(n, k)` of the queries: of a row, k = 0 or 1
+/// for g and g + 8, or, `Turned`, of the k-th of a lane's two columns of fragment n. `seen(n, i)`.
+template <class Policy, bool Turned, class Joint, class Fragments, class Numbers, class Seen>
 constexpr void weigh_back(Joint& joint, index_t first, Fragments& scores, Fragments& d, Numbers numbers, Seen seen) {
     auto x = joint.enter(first);
-    each_score(scores, [&]<class Number>(int n, int i, Number& e) {
-        Number& to = d[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
-        auto const [weight, d_score] = weigher<Policy, Number>::backward(joint.made(x, n, i, e), to, numbers(n, i));
-        auto const in_tile = seen(n, i);
-        e = select(in_tile, weight, Number(0.0f));
-        to = joint.back(x, in_tile, select(in_tile, d_score, Number(0.0f)));
+    unrolled<static_cast<int>(std::tuple_size_v<Fragments>)>([&](int n) {
+        std::array const of_queries{numbers(n, 0), numbers(n, 1)};
+        unrolled<4>([&](int i) {
+            auto& e = scores[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
+            auto& to = d[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
+            using number = std::remove_reference_t<decltype(e)>;
+            auto const [weight, d_score] = weigher<Policy, number>::backward(joint.made(x, n, i, e), to, of_queries[static_cast<std::size_t>(Turned ? i % 2 : i / 2)]);
+            auto const in_tile = seen(n, i);
+            e = select(in_tile, weight, number(0.0f));
+            to = joint.back(x, in_tile, select(in_tile, d_score, number(0.0f)));
+        });
     });
     joint.leave(x);
 }
@@ -103,7 +111,7 @@ struct backward_queries {
             unrolled<2>([&](int half) {
                 auto const query = [&](int lane) { return i0 + 16 * warp + lane / 4 + 8 * half; };
                 row_record const* const records = in.records_of(b, h, 0);
-                states[w].row[static_cast<std::size_t>(half)] = in.template numbers<Warp>(b, Warp::each_lane([&](int lane) { return records[query(lane)]; }), query);
+                states[w].row[static_cast<std::size_t>(half)] = in.template numbers<Warp>(b, Warp::each_lane([&](int lane) { return records[query(lane)]; }), query, length_of_all<Policy>(p));
             });
             for (auto& f : states[w].dq) clear<Warp>(f);
             states[w].joint.begin(p, in.tokens, b, h, i0 + 16 * warp);
@@ -128,8 +136,8 @@ struct backward_queries {
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * warp, k, stage * columns, scores);
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * warp, v, stage * columns, d);
                         settle<tile_rows>(w, scores, d);
-                        weigh_back<Policy>(
-                            s.joint, j0, scores, d, [&](int, int i) { return s.row[static_cast<std::size_t>(i / 2)]; },
+                        weigh_back<Policy, false>(
+                            s.joint, j0, scores, d, [&](int, int half) { return s.row[static_cast<std::size_t>(half)]; },
                             [&](int n, int i) {
                                 return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 16 * warp + row_of(lane, i), j0 + 8 * n + column_of(lane, i)); });
                             });
@@ -188,6 +196,7 @@ struct backward_keys {
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
         });
+        float const of_all = length_of_all<Policy>(p);
         for (index_t h = kv * group; h < (kv + 1) * group; ++h) {
             element const *const queries = in.q.row(b, h, 0), *const upstream = in.dy.row(b, h, 0);
             row_record const* const of_queries = in.records_of(b, h, 0);
@@ -214,11 +223,11 @@ struct backward_keys {
                             multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * warp, q, stage * columns, scores);
                             multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * warp, dy, stage * columns, d);
                             settle<tile_rows>(w, scores, d);
-                            weigh_back<Policy>(
+                            weigh_back<Policy, true>(
                                 s.joint, i0, scores, d,
                                 [&](int n, int e) {
                                     auto const places = Warp::each_lane([&](int lane) { return stage * columns + 8 * n + column_of(lane, e); });
-                                    return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return i0 + 8 * n + column_of(lane, e); });
+                                    return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return i0 + 8 * n + column_of(lane, e); }, of_all);
                                 },
                                 [&](int n, int e) {
                                     return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });

@@ -96,7 +96,7 @@ private:
             unrolled<2>([&](int half) {
                 auto& r = s.row[static_cast<std::size_t>(half)];
                 r = weigh::before_the_first();
-                read_lengths<Policy, Warp>(r, all_.p, b, [&](int lane) { return row(lane, warp, half); });
+                read_lengths<Policy, Warp>(r, all_.p, b, [&](int lane) { return row(lane, warp, half); }, length_of_all<Policy>(all_.p));
                 s.total[static_cast<std::size_t>(half)] = s.slope[static_cast<std::size_t>(half)] = number(0.0f);
             });
             for (auto& f : s.o) clear<Warp>(f);

@@ -133,7 +133,7 @@ private:
         auto const at = [&](float const* x) { return at_queries<Warp>(p, x, b, h, query, 0); };
         row_numbers<number> r{at(reference), at(sum), number(1.0f), number(1.0f), number(1.0f), at(share), number(0.0f)};
         r.lift = weighting_facts<Policy>::lift(r.m);
-        read_lengths<Policy, Warp>(r, p, b, query);
+        read_lengths<Policy, Warp>(r, p, b, query, length_of_all<Policy>(p));
         return weigher<Policy, number>::weight(score, r);
     }
     template <class Warp>

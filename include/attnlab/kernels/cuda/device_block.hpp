@@ -31,12 +31,11 @@ struct elementary<1> {
         return std::exp(a - b);
 #endif
     }
-    static __host__ __device__ float log(float x) { return ::logf(x); }
     static __host__ __device__ float log1p(float x) { return ::log1pf(x); }
     static __host__ __device__ float sqrt(float x) { return ::sqrtf(x); }
     static __host__ __device__ float tanh(float x) { return ::tanhf(x); }
     /// Instructions of their own.
-    static __host__ __device__ float rounded_log(float x) {
+    static __host__ __device__ float log(float x) {
 #ifdef __CUDA_ARCH__
         constexpr float ln_2 = 0.693147181f;
         float r;
@@ -67,11 +66,11 @@ struct elementary<1> {
     static __host__ __device__ float erf(float x) { return ::erff(x); }
     static __host__ __device__ float abs(float x) { return ::fabsf(x); }
     static __host__ __device__ float max(float x, float y) { return ::fmaxf(x, y); }
-    /// To two units in the last place, in a third of the instructions that exact rounding takes.
+    /// To two units in the last place; by more than 2^126, 0.
     static __host__ __device__ float divide(float x, float y) {
 #ifdef __CUDA_ARCH__
         float r;
-        asm("div.full.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y));
+        asm("div.approx.ftz.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y));
         return r;
 #else
         return x / y;

@@ -94,7 +94,6 @@ struct elementary {
     static float sqrt(float x) { return std::sqrt(x); }
     static float tanh(float x) { return std::tanh(x); }
     static float rounded_tanh(float x) { return std::tanh(x); }   ///< to 2^-11 on a device
-    static float rounded_log(float x) { return std::log(x); }     ///< to 2^-21, or 2^-22 beside x = 1
     static float rounded_inverse(float x) { return 1 / x; }
     static float erf(float x) { return std::erf(x); }
     static float abs(float x) { return std::fabs(x); }

@@ -138,7 +138,6 @@ private:
 
     static constexpr number value(number const& x) {
         if constexpr (rounded_tanh) return each(x, [](float e) { return one::rounded_tanh(e); });
-        else if constexpr (rounded_log) return each(x, [](float e) { return one::rounded_log(e); });
         else return Op::value(x);
     }
     static constexpr number derivative(number const& x, number const& y) {

@@ -81,7 +81,7 @@ struct numbers_backward {
     float const* d_tokens;   ///< (B, H, T)
     index_t H, T;
     template <class Warp>
-    constexpr void operator()(Warp const&, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Warp const&, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
         expr::evaluator<row_lanes<Warp>, Policy, std::remove_const_t<decltype(formula)>> number(formula);
         number.forward(r);
@@ -146,7 +146,7 @@ struct output_backward {
     heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
     float* d_log_normalizer;            ///< (B, H, T)
     template <class Warp>
-    constexpr void operator()(Warp const& w, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Warp const& w, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
         rows.look(r, b, h, t);
         r.d_source = d_weighted.row(b, h, t), r.d_query = d_query.row(b, h, t);

@@ -33,12 +33,22 @@ constexpr typename Warp::number at_queries(Problem const& p, float const* x, ind
         return i < p.T ? x[(b * p.H + h) * p.T + i] : other;
     });
 }
-/// What formulas may read of the rows of queries `query(lane)`: 1 beyond the last one, and where no formula asks.
+/// The length that formulas read where it is the same for all rows; 0 where it is not.
+template <class Policy, class Problem>
+constexpr float length_of_all(Problem const& p) {
+    return Policy::weight_reads_visible || p.rule == length_rule::visible ? 0 : static_cast<float>(p.lengths(0).length);
+}
+/// What formulas may read of the rows of queries `query(lane)`: 1 beyond the last one, and where no formula asks. \param of_all  length_of_all
 template <class Policy, class Warp, class Problem, class Query>
-constexpr void read_lengths(row_numbers<typename Warp::number>& r, [[maybe_unused]] Problem const& p, [[maybe_unused]] index_t b, [[maybe_unused]] Query query) {
+constexpr void read_lengths(row_numbers<typename Warp::number>& r, [[maybe_unused]] Problem const& p, [[maybe_unused]] index_t b, [[maybe_unused]] Query query,
+                            [[maybe_unused]] float of_all) {
     using number = typename Warp::number;
     r.length = r.visible = number(1.0f);
     if constexpr (Policy::weight_reads_lengths) {
+        if (of_all > 0) {
+            r.length = number(of_all);
+            return;
+        }
         auto const lengths = [&](int lane) {
             index_t const i = query(lane);
             return i < p.T ? p.lengths(p.template visible<Policy>(b, i).count()) : expr::row_lengths{1, 1};
