@@ -54,7 +54,12 @@ struct tile_sizes {
     static constexpr int other = row_bytes > 256 ? 32 : 64;
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
-    static constexpr int resident_keys = row_bytes <= 128 ? 3 : 0;   ///< blocks of backward_keys on a multiprocessor (launch.hpp): a third one pays for some spilled registers
+    /// Blocks of backward_keys on a multiprocessor (launch.hpp), 0: as many as ptxas thinks. Where four warps multiply together a third one pays for some spilled registers.
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    static constexpr int resident_keys = row_bytes <= 128 ? 3 : 0;
+#else
+    static constexpr int resident_keys = 0;
+#endif
 };
 
 /// Whether a tile's pairs of query and key are seen.
