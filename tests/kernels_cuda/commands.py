@@ -7,6 +7,7 @@ Exit 0: the same; 1: a command failed or differs; 77: there is no GPU. With the 
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,10 @@ def main():
                 sys.exit(77)
             return done
 
-        def same(*arguments):
+        def same(*arguments, draws=False):
+            if draws and not shutil.which("gnuplot"):
+                print("left out, without gnuplot: " + " ".join(arguments[:2]), flush=True)
+                return
             cpu, gpu = run("cpu", *arguments), run("cuda", *arguments)
             if cpu.returncode != 0 or gpu.returncode != 0:
                 wrong = f"exit {gpu.returncode} and on the cpu {cpu.returncode}: {(gpu.stderr or cpu.stderr).strip()[-300:]}"
@@ -72,15 +76,15 @@ def main():
         same("scale", "run", "--eval_sequences", "4")
         same("convert", "run", "converted")
         for view in ("existence", "position", "lifecycle", "overlap"):
-            same("analyze", view, "run", "--out", view, "--sequences", "2")
+            same("analyze", view, "run", "--out", view, "--sequences", "2", draws=view != "overlap")
         same("forward", "run", "--dump", "sites.safetensors", "--sites", "layers.1.down_out,attn_probs", "--sequences", "2")
         same("perplexity", "run", "--sequences", "2")
-        same("reproduce", "--preset", "smoke", "--policies", "softmax,sigmoid", "--seeds", "1", "--out", "all", *SMALL, *STEPS)
+        same("reproduce", "--preset", "smoke", "--policies", "softmax,sigmoid", "--seeds", "1", "--out", "all", *SMALL, *STEPS, draws=True)
         if "no policies of its own" not in run("cpu", "check").stderr:
             same("check")
         for model in sorted(fixtures.glob("llm/*/model")) if fixtures else []:
             tokens = str(model.parent / "tokens.npy")
-            same("analyze", "position", str(model), "--tokens", tokens, "--out", model.parent.name)
+            same("analyze", "position", str(model), "--tokens", tokens, "--out", model.parent.name, draws=True)
             same("perplexity", str(model), "--tokens", tokens)
     print("differs: " + ", ".join(failed) if failed else "every command the same")
     return 1 if failed else 0
