@@ -7,10 +7,12 @@
 #include <attnlab/kernels/cuda/declared.hpp>
 namespace attnlab::testing {
 using device = cuda;
+inline constexpr bool is_real_gpu = true;   ///< whose library multiplies as it likes
 }
 #else
 #include <attnlab/kernels/cuda/kernels.hpp>
 namespace attnlab::testing {
 using device = emulated_cuda;
+inline constexpr bool is_real_gpu = false;
 }
 #endif

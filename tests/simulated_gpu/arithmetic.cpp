@@ -8,6 +8,9 @@
 namespace simulated {
 namespace {
 
+/// What .ftz makes of a number too small to be normal.
+inline float flushed(float x) { return std::abs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x; }
+
 /// "add" and the like of a type; sums and products of integers wrap around, as those of their unsigned kin.
 template <class T>
 void add_numbers(instruction_table& t, std::string const& type) {
@@ -173,6 +176,10 @@ void add_arithmetic(instruction_table& t) {
     t["mov.b16"] = {move<16>}, t["mov.b32"] = {move<32>}, t["mov.b64"] = {move<64>};
     t["ex2.f32"] = {lanewise<[](float a) { return std::exp2(a); }>};
     t["lg2.f32"] = {lanewise<[](float a) { return std::log2(a); }>};
+    t["ex2.ftz.f32"] = {lanewise<[](float a) { return flushed(std::exp2(flushed(a))); }>};
+    t["lg2.ftz.f32"] = {lanewise<[](float a) { return std::log2(flushed(a)); }>};
+    t["rcp.ftz.f32"] = {lanewise<[](float a) { return flushed(1 / flushed(a)); }>};
+    t["div.ftz.f32"] = {lanewise<[](float a, float b) { return flushed(flushed(a) / flushed(b)); }>};
     t["sin.f32"] = {lanewise<[](float a) { return std::sin(a); }>};
     t["cos.f32"] = {lanewise<[](float a) { return std::cos(a); }>};
     t["tanh.f32"] = {lanewise<[](float a) { return std::tanh(a); }>};

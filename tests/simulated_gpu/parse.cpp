@@ -93,12 +93,13 @@ bool changes_nothing(std::string_view part) {
 }
 std::string plain_name(std::string_view opcode) {
     std::string r;
+    bool const flushes = opcode.starts_with("lg2") || opcode.starts_with("rcp") || opcode.starts_with("div") || opcode.starts_with("ex2");   // where that could show
     std::size_t from = 0;
     while (from <= opcode.size()) {
         auto const dot = std::min(opcode.find('.', from), opcode.size());
         auto part = opcode.substr(from, dot - from);
         if (part == "shared::cta") part = "shared";
-        if (!changes_nothing(part)) (r += r.empty() ? "" : ".") += part;
+        if (!changes_nothing(part) || (part == "ftz" && flushes)) (r += r.empty() ? "" : ".") += part;
         from = dot + 1;
     }
     return r;

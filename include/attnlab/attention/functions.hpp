@@ -17,6 +17,8 @@ struct lane_functions {
     static constexpr L log(L x) { return std::log(x); }
     /// log(1 + x) for 0 <= x <= 1
     static constexpr L log1p_of_unit(L x) { return std::log1p(x); }
+    /// 1 / x for x >= 1, infinity among them
+    static constexpr L inverse(L x) { return L(1) / x; }
     static constexpr L sqrt(L x) { return std::sqrt(x); }
     static constexpr L tanh(L x) { return std::tanh(x); }
     static constexpr L abs(L x) { return std::abs(x); }
@@ -73,7 +75,7 @@ struct sigmoid_op {
     // exp(-x) may overflow to infinity, and 1 / infinity is the right answer.
     template <class L>
     static constexpr L value(L x) {
-        return L(1) / (L(1) + lane_functions<L>::exp(-x));
+        return lane_functions<L>::inverse(L(1) + lane_functions<L>::exp(-x));
     }
     template <class L>
     static constexpr L derivative(L, L y) {

@@ -14,6 +14,7 @@ struct lane_functions<lanes> {
     static lanes exp(lanes x) { return attnlab::exp(x); }
     static lanes log(lanes x) { return attnlab::log(x); }
     static lanes log1p_of_unit(lanes x) { return attnlab::log1p_of_unit(x); }
+    static lanes inverse(lanes x) { return lanes(1.0f) / x; }
     static lanes sqrt(lanes x) { return xsimd::sqrt(x); }
     static lanes tanh(lanes x) { return attnlab::tanh(x); }
     static lanes abs(lanes x) { return xsimd::abs(x); }

@@ -94,7 +94,7 @@ struct elementary {
     static float sqrt(float x) { return std::sqrt(x); }
     static float tanh(float x) { return std::tanh(x); }
     static float rounded_tanh(float x) { return std::tanh(x); }   ///< to 2^-11 on a device
-    static float rounded_inverse(float x) { return 1 / x; }
+    static float inverse(float x) { return 1 / x; }   ///< of no x below 2^-126
     static float erf(float x) { return std::erf(x); }
     static float abs(float x) { return std::fabs(x); }
     static float max(float x, float y) { return std::fmax(x, y); }
@@ -136,6 +136,10 @@ struct lane_functions<gpu::lanes_of<float, Held>> {
     }
     static constexpr L log1p_of_unit(L x) {
         for (float& e : x.v) e = one::log1p(e);
+        return x;
+    }
+    static constexpr L inverse(L x) {
+        for (float& e : x.v) e = one::inverse(e);
         return x;
     }
     static constexpr L sqrt(L x) {

@@ -141,7 +141,7 @@ private:
         else return Op::value(x);
     }
     static constexpr number derivative(number const& x, number const& y) {
-        if constexpr (rounded_log) return each(x, [](float e) { return one::rounded_inverse(e); });
+        if constexpr (rounded_log) return each(x, [](float e) { return one::inverse(e); });
         else return Op::derivative(x, y);
     }
 };
