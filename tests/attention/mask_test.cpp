@@ -35,6 +35,10 @@ void check_row(index_t i, index_t T, Plain plain) {
         for (index_t c = 0; c < count; ++c) bits |= std::uint64_t{plain(i, first + c)} << c;
         same = same && keys.bits(first, count) == bits;
     }
+    if (detail::is_monotone<Mask> && i > 0) {
+        auto const before = visible_keys<Mask>(i - 1, T, document_of(i - 1)).ranges();
+        for (std::size_t r = 0; r < before.size(); ++r) same = same && before[r].begin <= keys.ranges()[r].begin && before[r].end <= keys.ranges()[r].end;
+    }
     BOOST_TEST(same, "row " << i << " of " << T);
 }
 template <class Mask, class Plain>
@@ -69,6 +73,7 @@ BOOST_AUTO_TEST_CASE(documents) {
     check<both<document, dilated_window<3, 5>>>(
         [](index_t i, index_t j) { return j <= i && document_of(i) == document_of(j) && i - j < 15 && (i - j) % 3 == 0; });
     check<both<dilated_window<2, 9>, dilated_window<3, 6>>>([](index_t i, index_t j) { return j <= i && i - j < 18 && (i - j) % 6 == 0; });
+    static_assert(detail::is_monotone<both<document, causal>> && !detail::is_monotone<both<document, dilated_window<3, 5>>>);
     static_assert(!visible_keys<both<document, causal>>::has_holes);
     static_assert(reads_documents<document> && reads_documents<both<document, causal>> && !reads_documents<causal>);
 }
