@@ -54,7 +54,7 @@ public:
         if (s.qkv.is_rounded()) project_.forward(x, s.qkv);
         else project_.forward(x, s.qkv.whole());
         auto const p = problem(x, s, context);
-        if (!s.qkv.is_rounded()) watch_before_attention<Policy>(o, layer, p, s.qkv.whole().reshaped(std::array{B, T, all_width()}));
+        if constexpr (wants_rows<Observer>) watch_before_attention<Policy>(o, layer, p, s.qkv.whole().reshaped(std::array{B, T, all_width()}));
         attend<Policy, Device>(p, s.rows, s.z, o, layer);
         watch(o, site::z{}, layer, s.z);
         merge_.forward_onto(onto, rows(view<S const, 3>(s.z)), y);

@@ -51,11 +51,19 @@ public:
         watch(o, site::resid_pre{}, layer, x);
         norm1_.forward(rows(view<S const, 3>(x)), s.normed1, s.norm1);
         watch(o, site::ln1_normalized{}, layer, s.normed1, batch);
-        join(o, site::attn_out{}, layer, x, *s.mid, [&](view<S const, 2> onto) { attention_.forward(onto, s.normed1, batch, rows(*s.mid), s.attention, context, o, layer); });
+        attention_.forward(onto<site::attn_out, Observer>(x), s.normed1, batch, rows(*s.mid), s.attention, context, o, layer);
+        if constexpr (wants<Observer, site::attn_out>) {
+            watch(o, site::attn_out{}, layer, s.mid);
+            add(Device{}, flat(x), flat(*s.mid));
+        }
         watch(o, site::resid_mid{}, layer, s.mid);
         norm2_.forward(rows(view<S const, 3>(s.mid)), s.normed2, s.norm2);
         watch(o, site::ln2_normalized{}, layer, s.normed2, batch);
-        join(o, site::mlp_out{}, layer, s.mid, y, [&](view<S const, 2> onto) { mlp_.forward(onto, s.normed2, rows(y), s.mlp_rows, o, layer, batch); });
+        mlp_.forward(onto<site::mlp_out, Observer>(s.mid), s.normed2, rows(y), s.mlp_rows, o, layer, batch);
+        if constexpr (wants<Observer, site::mlp_out>) {
+            watch(o, site::mlp_out{}, layer, y);
+            add(Device{}, flat(view<S const, 3>(s.mid)), flat(y));
+        }
         watch(o, site::resid_post{}, layer, y);
     }
 
@@ -83,16 +91,11 @@ public:
 private:
     /// What joints read is not rounded.
     precision precision_of_input() const { return Policy::reads_input ? precision::float32 : products_; }
-    /// `branch(onto)` makes a branch's result on top of the stream; where an observer asks for the result, it is there before the sum.
-    template <class Site, observer Observer, class Branch>
-    static void join([[maybe_unused]] Observer& o, Site site, index_t layer, view<S const, 3> stream, view<S, 3> to, Branch branch) {
-        if constexpr (wants<Observer, Site>) {
-            branch({});
-            watch(o, site, layer, to);
-            add(Device{}, flat(stream), flat(to));
-        } else {
-            branch(rows(stream));
-        }
+    /// What a branch's result is put on top of: the stream, unless an observer asks for the result before the sum.
+    template <class Site, observer Observer>
+    static view<S const, 2> onto(view<S const, 3> stream) {
+        if constexpr (wants<Observer, Site>) return {};
+        else return rows(stream);
     }
 
     precision products_;
