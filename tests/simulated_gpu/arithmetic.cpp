@@ -184,7 +184,7 @@ void add_arithmetic(instruction_table& t) {
     t["cos.f32"] = {lanewise<[](float a) { return std::cos(a); }>};
     t["tanh.f32"] = {lanewise<[](float a) { return std::tanh(a); }>};
     // A first guess of twenty bits, which the code around it makes exact.
-    t["rcp.f64"] = {lanewise<[](double a) { return std::bit_cast<double>(std::bit_cast<word>(1 / a) & ~word{0xffffffff}); }>};
+    t["rcp.f64"] = t["rcp.ftz.f64"] = {lanewise<[](double a) { return std::bit_cast<double>(std::bit_cast<word>(1 / a) & ~word{0xffffffff}); }>};
     t["add.rz.f32"] = {lanewise<[](float a, float b) { return rounded_towards(static_cast<double>(a) + b, 0); }>};
     t["fma.rm.f32"] = {lanewise<[](float a, float b, float c) { return rounded_towards(std::fma(static_cast<double>(a), b, c), -std::numeric_limits<float>::infinity()); }>};
     add_carrying<[](word a, word b, word) { return a + b; }>(t, "add", "addc", "");
