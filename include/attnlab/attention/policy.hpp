@@ -91,7 +91,7 @@ public:
     /// Whether a formula reads T or the number of visible keys, in a row; whether any reads the T of `length_rule`.
     static constexpr bool rows_read_lengths = in_rows<expr::length_tag> || in_rows<expr::visible_tag>;
     static constexpr bool reads_length = in_rows<expr::length_tag> || expr::mentions<expr::length_tag, decltype(weight)>;
-    /// Whether the weighting itself reads one of the two.
+    /// Whether the weighting itself reads the number of visible keys; whether it reads that or T.
     static constexpr bool weight_reads_visible = expr::mentions<expr::visible_tag, decltype(weight)>;
     static constexpr bool weight_reads_lengths = expr::mentions<expr::length_tag, decltype(weight)> || weight_reads_visible;
     /// Whether the output joints read L = log Z. Where they do not, a row may have Z = 0.

@@ -91,7 +91,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         heads<float> to = y;
         if constexpr (Policy::has_output) to = merged_heads(*saved.core, p.D);
-        auto const in = gpu::pack_inputs<Policy, Products>(device, p, D, saved.packed);
+        auto const in = gpu::pack_inputs<Products>(device, p, D, saved.packed);
         gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p), in.q, in.k, in.v, to,
                                                             Policy::one_pass ? heads<float>{} : merged_heads(*saved.by_sum, p.D),
                                                             saved.reference.data(), saved.sum.data(), saved.tokens.data()};

@@ -75,7 +75,7 @@ struct packed_inputs {
 };
 
 /// Packs q, by the scale of scores, k and v into `memory`, from which `packed_inputs` reads them on the way back too.
-template <class Policy, class Products, class Device>
+template <class Products, class Device>
 packed_inputs<Products> pack_inputs(Device device, attention_problem<float> const& p, int D, tensor<std::byte, 1>& memory) {
     memory.resize(std::array{packed_inputs<Products>::bytes_for(p, D)});
     packed_inputs<Products> const in(p, D, memory.data());
