@@ -39,7 +39,8 @@ struct row_point {
     S const* tokens = nullptr;          ///< (T): the token numbers of this head
     S* d_query_tokens = nullptr;        ///< (T): their gradients, of those read at the query and of those read at keys
     S* d_key_tokens = nullptr;
-    S* scratch = nullptr;               ///< (2 D): room of a row that a warp turns
+    S* scratch = nullptr;               ///< (2 D) for each rotation: room of a row that a GPU turns
+    S const* angles = nullptr;          ///< (rotations, D): cosines and sines of its position
     index_t head_size = 0, width = 0;   ///< D, C
     index_t head = 0, heads = 1;        ///< h, H
     index_t position = 0;               ///< t, or i of a row of scores

@@ -88,17 +88,27 @@ private:
 #endif
 };
 
-class device_warp {
+/// The same in packs of four numbers a lane.
+template <>
+struct elementary<4> : elementary<1> {};
+
+template <int Size, bool Together = true>
+class device_group {
 public:
-    static constexpr int held = 1;
+    static constexpr int size = Size, held = 1;
     template <class T>
     using lanes = lanes_of<T, 1>;
     using number = lanes<float>;
     using whole = lanes<int>;
     using flag = lanes<bool>;
 
-    __device__ int index() const { return static_cast<int>(threadIdx.x) / warp_size; }
-    static __device__ int lane() { return static_cast<int>(threadIdx.x) % warp_size; }
+    __device__ int index() const { return static_cast<int>(threadIdx.x) / Size; }
+    static __device__ int lane() { return static_cast<int>(threadIdx.x) % Size; }
+    /// Lanes that meet: of the whole warp, or of the group where groups part. (What nvcc then makes is longer by half: uniform registers are not for code that parts.)
+    static __device__ unsigned mask() {
+        if constexpr (Together) return ~0u;
+        else return ((1u << Size) - 1) << (threadIdx.x % warp_size / Size * Size);
+    }
 
     template <class F>
     static __device__ auto each_lane(F f) {
@@ -112,30 +122,31 @@ public:
     static __device__ void once(F f) {
         if (lane() == 0) f();
     }
-    static __device__ void sync() { __syncwarp(); }
+    static __device__ void sync() { __syncwarp(mask()); }
 
     template <int First, int Last, class T, class Op>
     static __device__ lanes<T> butterfly(lanes<T> x, Op op) {
 #pragma unroll
-        for (int bit = First / 2; bit >= Last; bit /= 2) x.v[0] = op(x.v[0], __shfl_xor_sync(~0u, x.v[0], bit));
+        for (int bit = First / 2; bit >= Last; bit /= 2) x.v[0] = op(x.v[0], __shfl_xor_sync(mask(), x.v[0], bit));
         return x;
     }
     template <class T>
     static __device__ lanes<T> shifted(lanes<T> const& x, int by) {
-        T const lower = __shfl_up_sync(~0u, x.v[0], static_cast<unsigned>(by));
+        T const lower = __shfl_up_sync(mask(), x.v[0], static_cast<unsigned>(by), Size);
         return lanes<T>(lane() >= by ? lower : T(0));
     }
-    static __device__ bool any(flag f) { return __any_sync(~0u, f.v[0]) != 0; }
-    static __device__ bool all(flag f) { return __all_sync(~0u, f.v[0]) != 0; }
+    static __device__ bool any(flag f) { return __any_sync(mask(), f.v[0]) != 0; }
+    static __device__ bool all(flag f) { return __all_sync(mask(), f.v[0]) != 0; }
     template <class T>
     static __device__ T of_lane(lanes<T> const& x, int lane) {
-        return __shfl_sync(~0u, x.v[0], lane);
+        return __shfl_sync(mask(), x.v[0], lane, Size);
     }
     template <class T>
     static __device__ lanes<T> from_lanes(lanes<T> const& x, whole lane) {
-        return lanes<T>(__shfl_sync(~0u, x.v[0], lane.v[0]));
+        return lanes<T>(__shfl_sync(mask(), x.v[0], lane.v[0], Size));
     }
 };
+using device_warp = device_group<warp_size>;
 
 template <class T>
 class device_shared {
@@ -154,8 +165,10 @@ public:
         if (in.v[0]) data_[at.v[0]] = x.v[0];
     }
     __device__ T one(device_warp, index_t at) const { return data_[at]; }
-    __device__ T const* reads(device_warp, index_t first, index_t) const { return data_ + first; }
-    __device__ T* writes(device_warp, index_t first, index_t) const { return data_ + first; }
+    template <class Group>
+    __device__ T const* reads(Group, index_t first, index_t) const { return data_ + first; }
+    template <class Group>
+    __device__ T* writes(Group, index_t first, index_t) const { return data_ + first; }
     __device__ void copy_async(device_warp, device_warp::whole at, T const* from, device_warp::lanes<index_t> offset, device_warp::flag in) const {
         if (in.v[0])
             asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(at.v[0])), "l"(from + offset.v[0]) : "memory");
@@ -202,7 +215,11 @@ public:
     static __device__ int warps() { return static_cast<int>(blockDim.x) / warp_size; }
     template <class Body>
     __device__ void each_warp(Body body) {
-        body(warp{});
+        each_group<warp_size>(body);
+    }
+    template <int Size, bool Together = true, class Body>
+    __device__ void each_group(Body body) {
+        body(device_group<Size, Together>{});
         __syncthreads();
     }
     template <class F>

@@ -95,11 +95,12 @@ input_products<Policy> with_gradients(Device device, attention_problem<float> co
     auto out = products_of<Policy>(p, saved);
     if constexpr (input_products<Policy>::any) {
         index_t const tokens = p.B * p.T * p.H;
+        auto const in_fours = [](index_t n) { return (n + 3) / 4 * 4; };   // each array begins on sixteen bytes
         index_t size = 0;
-        each_multiplied<Policy>(p.sizes(), [&](std::size_t, index_t numbers) { size += tokens * numbers; });
+        each_multiplied<Policy>(p.sizes(), [&](std::size_t, index_t numbers) { size += in_fours(tokens * numbers); });
         float* next = scratch<for_projections, float>(device, size);
         fill_zero(device, next, size);
-        each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) { out.gradients[i] = next, next += tokens * numbers; });
+        each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) { out.gradients[i] = next, next += in_fours(tokens * numbers); });
     }
     return out;
 }

@@ -1,0 +1,71 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <tuple>
+#include <vector>
+
+#include <attnlab/kernels/cuda/column_sums.hpp>
+#include <attnlab/kernels/cuda/input_products.hpp>
+#include <attnlab/kernels/cuda/scratch.hpp>
+
+/// \file
+/// Gradients of a policy's parameters in copies, one for each part of the work, that are added up in a fixed order: sums without atomics.
+
+namespace attnlab::gpu {
+
+struct for_copies;   ///< the purpose of memory
+
+/// Each copy has all heads' gradients, one parameter after the other: (copies, numbers). One that heads share has room for each of them,
+/// since they are walked at once; what is read through products has its gradient from there (input_products.hpp).
+template <class Policy>
+struct gradient_copies {
+    float* all = nullptr;
+    index_t copies = 0, numbers = 0;
+    std::array<index_t, Policy::parameter_count + 1> offset{}, of_head{};   ///< of each parameter: where it begins, on sixteen bytes, and how many numbers a head has
+
+    static constexpr gradient_copies of(head_sizes n, index_t copies) {
+        gradient_copies g;
+        g.copies = copies;
+        std::size_t i = 0;
+        std::apply(
+            [&]<class... P>(P const&... p) {
+                ((g.offset[i] = g.numbers, g.of_head[i] = is_multiplied<Policy, P> ? 0 : p.per_head(n), g.numbers += (n.heads * g.of_head[i] + 3) / 4 * 4, ++i), ...);
+            },
+            Policy::parameters);
+        return g;
+    }
+    constexpr index_t size() const { return copies * numbers; }
+    /// Where copy i has the gradients of head h.
+    constexpr std::array<float*, Policy::parameter_count + 1> at(index_t h, index_t i) const {
+        std::array<float*, Policy::parameter_count + 1> out{};
+        for (std::size_t k = 0; k < Policy::parameter_count; ++k) out[k] = all + i * numbers + offset[k] + h * of_head[k];
+        return out;
+    }
+};
+
+/// Copies for parts of tokens, or of tiles.
+template <class Policy, class Device>
+gradient_copies<Policy> room_for_copies(Device device, head_sizes n, index_t count) {
+    auto copies = gradient_copies<Policy>::of(n, count);
+    copies.all = scratch<for_copies, float>(device, copies.size());
+    return copies;
+}
+/// Adds all copies, in an order that depends on their number alone, to the parameters' gradients.
+template <class Policy, class Device>
+void take_gradients(Device device, gradient_copies<Policy> const& g, head_sizes n, std::vector<float*> const& to) {
+    std::size_t i = 0;
+    std::apply(
+        [&]<class... P>(P const&... p) {
+            [[maybe_unused]] auto const take = [&]<class Q>(Q const&) {
+                index_t const heads_at_once = Q::shared ? 1 : n.heads, columns = heads_at_once * g.of_head[i];
+                if (columns > 0)
+                    for (index_t h = 0; h < n.heads; h += heads_at_once)
+                        launch_add_parts(device, g.all + g.offset[i] + h * g.of_head[i], g.copies, g.numbers, columns, to[i]);
+                ++i;
+            };
+            (take(p), ...);
+        },
+        Policy::parameters);
+}
+
+}  // namespace attnlab::gpu
