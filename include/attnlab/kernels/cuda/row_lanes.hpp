@@ -33,6 +33,8 @@ struct row_lanes {
             *reinterpret_cast<detail::adjacent<float, N>*>(p + N * lane) = a;
         });
     }
+    /// To global memory, in one access.
+    static constexpr void write(float* p, pack const& x) { gpu::store<Group, N>(p, x, width); }
     static constexpr float sum(pack const& x) { return gpu::sum<Group, N>(x); }
     static constexpr pack counting() {
         pack r;

@@ -13,18 +13,31 @@
 
 namespace attnlab::gpu {
 
-/// The program of a formula of `Policy` on lanes.
+/// What is in memory that all blocks see, at y, becomes x.
+template <class Lanes, class V>
+constexpr void write(Lanes, float* y, V x) {
+    if constexpr (std::is_same_v<V, float>) Lanes::once([&] { *y = x; });
+    else Lanes::write(y, x);
+}
+/// A formula of `Policy` on a row: y = what it makes of the row.
 template <class Policy, class Lanes, class Formula>
-constexpr auto program_on(Lanes, Formula const& formula) {
-    return row_program<Lanes, Policy, std::remove_const_t<Formula>>(formula);
+constexpr void make_row(Lanes lanes, row_point<float> const& r, Formula const& formula, float* y) {
+    expr::as_row<Lanes, Policy, Formula> root(formula);
+    root.forward(r);
+    expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { write(lanes, y + i, root.template at<V>(r, i)); });
+}
+/// From dy, its gradients.
+template <class Policy, class Lanes, class Formula>
+constexpr void pull_row(Lanes, row_point<float>& r, Formula const& formula, float const* dy) {
+    row_program<Lanes, Policy, Formula>(formula).backward(r, dy);
 }
 template <class Formula>
 inline constexpr index_t rows_turned_by = 2 * expr::count_rotations<std::remove_const_t<Formula>>();
 /// y = x, y = 0 on a row of n.
 template <class Lanes>
-constexpr void copy_row(Lanes, float* y, float const* x, index_t n) {
+constexpr void copy_row(Lanes lanes, float* y, float const* x, index_t n) {
     Lanes::sync();   // the numbers of the row's tail one lane wrote
-    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { expr::store<Lanes, V>(y + i, expr::load<Lanes, V>(x + i)); });
+    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { write(lanes, y + i, expr::load<Lanes, V>(x + i)); });
 }
 template <class Lanes>
 constexpr void clear_row(Lanes, float* y, index_t n) {
@@ -49,7 +62,7 @@ struct prologue_forward {
     constexpr void operator()(Lanes lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
         r.source = from.row(b, h, t);
-        program_on<Policy>(lanes, formula).forward(r, to.row(b, h, t));
+        make_row<Policy>(lanes, r, formula, to.row(b, h, t));
     }
 };
 template <class Policy, prologue Which>
@@ -64,7 +77,7 @@ struct prologue_backward {
         float* const row = d.row(b, h, t);
         r.source = from.row(b, h, t), r.d_source = scratch;
         clear_row(lanes, r.d_source, r.head_size);
-        program_on<Policy>(lanes, formula).backward(r, row);
+        pull_row<Policy>(lanes, r, formula, row);
         copy_row(lanes, row, r.d_source, r.head_size);
     }
 };
@@ -146,7 +159,7 @@ struct output_forward {
     constexpr void operator()(Lanes lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
         of.look(r, b, h, t);
-        program_on<Policy>(lanes, formula).forward(r, y.row(b, h, t));
+        make_row<Policy>(lanes, r, formula, y.row(b, h, t));
     }
 };
 template <class Policy>
@@ -167,7 +180,7 @@ struct output_backward {
             r.d_query = scratch + r.head_size;
             clear_row(lanes, r.d_query, r.head_size);
         }
-        program_on<Policy>(lanes, formula).backward(r, dy.row(b, h, t));
+        pull_row<Policy>(lanes, r, formula, dy.row(b, h, t));
         copy_row(lanes, d_weighted.row(b, h, t), r.d_source, r.head_size);
         if constexpr (Policy::output_reads_query) copy_row(lanes, d_query.row(b, h, t), r.d_query, r.head_size);
         if constexpr (Policy::reads_log_normalizer) Lanes::once([&] { d_log_normalizer[(b * of.H + h) * of.T + t] = r.d_log_normalizer; });
