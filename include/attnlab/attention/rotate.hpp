@@ -57,7 +57,7 @@ struct rotation_list {
     }
     /// `body(Rotation{}, i)` for each.
     template <class Body>
-    static constexpr void each(Body body) {
+    static constexpr void each([[maybe_unused]] Body body) {
         (body(Rotations{}, position<Rotations>), ...);
     }
 };

@@ -86,10 +86,10 @@ constexpr void add_to(typename Lanes::scalar* p, V x) {
 /// Calls `body(i, V{})` over 0 .. n in packs, then in single numbers.
 template <class Lanes, class Body>
 constexpr void each_chunk(index_t n, Body body) {
-    index_t i = 0;
+    index_t const in_packs = n - n % Lanes::width;
     if constexpr (Lanes::width > 1)
-        for (; i + Lanes::width <= n; i += Lanes::width) body(i, typename Lanes::pack{});
-    for (; i < n; ++i) body(i, typename Lanes::scalar{});
+        for (index_t i = 0; i < in_packs; i += Lanes::width) body(i, typename Lanes::pack{});
+    for (index_t i = Lanes::width > 1 ? in_packs : 0; i < n; ++i) body(i, typename Lanes::scalar{});
 }
 
 /// A sum over a row, kept in lanes until it is read.

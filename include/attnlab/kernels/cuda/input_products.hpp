@@ -5,6 +5,7 @@
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/attention/row_point.hpp>
 #include <attnlab/kernels/cuda/gemm.hpp>
+#include <attnlab/kernels/cuda/input_dots.hpp>
 #include <attnlab/kernels/cuda/linear.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 
@@ -84,6 +85,7 @@ void multiply_input(Device device, attention_problem<float> const& p, attention_
         each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) {
             index_t const out = p.H * numbers;
             saved.projections[i].resize({p.B, p.T, out});
+            if (multiply_few(device, p.input, p.parameters[i], saved.projections[i].data(), n, p.width, out)) return;
             linear_forward(device, view<float const, 2>(p.input, {n, p.width}), view<float const, 2>(p.parameters[i], {out, p.width}), static_cast<float const*>(nullptr),
                            view<float, 2>(saved.projections[i].data(), {n, out}));
         });
