@@ -155,7 +155,7 @@ struct attention_saved {
     }
 };
 
-/// Where gradients go: q, k, v are assigned; input and parameters are added to.
+/// Where gradients go: q, k, v are assigned, and so is input by policies that read it; parameters are added to.
 template <class S>
 struct attention_gradients {
     heads<S> q, k, v;

@@ -30,7 +30,7 @@ public:
     /// Room to work in on the way back, shared by all layers.
     struct workspace {
         factor<Device> dqkv;
-        tensor<S, 3> dz, d_input;
+        tensor<S, 3> dz;
     };
 
     /// \throws error where a rotation does not fit the heads, usage_error where the policy cannot have grouped queries
@@ -72,16 +72,12 @@ public:
         attention_gradients<S> g;
         with_rows([&](auto dqkv) { place(g, in_batch(dqkv, s)); }, w.dqkv);
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
-        if constexpr (reads_input) {
-            w.d_input.resize(s.z.shape());
-            zero(Device{}, view<S, 1>(w.d_input.data(), {w.d_input.size()}));
-            g.input = w.d_input.data();
-        }
+        if constexpr (reads_input) g.input = dx.whole().data();   // to which q's, k's and v's are added
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged_heads(*s.z, head_size()),
                                    merged_heads(view<S const, 3>(w.dz), head_size()), g);
-        if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx);
+        if constexpr (reads_input) project_.backward_onto(std::as_const(w.dqkv).whole(), x.whole(), dx.whole().data());
+        else if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx);
         else project_.backward(std::as_const(w.dqkv).whole(), x, dx);
-        if constexpr (reads_input) add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), flat(dx.whole()));
     }
 
 private:

@@ -28,6 +28,10 @@ public:
     void backward(view<S const, 2> dy, view<S const, 2> x, S* dx) const {
         weight_.multiply([&](auto w) { linear_backward(Device{}, dy, x, w, dx, weight_.gradient(), bias_gradient()); });
     }
+    /// dx (N, I) is added to.
+    void backward_onto(view<S const, 2> dy, view<S const, 2> x, S* dx) const {
+        weight_.multiply([&](auto w) { linear_backward_onto(Device{}, dy, x, w, dx, weight_.gradient(), bias_gradient()); });
+    }
 
     /// The same where x, and y, dy or dx where they are factors, were made for this Linear's products.
     void forward(factor<Device> const& x, view<S, 2> y) { forward_onto({}, x, y); }

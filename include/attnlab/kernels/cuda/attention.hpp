@@ -173,6 +173,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const rows = p.B * p.H * p.T;
     auto const products = gpu::with_gradients<Policy>(device, p, saved);
+    if (gpu::rows_write_input<Policy> && gradients.input) gpu::fill_zero(device, gradients.input, p.B * p.T * p.width);
     float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
     heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, products, dy, d_log_normalizer, gradients);

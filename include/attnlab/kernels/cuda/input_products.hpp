@@ -106,13 +106,18 @@ input_products<Policy> with_gradients(Device device, attention_problem<float> co
     }
     return out;
 }
-/// From those, gradients by the parameters and by x.
+/// Whether row by row, gradients are added to those by x, beside what comes through products.
+template <class Policy>
+inline constexpr bool rows_write_input = Policy::adds_to_input || Policy::reads_head_input;
+/// From those, gradients by the parameters and by x: these are added to where rows wrote some, else assigned.
 template <class Policy, class Device>
 void back_through_products(Device device, attention_problem<float> const& p, input_products<Policy> const& products, attention_gradients<float> const& gradients) {
+    bool written = rows_write_input<Policy>;
     each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) {
         index_t const n = p.B * p.T, out = p.H * numbers, in = p.width;
         gemm(device, true, false, out, in, n, 1, products.gradients[i], out, p.input, in, 1, gradients.parameters[i], in);
-        if (gradients.input) gemm(device, false, false, n, in, out, 1, products.gradients[i], out, p.parameters[i], in, 1, gradients.input, in);
+        if (gradients.input) gemm(device, false, false, n, in, out, 1, products.gradients[i], out, p.parameters[i], in, written, gradients.input, in);
+        written = true;
     });
 }
 
