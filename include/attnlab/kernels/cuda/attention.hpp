@@ -200,7 +200,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         queries by_queries{in, {gradients.q, gradients.rounded_q}, nullptr};
         keys by_keys{in, {gradients.k, gradients.rounded_k}, {gradients.v, gradients.rounded_v}, nullptr};
         if constexpr (Policy::has_score) {
-            auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
+            auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy, std::remove_const_t<decltype(Policy::score)>>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
             if (copies.size() > 0) gpu::fill_zero(device, copies.all, copies.size());
         }
         if constexpr (Policy::has_tokens) {
@@ -214,7 +214,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, by_queries.in.copies, p.sizes(), gradients.parameters);
         if constexpr (Policy::has_tokens) {
             float* const d_tokens = by_queries.d_query_tokens;
-            gpu::launch_add_parts(device, by_keys.d_key_tokens, 1, rows, rows, d_tokens);
+            gpu::launch_add_parts(device, by_keys.d_key_tokens, {1, rows}, rows, d_tokens);
             if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
             gpu::each_token_back<Policy>(device, p, p.H, saved, products, gradients, gpu::numbers_backward<Policy>{d_tokens, p.H, p.T});
         }

@@ -19,12 +19,20 @@ struct row_parts {
     static constexpr index_t most = 512;   ///< some blocks for each multiprocessor of the largest GPUs
 };
 
-/// Adds the sums of all parts, (parts, columns), `stride` numbers apart, to the columns of `first`, and from column `split` on to those of
+/// Where parts of a sum lie: `count` of them `stride` numbers apart, each in `pieces` that are `apart`.
+struct sum_parts {
+    index_t count, stride, pieces = 1, apart = 0;
+    constexpr index_t size() const { return count * pieces; }
+    constexpr index_t operator()(index_t i) const { return i / pieces * stride + i % pieces * apart; }
+};
+
+/// Adds the sums of all parts to the columns of `first`, and from column `split` on to those of
 /// `second`, unless null.
 struct add_parts {
     static constexpr int warps = 16;
     float const* sums;
-    index_t parts, stride, columns, split;
+    sum_parts parts;
+    index_t columns, split;
     float *first, *second;
 
     constexpr index_t shared_bytes() const { return warps * warp_size * static_cast<index_t>(sizeof(float)); }
@@ -32,12 +40,12 @@ struct add_parts {
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
-        index_t const begin = id * warp_size, width = columns - begin, each = (parts + warps - 1) / warps;
+        index_t const begin = id * warp_size, width = columns - begin, all = parts.size(), each = (all + warps - 1) / warps;
         auto const total = block.template shared<float>(warps * warp_size);
         block.each_warp([&](auto const& w) {
             typename warp::number sum(0.0f);
-            index_t const from = w.index() * each, to = from + each < parts ? from + each : parts;
-            for (index_t p = from; p < to; ++p) sum += load<warp>(sums + p * stride + begin, width);
+            index_t const from = w.index() * each, to = from + each < all ? from + each : all;
+            for (index_t p = from; p < to; ++p) sum += load<warp>(sums + parts(p) + begin, width);
             total.put(w, warp::each_lane([&](int lane) { return w.index() * warp_size + lane; }), sum);
         });
         block.each_warp([&](auto const& w) {
@@ -54,12 +62,12 @@ struct add_parts {
 };
 template <class Device>
 void launch_add_parts(Device device, float const* sums, index_t parts, index_t columns, index_t split, float* first, float* second) {
-    launch(device, add_parts{sums, parts, columns, columns, split, first, second}, (columns + warp_size - 1) / warp_size);
+    launch(device, add_parts{sums, {parts, columns}, columns, split, first, second}, (columns + warp_size - 1) / warp_size);
 }
-/// The same of parts that are `stride` numbers apart, to one array.
+/// The same of parts that lie anyhow, to one array.
 template <class Device>
-void launch_add_parts(Device device, float const* sums, index_t parts, index_t stride, index_t columns, float* to) {
-    launch(device, add_parts{sums, parts, stride, columns, columns, to, nullptr}, (columns + warp_size - 1) / warp_size);
+void launch_add_parts(Device device, float const* sums, sum_parts parts, index_t columns, float* to) {
+    launch(device, add_parts{sums, parts, columns, columns, to, nullptr}, (columns + warp_size - 1) / warp_size);
 }
 
 /// `body(at)` for the columns, from `first` on, that a warp of `Warps` takes of c, 32 N at once.

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include <attnlab/kernels/cuda/column_sums.hpp>
@@ -15,21 +16,34 @@ namespace attnlab::gpu {
 
 struct for_copies;   ///< the purpose of memory
 
-/// Each copy has all heads' gradients, one parameter after the other: (copies, numbers). One that heads share has room for each of them,
-/// since they are walked at once; what is read through products has its gradient from there (input_products.hpp).
+/// Whether a formula's node reads the parameter P.
+template <class P>
+struct reads_parameter {
+    template <class E>
+    struct of : std::false_type {};
+    template <class E>
+        requires requires { typename E::learned_tag; }
+    struct of<E> : std::bool_constant<E::name == P::name> {};
+    template <class Table, class Bucket>
+    struct of<expr::looked_up<Table, Bucket>> : std::bool_constant<Table::name == P::name> {};
+};
+
+/// Each copy has all heads' gradients, of the parameters that a formula reads, one after the other: (copies, numbers). One that heads share has room for
+/// each of them, since they are walked at once; what is read through products has its gradient from there (input_products.hpp).
 template <class Policy>
 struct gradient_copies {
     float* all = nullptr;
     index_t copies = 0, numbers = 0;
     std::array<index_t, Policy::parameter_count + 1> offset{}, of_head{};   ///< of each parameter: where it begins, on sixteen bytes, and how many numbers a head has
 
+    template <class Formula>
     static constexpr gradient_copies of(head_sizes n, index_t copies) {
         gradient_copies g;
         g.copies = copies;
         std::size_t i = 0;
         std::apply(
             [&]<class... P>(P const&... p) {
-                ((g.offset[i] = g.numbers, g.of_head[i] = is_multiplied<Policy, P> ? 0 : p.per_head(n), g.numbers += (n.heads * g.of_head[i] + 3) / 4 * 4, ++i), ...);
+                ((g.offset[i] = g.numbers, g.of_head[i] = expr::any_part<reads_parameter<P>::template of, Formula>() && !is_multiplied<Policy, P> ? p.per_head(n) : 0, g.numbers += (n.heads * g.of_head[i] + 3) / 4 * 4, ++i), ...);
             },
             Policy::parameters);
         return g;
@@ -44,9 +58,9 @@ struct gradient_copies {
 };
 
 /// Copies for parts of tokens, or of tiles.
-template <class Policy, class Device>
+template <class Policy, class Formula, class Device>
 gradient_copies<Policy> room_for_copies(Device device, head_sizes n, index_t count) {
-    auto copies = gradient_copies<Policy>::of(n, count);
+    auto copies = gradient_copies<Policy>::template of<Formula>(n, count);
     copies.all = scratch<for_copies, float>(device, copies.size());
     return copies;
 }
@@ -57,10 +71,8 @@ void take_gradients(Device device, gradient_copies<Policy> const& g, head_sizes 
     std::apply(
         [&]<class... P>(P const&... p) {
             [[maybe_unused]] auto const take = [&]<class Q>(Q const&) {
-                index_t const heads_at_once = Q::shared ? 1 : n.heads, columns = heads_at_once * g.of_head[i];
-                if (columns > 0)
-                    for (index_t h = 0; h < n.heads; h += heads_at_once)
-                        launch_add_parts(device, g.all + g.offset[i] + h * g.of_head[i], g.copies, g.numbers, columns, to[i]);
+                index_t const columns = Q::shared ? g.of_head[i] : n.heads * g.of_head[i];
+                if (columns > 0) launch_add_parts(device, g.all + g.offset[i], {g.copies, g.numbers, Q::shared ? n.heads : 1, g.of_head[i]}, columns, to[i]);
                 ++i;
             };
             (take(p), ...);

@@ -31,8 +31,6 @@ template <class Policy, class Lanes, class Formula>
 constexpr void pull_row(Lanes, row_point<float>& r, Formula const& formula, float const* dy) {
     row_program<Lanes, Policy, Formula>(formula).backward(r, dy);
 }
-template <class Formula>
-inline constexpr index_t rows_turned_by = 2 * expr::count_rotations<std::remove_const_t<Formula>>();
 /// y = x, y = 0 on a row of n.
 template <class Lanes>
 constexpr void copy_row(Lanes lanes, float* y, float const* x, index_t n) {
@@ -54,7 +52,8 @@ constexpr auto prologue_formula() {
 
 template <class Policy, prologue Which>
 struct prologue_forward {
-    static constexpr index_t scratch_rows = 0, turned_rows = rows_turned_by<decltype(prologue_formula<Policy, Which>())>;
+    using formula_type = decltype(prologue_formula<Policy, Which>());
+    static constexpr index_t scratch_rows = 0;
     heads<float const> from;
     heads<float> to;
     std::array<heads<float const>, 2> rows() const { return {from, to}; }
@@ -67,7 +66,8 @@ struct prologue_forward {
 };
 template <class Policy, prologue Which>
 struct prologue_backward {
-    static constexpr index_t scratch_rows = 1, turned_rows = rows_turned_by<decltype(prologue_formula<Policy, Which>())>;
+    using formula_type = decltype(prologue_formula<Policy, Which>());
+    static constexpr index_t scratch_rows = 1;
     heads<float const> from;
     heads<float> d;   ///< by what the prologue made, becomes by what it was given
     std::array<heads<float const>, 2> rows() const { return {from, d}; }
@@ -84,7 +84,8 @@ struct prologue_backward {
 
 template <class Policy>
 struct numbers_forward {
-    static constexpr index_t scratch_rows = 0, turned_rows = 0;
+    using formula_type = std::remove_const_t<decltype(Policy::tokens.a)>;
+    static constexpr index_t scratch_rows = 0;
     float* tokens;   ///< (B, H, T)
     index_t H, T;
     std::array<heads<float const>, 0> rows() const { return {}; }
@@ -97,7 +98,8 @@ struct numbers_forward {
 };
 template <class Policy>
 struct numbers_backward {
-    static constexpr index_t scratch_rows = 0, turned_rows = 0;
+    using formula_type = std::remove_const_t<decltype(Policy::tokens.a)>;
+    static constexpr index_t scratch_rows = 0;
     float const* d_tokens;   ///< (B, H, T)
     index_t H, T;
     std::array<heads<float const>, 0> rows() const { return {}; }
@@ -151,7 +153,8 @@ struct output_rows {
 };
 template <class Policy>
 struct output_forward {
-    static constexpr index_t scratch_rows = 0, turned_rows = rows_turned_by<decltype(Policy::output)>;
+    using formula_type = std::remove_const_t<decltype(Policy::output)>;
+    static constexpr index_t scratch_rows = 0;
     output_rows<Policy> of;
     heads<float> y;
     std::array<heads<float const>, 3> rows() const { return {of.weighted, of.query, y}; }
@@ -164,7 +167,8 @@ struct output_forward {
 };
 template <class Policy>
 struct output_backward {
-    static constexpr index_t scratch_rows = Policy::output_reads_query ? 2 : 1, turned_rows = rows_turned_by<decltype(Policy::output)>;
+    using formula_type = std::remove_const_t<decltype(Policy::output)>;
+    static constexpr index_t scratch_rows = Policy::output_reads_query ? 2 : 1;
     output_rows<Policy> of;
     heads<float const> dy;
     heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
@@ -190,7 +194,8 @@ struct output_backward {
 /// A slot's share of each row, (B, H, T).
 template <class Policy>
 struct slot_rows {
-    static constexpr index_t scratch_rows = 0, turned_rows = 0;
+    using formula_type = decltype(Policy::slot());
+    static constexpr index_t scratch_rows = 0;
     output_rows<Policy> of;
     float* share;
     std::array<heads<float const>, 2> rows() const { return {of.weighted, of.query}; }

@@ -59,8 +59,8 @@ struct row_form {
     static constexpr index_t head_size(index_t D) { return Size > 0 ? Size : D; }
 };
 
-/// `visitor(lanes, row, scratch, b, h, t)` for the heads of each token of a part. A visitor says how many rows of scratch memory it takes beside those that
-/// rotations turn, and which rows in memory it reads and writes.
+/// `visitor(lanes, row, scratch, b, h, t)` for the heads of each token of a part. A visitor says what formula it has, how many rows of scratch memory it
+/// takes beside those that rotations turn, and which rows in memory it reads and writes.
 template <class Policy, class Visitor, class Form>
 struct token_kernel {
     static constexpr int warps = token_parts<Policy>::most_warps, lanes = lanes_of_row<Policy>;
@@ -77,9 +77,9 @@ struct token_kernel {
 
     int warps_now() const { return parts.warps; }
     /// Rows of scratch memory of a group; 8 numbers more, so that in a warp four groups' lanes meet in no bank.
-    constexpr index_t scratch_floats() const { return (Visitor::scratch_rows + Visitor::turned_rows) * Form::head_size(p.D) + lanes; }
+    constexpr index_t scratch_floats() const { return (Visitor::scratch_rows + 2 * expr::count_rotations<typename Visitor::formula_type>()) * Form::head_size(p.D) + lanes; }
     /// Whether a part gathers its gradients in shared memory.
-    constexpr bool near() const { return copies.all != nullptr && copies.numbers <= 12 * 1024; }
+    constexpr bool near() const { return copies.numbers > 0 && copies.numbers <= 12 * 1024; }
     constexpr index_t near_floats() const { return near() ? copies.numbers : 0; }
     constexpr index_t shared_bytes() const { return (parts.groups * scratch_floats() + near_floats()) * static_cast<index_t>(sizeof(float)) + 32; }
     template <class Block>
@@ -206,7 +206,7 @@ template <class Policy, class Device, class Visitor>
 void each_token_back(Device device, attention_problem<float> const& p, index_t heads, attention_saved<float> const& saved, input_products<Policy> const& products,
                      attention_gradients<float> const& gradients, Visitor const& visitor) {
     token_parts<Policy> const parts(p.B * p.T, heads, 132 * 24);
-    auto const copies = room_for_copies<Policy>(device, p.sizes(), parts.count);
+    auto const copies = room_for_copies<Policy, typename Visitor::formula_type>(device, p.sizes(), parts.count);
     with_row_form<Policy>(p, heads, visitor, [&]<class Form>(Form) {
         token_kernel<Policy, Visitor, Form> const kernel{portable<Policy>(p), heads, parts, visitor, products, saved.angles.data(), copies, gradients.input};
         if (!kernel.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
