@@ -92,7 +92,8 @@ private:
 template <>
 struct elementary<4> : elementary<1> {};
 
-template <int Size, bool Together = true>
+/// `Size` adjacent lanes of a warp. All groups of a warp meet at the same places: with some of its lanes alone, nvcc has no uniform registers.
+template <int Size>
 class device_group {
 public:
     static constexpr int size = Size, held = 1;
@@ -104,11 +105,6 @@ public:
 
     __device__ int index() const { return static_cast<int>(threadIdx.x) / Size; }
     static __device__ int lane() { return static_cast<int>(threadIdx.x) % Size; }
-    /// Lanes that meet: of the whole warp, or of the group where groups part. (What nvcc then makes is longer by half: uniform registers are not for code that parts.)
-    static __device__ unsigned mask() {
-        if constexpr (Together) return ~0u;
-        else return ((1u << Size) - 1) << (threadIdx.x % warp_size / Size * Size);
-    }
 
     template <class F>
     static __device__ auto each_lane(F f) {
@@ -122,28 +118,28 @@ public:
     static __device__ void once(F f) {
         if (lane() == 0) f();
     }
-    static __device__ void sync() { __syncwarp(mask()); }
+    static __device__ void sync() { __syncwarp(); }
 
     template <int First, int Last, class T, class Op>
     static __device__ lanes<T> butterfly(lanes<T> x, Op op) {
 #pragma unroll
-        for (int bit = First / 2; bit >= Last; bit /= 2) x.v[0] = op(x.v[0], __shfl_xor_sync(mask(), x.v[0], bit));
+        for (int bit = First / 2; bit >= Last; bit /= 2) x.v[0] = op(x.v[0], __shfl_xor_sync(~0u, x.v[0], bit));
         return x;
     }
     template <class T>
     static __device__ lanes<T> shifted(lanes<T> const& x, int by) {
-        T const lower = __shfl_up_sync(mask(), x.v[0], static_cast<unsigned>(by), Size);
+        T const lower = __shfl_up_sync(~0u, x.v[0], static_cast<unsigned>(by), Size);
         return lanes<T>(lane() >= by ? lower : T(0));
     }
-    static __device__ bool any(flag f) { return __any_sync(mask(), f.v[0]) != 0; }
-    static __device__ bool all(flag f) { return __all_sync(mask(), f.v[0]) != 0; }
+    static __device__ bool any(flag f) { return __any_sync(~0u, f.v[0]) != 0; }
+    static __device__ bool all(flag f) { return __all_sync(~0u, f.v[0]) != 0; }
     template <class T>
     static __device__ T of_lane(lanes<T> const& x, int lane) {
-        return __shfl_sync(mask(), x.v[0], lane, Size);
+        return __shfl_sync(~0u, x.v[0], lane, Size);
     }
     template <class T>
     static __device__ lanes<T> from_lanes(lanes<T> const& x, whole lane) {
-        return lanes<T>(__shfl_sync(mask(), x.v[0], lane.v[0], Size));
+        return lanes<T>(__shfl_sync(~0u, x.v[0], lane.v[0], Size));
     }
 };
 using device_warp = device_group<warp_size>;
@@ -217,9 +213,9 @@ public:
     __device__ void each_warp(Body body) {
         each_group<warp_size>(body);
     }
-    template <int Size, bool Together = true, class Body>
+    template <int Size, class Body>
     __device__ void each_group(Body body) {
-        body(device_group<Size, Together>{});
+        body(device_group<Size>{});
         __syncthreads();
     }
     template <class F>

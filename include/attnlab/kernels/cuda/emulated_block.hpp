@@ -192,9 +192,9 @@ public:
     void each_warp(Body body) {
         each_group<warp_size>(body);
     }
-    /// The same by every group of `Size` lanes; to shared memory groups of a phase are as foreign to one another as warps. `Together`: those of a warp
-    /// meet at the same places.
-    template <int Size, bool Together = true, class Body>
+    /// The same by every group of `Size` lanes; to shared memory groups of a phase are as foreign to one another as warps. Those of a warp
+    /// meet at the same places, or a GPU would hang.
+    template <int Size, class Body>
     void each_group(Body body) {
         constexpr int of_warp = warp_size / Size;
         int const groups = warps_ * of_warp;
@@ -210,7 +210,7 @@ public:
             emulated_group<Size>::meetings = 0;
             body(emulated_group<Size>(*this, i));
             index_t& of_others = met[static_cast<std::size_t>(i / of_warp)];
-            require(!Together || of_others < 0 || of_others == emulated_group<Size>::meetings, "the groups of warp ", i / of_warp, " part: lanes of one meet where those of another do not");
+            require(of_others < 0 || of_others == emulated_group<Size>::meetings, "the groups of warp ", i / of_warp, " part: lanes of one meet where those of another do not");
             of_others = emulated_group<Size>::meetings;
         }
         ++phase_;

@@ -12,7 +12,7 @@
 #include <attnlab/kernels/cuda/tiles.hpp>
 
 /// \file
-/// What a policy does token by token: four rows a warp, 8 lanes each, of four heads of a token. A block walks the tokens of its part, so that
+/// What a policy does token by token: four heads of a token a warp, 8 lanes each, where they lie so, else one. A block walks the tokens of its part, so that
 /// gradients of parameters are sums in a fixed order, and each head belongs to one group of lanes of a block, so that they need no atomics.
 
 namespace attnlab::gpu {
@@ -29,46 +29,45 @@ tile_problem<Policy> portable(attention_problem<float> const& p) {
     return out;
 }
 
-/// Lanes of a row: where heads add to one gradient by x, a warp walks them.
-template <class Policy>
-inline constexpr int lanes_of_row = Policy::adds_to_input ? warp_size : 8;
+/// How a warp has rows: one each in `Lanes` lanes, N adjacent channels a lane at once, of heads of `Size` channels, or of any where it is 0.
+template <int Lanes, int N, int Size>
+struct row_form {
+    static constexpr int lanes = Lanes, rows = warp_size / Lanes;
+    static constexpr index_t head_size(index_t D) { return Size > 0 ? Size : D; }
+    template <class Group>
+    using lanes_of = row_lanes<Group, N>;
+};
+/// For what begins on sixteen bytes and heads of which four are a warp's. Heads of 64 have a form of their own, in which addresses are constants: a third of the instructions.
+template <int Size>
+using four_rows = row_form<8, 4, Size>;
+using one_row = row_form<warp_size, 1, 0>;
 
 /// How the tokens, and the heads of each, are shared.
-template <class Policy>
 struct token_parts {
-    static constexpr int rows = warp_size / lanes_of_row<Policy>, most_warps = Policy::adds_to_input ? 1 : 8;
+    static constexpr int most_warps = 8;
     index_t tokens, length, count;   ///< tokens of a part, parts
-    int warps = 1, groups;           ///< of a block; groups share the heads
+    int warps = 1, groups;           ///< of a block; groups of lanes share the heads
 
-    /// A block has so many warps that none waits for another: where four divide the heads, each group of lanes has a whole number of them (3 warps for 12 heads).
-    /// Parts are so many that all have about `all_warps` warps.
-    token_parts(index_t n, index_t heads, index_t all_warps) : tokens(n) {
-        index_t const of_warp = (heads + rows - 1) / rows;
-        for (int w = 2; w <= most_warps; ++w)
-            if (of_warp % w == 0) warps = w;
+    /// `rows` of a warp divide the heads, and so do those of a block, which has as many warps as that allows (3 for 12 heads), or one where `alone`: none waits
+    /// for another. Parts are so many that all have about `all_warps` warps.
+    token_parts(index_t n, index_t heads, int rows, bool alone, index_t all_warps) : tokens(n) {
+        for (int w = 2; w <= most_warps && !alone; ++w)
+            if (heads % (rows * w) == 0) warps = w;
         groups = rows * warps;
         length = (n * warps + all_warps - 1) / all_warps;
         count = length > 0 ? (n + length - 1) / length : 0;
     }
 };
 
-/// N adjacent channels a lane at once, of heads of `Size` channels, or of any where it is 0.
-template <int N, int Size>
-struct row_form {
-    static constexpr int channels = N;
-    static constexpr index_t head_size(index_t D) { return Size > 0 ? Size : D; }
-};
-
 /// `visitor(lanes, row, scratch, b, h, t)` for the heads of each token of a part. A visitor says what formula it has, how many rows of scratch memory it
 /// takes beside those that rotations turn, and which rows in memory it reads and writes.
 template <class Policy, class Visitor, class Form>
 struct token_kernel {
-    static constexpr int warps = token_parts<Policy>::most_warps, lanes = lanes_of_row<Policy>;
-    static constexpr int resident = 24 / warps;                 ///< warps of a multiprocessor: enough to wait for memory, of 80 registers
-    static constexpr bool together = Form::channels > 1 || lanes == warp_size;   ///< groups of a warp have equally many heads
+    static constexpr int warps = token_parts::most_warps;
+    static constexpr int resident = 24 / warps;   ///< 24 warps of a multiprocessor: enough to wait for memory, of 80 registers
     tile_problem<Policy> p;
     index_t heads;
-    token_parts<Policy> parts;
+    token_parts parts;
     Visitor visitor;
     input_products<Policy> products;
     float const* angles;              ///< (T, rotations, D)
@@ -77,7 +76,7 @@ struct token_kernel {
 
     int warps_now() const { return parts.warps; }
     /// Rows of scratch memory of a group; 8 numbers more, so that in a warp four groups' lanes meet in no bank.
-    constexpr index_t scratch_floats() const { return (Visitor::scratch_rows + 2 * expr::count_rotations<typename Visitor::formula_type>()) * Form::head_size(p.D) + lanes; }
+    constexpr index_t scratch_floats() const { return (Visitor::scratch_rows + 2 * expr::count_rotations<typename Visitor::formula_type>()) * Form::head_size(p.D) + Form::lanes; }
     /// Whether a part gathers its gradients in shared memory.
     constexpr bool near() const { return copies.numbers > 0 && copies.numbers <= 12 * 1024; }
     constexpr index_t near_floats() const { return near() ? copies.numbers : 0; }
@@ -85,7 +84,7 @@ struct token_kernel {
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         auto const room = block.template shared<float>(parts.groups * scratch_floats()), sums = block.template shared<float>(near_floats());
-        block.template each_group<lanes, together>([&]<class Group>(Group const& g) {
+        block.template each_group<Form::lanes>([&]<class Group>(Group const& g) {
             // Divisions of 64 bits would be a part of this kernel that shows.
             auto const narrow = [](index_t n) { return static_cast<std::uint32_t>(n); };
             std::uint32_t const T = narrow(p.T), begin = narrow(part) * narrow(parts.length), beyond = begin + narrow(parts.length),
@@ -110,7 +109,7 @@ struct token_kernel {
                     products.look(row, own, bt, h);
                     row.gradients = gradients.data();
                     row.d_input = d_input ? d_input + bt * row.width : nullptr;
-                    visitor(row_lanes<Group, Form::channels>{}, row, scratch, b, h, t);
+                    visitor(typename Form::template lanes_of<Group>{}, row, scratch, b, h, t);
                     g.sync();
                     if (++t == T) t = 0, ++b;
                 }
@@ -120,13 +119,10 @@ struct token_kernel {
     }
 
 private:
-    /// `body(h)` for the heads that a group has of n: in loops that are the same for all groups of a warp, or nvcc would have them part.
+    /// `body(h)` for the heads that a group has of n: a loop that is the same for all groups of a warp.
     template <class Group, class Body>
     constexpr void each_head(Group const& g, index_t n, Body body) const {
-        for (index_t first = 0; first < n; first += parts.groups) {
-            index_t const h = first + g.index();
-            if (together || h < n) body(h);
-        }
+        for (index_t first = 0; first < n; first += parts.groups) body(first + g.index());
     }
     /// `row(at, n)`, then `number(i)` for each of its numbers, a lane a number: the gradients of the heads that a group has.
     template <class Group, class Row, class Number>
@@ -174,29 +170,29 @@ void make_angles(Device device, attention_problem<float> const& p, attention_sav
     }
 }
 
-/// `run(row_form<N, Size>{})`: four channels a lane, where all rows that a visitor and the policy's programs touch begin on sixteen bytes and four divide the
-/// heads, else one. Heads of 64 have a form of their own, in which addresses are constants: a third of the instructions.
+/// `run(Form{}, parts)`: the form of rows by where all that a visitor and the policy's programs touch begins, and parts that have `all_warps` warps. Where heads add to
+/// one gradient by x, a warp walks them.
 template <class Policy, class Visitor, class Run>
-void with_row_form(attention_problem<float> const& p, index_t heads, Visitor const& visitor, Run run) {
+void with_rows_of_tokens(attention_problem<float> const& p, index_t heads, Visitor const& visitor, index_t all_warps, Run run) {
+    auto const with = [&]<class Form>(Form form) { run(form, token_parts(p.B * p.T, heads, Form::rows, Policy::adds_to_input, all_warps)); };
     if constexpr (Policy::adds_to_input) {
-        run(row_form<1, 0>{});
+        with(one_row{});
     } else {
         index_t sizes = p.D | p.width | heads;
         std::vector<void const*> arrays(p.parameters.begin(), p.parameters.end());
         arrays.push_back(p.input);
         for (attnlab::heads<float const> const& x : visitor.rows()) sizes |= x.batch | x.head | x.position, arrays.push_back(x.data);
         with_width(sizes, arrays, [&](auto n) {
-            if constexpr (n == 1) run(row_form<1, 0>{});
-            else if (p.D == 64) run(row_form<n, 64>{});
-            else run(row_form<n, 0>{});
+            if constexpr (n == 1) with(one_row{});
+            else if (p.D == 64) with(four_rows<64>{});
+            else with(four_rows<0>{});
         });
     }
 }
 /// Every token's heads on the way forward.
 template <class Policy, class Device, class Visitor>
 void each_token(Device device, attention_problem<float> const& p, index_t heads, attention_saved<float> const& saved, Visitor const& visitor) {
-    token_parts<Policy> const parts(p.B * p.T, heads, 1 << 15);
-    with_row_form<Policy>(p, heads, visitor, [&]<class Form>(Form) {
+    with_rows_of_tokens<Policy>(p, heads, visitor, 1 << 15, [&]<class Form>(Form, token_parts const& parts) {
         launch(device, token_kernel<Policy, Visitor, Form>{portable<Policy>(p), heads, parts, visitor, products_of<Policy>(p, saved), saved.angles.data(), {}, nullptr}, parts.count);
     });
 }
@@ -205,14 +201,14 @@ void each_token(Device device, attention_problem<float> const& p, index_t heads,
 template <class Policy, class Device, class Visitor>
 void each_token_back(Device device, attention_problem<float> const& p, index_t heads, attention_saved<float> const& saved, input_products<Policy> const& products,
                      attention_gradients<float> const& gradients, Visitor const& visitor) {
-    token_parts<Policy> const parts(p.B * p.T, heads, 132 * 24);
-    auto const copies = room_for_copies<Policy, typename Visitor::formula_type>(device, p.sizes(), parts.count);
-    with_row_form<Policy>(p, heads, visitor, [&]<class Form>(Form) {
+    constexpr index_t multiprocessors = 132;
+    with_rows_of_tokens<Policy>(p, heads, visitor, multiprocessors * 24, [&]<class Form>(Form, token_parts const& parts) {
+        auto const copies = room_for_copies<Policy, typename Visitor::formula_type>(device, p.sizes(), parts.count);
         token_kernel<Policy, Visitor, Form> const kernel{portable<Policy>(p), heads, parts, visitor, products, saved.angles.data(), copies, gradients.input};
         if (!kernel.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
         launch(device, kernel, parts.count);
+        take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
     });
-    take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
 }
 
 }  // namespace attnlab::gpu
