@@ -18,16 +18,9 @@ namespace attnlab::gpu {
 template <class Policy>
 using tile_problem = attention_problem<float, std::array<float const*, Policy::parameter_count + 1>>;
 
-/// Rows of q, k, v or do as kernels read them: (B, heads, padded T, padded D) of the products' elements, zeros in the padding, so that tiles
-/// are whole and copies are of 16 bytes.
+/// Rows of q, k, v or do as tiles read them: of the products' elements, of as many channels as the kernel is compiled for, on 16 bytes (pack.hpp).
 template <class Products>
-struct packed_rows {
-    using element = typename Products::element;
-    element const* data = nullptr;
-    index_t heads = 0, T = 0, D = 0;   ///< padded
-    constexpr element const* row(index_t b, index_t h, index_t t) const { return data + ((b * heads + h) * T + t) * D; }
-    constexpr index_t bytes_of_head() const { return T * D * static_cast<index_t>(sizeof(element)); }
-};
+using tile_source = heads<typename Products::element const>;
 
 /// Which head a block has, and the how-many-th of that head's blocks it is.
 struct block_place {
@@ -40,6 +33,22 @@ constexpr block_place place_of_block(index_t id, index_t pairs, index_t turns, i
     index_t const fit = cache / bytes, group = fit < 1 ? 1 : fit < pairs ? fit : pairs;
     index_t const first = id / (group * turns) * group, size = group < pairs - first ? group : pairs - first, within = id - first * turns;
     return {first + within % size, within / size};
+}
+
+/// Bytes that T rows of D channels take.
+template <class Products>
+constexpr index_t bytes_of_rows(index_t T, index_t D) {
+    return T * D * static_cast<index_t>(sizeof(typename Products::element));
+}
+/// Shared rows become those that a block owns, `count` from row t of T on, times `by`: in the phase before they are read.
+template <int Warps, class Block, class Warp, class Rows, class Source>
+constexpr void fetch_own(Block& block, Warp const& w, Rows const& rows, Source const& from, index_t b, index_t h, index_t t, index_t T, int count, float by) {
+    rows.template copy<Warps>(w, 0, from.row(b, h, t), from.position, count, T - t);
+    block.commit(w);
+    if (by == 1) return;
+    block.wait(w, 0);
+    rows.template multiply<Warps>(w, 0, count, by);
+    block.publish(w);
 }
 
 /// T in whole tiles, of whatever kernel.
@@ -203,26 +212,34 @@ constexpr void put_two(T* row, index_t c, index_t D, float a, float b) {
     if (c < D) row[c] = static_cast<T>(a);
     if (c + 1 < D) row[c + 1] = static_cast<T>(b);
 }
-/// A warp's rows first .. first + 16 of (b, h) become c times `scale`, or are added to.
-template <class Warp, std::size_t N, class T>
-constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, heads<T> const& to, index_t b, index_t h, index_t first, index_t c0, index_t length, index_t D, float scale, bool add) {
-    unrolled<2>([&](int half) {
-        Warp::visit([&](int lane, int l) {
-            index_t const t = first + row_of(lane, 2 * half);
-            if (t >= length) return;
-            T* const row = to.row(b, h, t);
-            unrolled<static_cast<int>(N)>([&](int n) {
-                index_t const at = c0 + 8 * n + column_of(lane, 0);
-                auto const& two = c[static_cast<std::size_t>(n)];
-                float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
-                if (add) {
-                    if (at < D) x += static_cast<float>(row[at]);
-                    if (at + 1 < D) y += static_cast<float>(row[at + 1]);
-                }
-                put_two(row, at, D, x, y);
+/// Where a warp's 16 rows go: tokens from `first` on of head h of sequence b, channels from `channel` on.
+struct rows_place {
+    index_t b, h, first, channel = 0;
+};
+/// These rows, of a problem's T and D, become c times `scale`; or, of rows that are not rounded, are added to.
+template <class Warp, std::size_t N, class Problem>
+constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, stored_heads<float> const& all, rows_place at, Problem const& p, float scale = 1, bool add = false) {
+    auto const put = [&]<class T>(heads<T> const& to) {
+        unrolled<2>([&](int half) {
+            Warp::visit([&](int lane, int l) {
+                index_t const t = at.first + row_of(lane, 2 * half);
+                if (t >= p.T) return;
+                T* const row = to.row(at.b, at.h, t);
+                unrolled<static_cast<int>(N)>([&](int n) {
+                    index_t const channel = at.channel + 8 * n + column_of(lane, 0);
+                    auto const& two = c[static_cast<std::size_t>(n)];
+                    float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
+                    if constexpr (std::is_same_v<T, float>)
+                        if (add) {
+                            if (channel < p.D) x += row[channel];
+                            if (channel + 1 < p.D) y += row[channel + 1];
+                        }
+                    put_two(row, channel, p.D, x, y);
+                });
             });
         });
-    });
+    };
+    all.is_rounded() ? put(all.rounded) : put(all.whole);
 }
 /// `body(n, i, x)` for each number x of fragments: element i of fragment n.
 template <std::size_t N, class Fragment, class Body>
