@@ -86,6 +86,7 @@ struct backward_queries {
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
         tile_rows const q(block, own), dy(block, own), k(block, stages * columns), v(block, stages * columns);
+        scaled_rows<warps, tile_rows> scaled(q, own, in.own_scale);
         struct state {
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> dq;
@@ -94,8 +95,9 @@ struct backward_queries {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            fetch_own<warps>(block, w, dy, in.dy, b, h, i0, p.T, own, 1);
-            fetch_own<warps>(block, w, q, in.q, b, h, i0, p.T, own, in.own_scale);
+            q.template copy<warps>(w, 0, in.q.row(b, h, i0), in.q.position, own, p.T - i0);
+            dy.template copy<warps>(w, 0, in.dy.row(b, h, i0), in.dy.position, own, p.T - i0);
+            block.commit(w);
             int const warp = w.index();
             unrolled<2>([&](int half) {
                 auto const query = [&](int lane) { return i0 + 16 * warp + lane / 4 + 8 * half; };
@@ -115,7 +117,9 @@ struct backward_queries {
                 k.template copy<warps>(w, stage * columns, keys + j0 * in.k.position, in.k.position, columns, p.T - j0);
                 v.template copy<warps>(w, stage * columns, values + j0 * in.v.position, in.v.position, columns, p.T - j0);
             },
+            [&](Warp const& w) { scaled.arrived(block, w); },
             [&](int j, int stage, tile_seen seen) {
+                scaled.done();
                 index_t const j0 = j * columns;
                 auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
                 whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
@@ -173,6 +177,7 @@ struct backward_keys {
         using tile_rows = shared_rows<Block, Products, D>;
         tile_rows const k(block, own), v(block, own), q(block, stages * columns), dy(block, stages * columns);
         auto const records = block.template shared<row_record>(stages * columns);
+        scaled_rows<warps, tile_rows> scaled(k, own, in.own_scale);
         struct state {
             std::array<fragment_c<Warp>, part / 8> dk, dv;
             score_joint<score_setting<Policy, Warp, Products, columns, true>> joint;
@@ -180,8 +185,9 @@ struct backward_keys {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            fetch_own<warps>(block, w, v, in.v, b, kv, j0, p.T, own, 1);
-            fetch_own<warps>(block, w, k, in.k, b, kv, j0, p.T, own, in.own_scale);
+            k.template copy<warps>(w, 0, in.k.row(b, kv, j0), in.k.position, own, p.T - j0);
+            v.template copy<warps>(w, 0, in.v.row(b, kv, j0), in.v.position, own, p.T - j0);
+            block.commit(w);
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
         });
@@ -202,7 +208,9 @@ struct backward_keys {
                     dy.template copy<warps>(w, stage * columns, upstream + i0 * in.dy.position, in.dy.position, columns, p.T - i0);
                     copy_records<warps>(w, records, stage * columns, of_queries + i * columns, columns);
                 },
+                [&](Warp const& w) { scaled.arrived(block, w); },
                 [&](int i, int stage, tile_seen seen) {
+                    scaled.done();
                     index_t const i0 = i * columns;
                     auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
                     whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {

@@ -67,6 +67,7 @@ private:
         Block& block;
         index_t b, h, i0;
         tile_rows q_, k_, v_;
+        scaled_rows<warps, tile_rows> scaled_{q_, rows, all_.own_scale};
         typename Block::template per_warp<state> states;
 
         constexpr run(forward_tiles const& a, Block& on, index_t sequence, index_t head, index_t first)
@@ -75,7 +76,8 @@ private:
 
         constexpr void all() {
             block.each_warp([&](Warp const& w) {
-                fetch_own<warps>(block, w, q_, all_.q, b, h, i0, all_.p.T, rows, all_.own_scale);
+                q_.template copy<warps>(w, 0, all_.q.row(b, h, i0), all_.q.position, rows, all_.p.T - i0);
+                block.commit(w);
                 start(w, states[w]);
             });
             if constexpr (Policy::one_pass) {
@@ -118,7 +120,9 @@ private:
                     k_.template copy<warps>(w, stage * columns, keys + j0 * all_.k.position, all_.k.position, columns, p.T - j0);
                     if constexpr (WithValues) v_.template copy<warps>(w, stage * columns, values + j0 * all_.v.position, all_.v.position, columns, p.T - j0);
                 },
+                [&](Warp const& w) { scaled_.arrived(block, w); },
                 [&](int j, int stage, tile_seen seen) {
+                    scaled_.done();
                     auto const sees = [this, j](int warp, int lane, int n, int i) {
                         index_t const query = i0 + 16 * warp + row_of(lane, i);
                         return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));

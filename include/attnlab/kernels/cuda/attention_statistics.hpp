@@ -44,6 +44,7 @@ struct statistics_tiles {
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = turn * own;
         using tile_rows = shared_rows<Block, Products, 0>;
         tile_rows const mine(block, own, size), others(block, stages * columns, size);
+        scaled_rows<warps, tile_rows> scaled(mine, own, own_scale);
         struct state {
             std::array<number, 2> entropy, largest;
             std::array<typename Warp::template lanes<double>, 2> sum;
@@ -58,7 +59,9 @@ struct statistics_tiles {
         };
 
         block.each_warp([&](Warp const& w) {
-            fetch_own<warps>(block, w, mine, ByKeys ? k : q, b, ByKeys ? kv : h, own0, p.T, own, own_scale);
+            auto const& from = ByKeys ? k : q;
+            mine.template copy<warps>(w, 0, from.row(b, ByKeys ? kv : h, own0), from.position, own, p.T - own0);
+            block.commit(w);
             state& s = states[w];
             s.entropy = {number(0.0f), number(0.0f)};
             s.largest = {number(-std::numeric_limits<float>::infinity()), number(-std::numeric_limits<float>::infinity())};
@@ -77,7 +80,9 @@ struct statistics_tiles {
                 index_t const first = index_t{j} * columns;
                 others.template copy<warps>(w, stage * columns, from.row(b, ByKeys ? h : kv, first), from.position, columns, p.T - first);
             },
+            [&](Warp const& w) { scaled.arrived(block, w); },
             [&](int j, int stage, tile_seen seen) {
+                scaled.done();
                 index_t const other0 = j * columns;
                 auto const sees = [&](Warp const& w) {
                     if constexpr (ByKeys)

@@ -40,17 +40,6 @@ template <class Products>
 constexpr index_t bytes_of_rows(index_t T, index_t D) {
     return T * D * static_cast<index_t>(sizeof(typename Products::element));
 }
-/// Shared rows become those that a block owns, `count` from row t of T on, times `by`: in the phase before they are read.
-template <int Warps, class Block, class Warp, class Rows, class Source>
-constexpr void fetch_own(Block& block, Warp const& w, Rows const& rows, Source const& from, index_t b, index_t h, index_t t, index_t T, int count, float by) {
-    rows.template copy<Warps>(w, 0, from.row(b, h, t), from.position, count, T - t);
-    block.commit(w);
-    if (by == 1) return;
-    block.wait(w, 0);
-    rows.template multiply<Warps>(w, 0, count, by);
-    block.publish(w);
-}
-
 /// T in whole tiles, of whatever kernel.
 constexpr index_t padded_length(index_t T) { return (T + 63) / 64 * 64; }
 
@@ -125,9 +114,9 @@ constexpr rows_seen<Policy, Problem> what_rows_see(Problem const& p, index_t b, 
 }
 
 /// Walks those tiles j of `columns` out of `length` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
-/// ahead where there are two stages; `visit(j, stage, seen)` finds them there, and ends with a barrier.
-template <int Stages, class Block, class SeenOf, class Fetch, class Visit>
-constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Visit visit) {
+/// ahead where there are two stages; `arrived(warp)`, when they are there, and `visit(j, stage, seen)` after a barrier, with which it ends too.
+template <int Stages, class Block, class SeenOf, class Fetch, class Arrived, class Visit>
+constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Arrived arrived, Visit visit) {
     using Warp = typename Block::warp;
     int const tiles = static_cast<int>((length + columns - 1) / columns);
     tile_seen seen{}, seen_after{};
@@ -155,6 +144,7 @@ constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen
                 block.commit(w);
                 block.wait(w, 0);
             }
+            arrived(w);
         });
         visit(j, stage, seen);
         j = after, seen = seen_after;
@@ -170,6 +160,26 @@ constexpr void whole_or_not(tile_seen seen, Body body) {
         if (seen == tile_seen::all) return body(std::true_type{});
     body(std::false_type{});
 }
+
+/// Rows that a block owns, to be multiplied by the scale of scores once they are there: with the first tile, on whose way they are waited for.
+template <int Warps, class Rows>
+class scaled_rows {
+public:
+    constexpr scaled_rows(Rows const& rows, int count, float by) : rows_(rows), count_(count), by_(by) {}
+    /// For `walk_tiles`, before the barrier and after it.
+    template <class Block, class Warp>
+    constexpr void arrived(Block& block, Warp const& w) const {
+        if (by_ == 1) return;
+        rows_.template multiply<Warps>(w, 0, count_, by_);
+        block.publish(w);
+    }
+    constexpr void done() { by_ = 1; }
+
+private:
+    Rows rows_;   // a copy: nvcc would keep in memory what points to itself
+    int count_;
+    float by_;
+};
 
 /// Copies `count` records of 16 bytes, a multiple of a warp's lanes, a lane a record.
 template <int Warps, class Warp, class Shared>
