@@ -64,10 +64,10 @@ public:
 
     /// dx (N, C) is assigned.
     template <observer Observer>
-    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, attention_context const& context, factor<Device>& dx, workspace& w,
+    void backward(stream_gradient<Device> const& dy, factor<Device> const& x, saved const& s, attention_context const& context, factor<Device>& dx, workspace& w,
                   Observer& o, index_t layer) const {
         w.dz.resize(s.z.shape(), s.z.is_rounded() ? products_ : precision::float32);
-        w.dqkv.resize({dy.shape(0), all_width()}, precision_of_rows(x, true));
+        w.dqkv.resize({x.shape()[0], all_width()}, precision_of_rows(x, true));
         merge_.backward(dy, s.z, w.dz);
         watch(o, site::gradient<site::z>{}, layer, std::as_const(w.dz), {s.B, s.T});
 
@@ -84,6 +84,7 @@ public:
         else project_.backward(std::as_const(w.dqkv).whole(), x, dx);
         if constexpr (reads_input) add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), flat(dx.whole()));
     }
+    S* last_bias_gradient() const { return merge_.bias_gradient(); }
 
 private:
     static constexpr bool reads_input = Policy::reads_input;
