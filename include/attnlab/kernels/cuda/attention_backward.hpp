@@ -85,9 +85,11 @@ struct backward_queries {
         index_t const tile = tiles() - 1 - turn;   // the last queries, which see most, first
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
+        using stream = tile_stream<warps, tile_rows, Warp>;
         tile_rows const q(block, own), dy(block, own), k(block, stages * columns), v(block, stages * columns);
         scaled_rows<warps, tile_rows> scaled(q, own, in.own_scale);
         struct state {
+            stream k, v;
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> dq;
             score_joint<score_setting<Policy, Warp, Products, columns, false>> joint;
@@ -95,9 +97,10 @@ struct backward_queries {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            q.template copy<warps>(w, 0, in.q.row(b, h, i0), in.q.position, own, p.T - i0);
-            dy.template copy<warps>(w, 0, in.dy.row(b, h, i0), in.dy.position, own, p.T - i0);
+            stream(w, q, in.q, b, h, p.T).fetch(w, q, 0, static_cast<int>(i0), own);
+            stream(w, dy, in.dy, b, h, p.T).fetch(w, dy, 0, static_cast<int>(i0), own);
             block.commit(w);
+            states[w].k = stream(w, k, in.k, b, kv, p.T), states[w].v = stream(w, v, in.v, b, kv, p.T);
             int const warp = w.index();
             unrolled<2>([&](int half) {
                 auto const query = [&](int lane) { return i0 + 16 * warp + lane / 4 + 8 * half; };
@@ -108,20 +111,17 @@ struct backward_queries {
             states[w].joint.begin(p, in.tokens, b, h, i0 + 16 * warp);
             if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens);
         });
-        element const *const keys = in.k.row(b, kv, 0), *const values = in.v.row(b, kv, 0);
         auto const rows_see = what_rows_see<Policy>(p, b, i0, own);
         walk_tiles<stages>(
             block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
             [&](Warp const& w, int j, int stage) {
-                index_t const j0 = index_t{j} * columns;
-                k.template copy<warps>(w, stage * columns, keys + j0 * in.k.position, in.k.position, columns, p.T - j0);
-                v.template copy<warps>(w, stage * columns, values + j0 * in.v.position, in.v.position, columns, p.T - j0);
+                states[w].k.fetch(w, k, stage * columns, j * columns, columns);
+                states[w].v.fetch(w, v, stage * columns, j * columns, columns);
             },
             [&](Warp const& w) { scaled.arrived(block, w); },
             [&](int j, int stage, tile_seen seen) {
                 scaled.done();
                 index_t const j0 = j * columns;
-                auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
                 whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
                     block.each_warp([&](Warp const& w) {
                         state& s = states[w];
@@ -132,9 +132,7 @@ struct backward_queries {
                         settle<tile_rows>(w, scores, d);
                         weigh_back<Policy, false>(
                             s.joint, j0, scores, d, [&](int, int half) { return s.row[static_cast<std::size_t>(half)]; },
-                            [&](int n, int i) {
-                                return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 16 * warp + row_of(lane, i), j0 + 8 * n + column_of(lane, i)); });
-                            });
+                            pairs_of<Policy, Warp, columns, false, Whole>(w, p, seen, b, i0 + 16 * warp, j0));
                         multiply_fragments<Products, columns>(w, d, k, stage * columns, 0, s.dq);
                         settle<tile_rows>(w, s.dq);
                     });
@@ -175,44 +173,45 @@ struct backward_keys {
         index_t const channels = turn % parts, tile = turn / parts;   // the first keys, seen by most, first
         index_t const b = pair / p.kv_heads(), kv = pair % p.kv_heads(), group = p.H / p.kv_heads(), j0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
+        using stream = tile_stream<warps, tile_rows, Warp>;
         tile_rows const k(block, own), v(block, own), q(block, stages * columns), dy(block, stages * columns);
         auto const records = block.template shared<row_record>(stages * columns);
         scaled_rows<warps, tile_rows> scaled(k, own, in.own_scale);
         struct state {
+            stream q, dy;
             std::array<fragment_c<Warp>, part / 8> dk, dv;
             score_joint<score_setting<Policy, Warp, Products, columns, true>> joint;
         };
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            k.template copy<warps>(w, 0, in.k.row(b, kv, j0), in.k.position, own, p.T - j0);
-            v.template copy<warps>(w, 0, in.v.row(b, kv, j0), in.v.position, own, p.T - j0);
+            stream(w, k, in.k, b, kv, p.T).fetch(w, k, 0, static_cast<int>(j0), own);
+            stream(w, v, in.v, b, kv, p.T).fetch(w, v, 0, static_cast<int>(j0), own);
             block.commit(w);
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
         });
         float const of_all = length_of_all<Policy>(p);
         for (index_t h = kv * group; h < (kv + 1) * group; ++h) {
-            element const *const queries = in.q.row(b, h, 0), *const upstream = in.dy.row(b, h, 0);
             row_record const* const of_queries = in.records_of(b, h, 0);
-            if constexpr (Policy::has_score)
-                block.each_warp([&](Warp const& w) {
+            block.each_warp([&](Warp const& w) {
+                states[w].q = stream(w, q, in.q, b, h, p.T), states[w].dy = stream(w, dy, in.dy, b, h, p.T);
+                if constexpr (Policy::has_score) {
                     states[w].joint.begin(p, in.tokens, b, h, j0 + 16 * w.index());
                     states[w].joint.gradients_go_to({}, d_key_tokens);
-                });
+                }
+            });
             walk_tiles<stages>(
                 block, p.T, columns, [&](int i) { return what_rows_see<Policy>(p, b, i * columns, columns)(block, static_cast<int>(j0), own); },
                 [&](Warp const& w, int i, int stage) {
-                    index_t const i0 = index_t{i} * columns;
-                    q.template copy<warps>(w, stage * columns, queries + i0 * in.q.position, in.q.position, columns, p.T - i0);
-                    dy.template copy<warps>(w, stage * columns, upstream + i0 * in.dy.position, in.dy.position, columns, p.T - i0);
+                    states[w].q.fetch(w, q, stage * columns, i * columns, columns);
+                    states[w].dy.fetch(w, dy, stage * columns, i * columns, columns);
                     copy_records<warps>(w, records, stage * columns, of_queries + i * columns, columns);
                 },
                 [&](Warp const& w) { scaled.arrived(block, w); },
                 [&](int i, int stage, tile_seen seen) {
                     scaled.done();
                     index_t const i0 = i * columns;
-                    auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
                     whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
                         block.each_warp([&](Warp const& w) {
                             state& s = states[w];
@@ -227,9 +226,7 @@ struct backward_keys {
                                     auto const places = Warp::each_lane([&](int lane) { return stage * columns + 8 * n + column_of(lane, e); });
                                     return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return i0 + 8 * n + column_of(lane, e); }, of_all);
                                 },
-                                [&](int n, int e) {
-                                    return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
-                                });
+                                pairs_of<Policy, Warp, columns, true, Whole>(w, p, seen, b, j0 + 16 * warp, i0));
                             multiply_fragments<Products, columns>(w, scores, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
                             multiply_fragments<Products, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
                             settle<tile_rows>(w, s.dv, s.dk);

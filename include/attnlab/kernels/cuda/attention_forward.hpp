@@ -51,10 +51,12 @@ private:
         using flag = typename Warp::flag;
         using weigh = weigher<Policy, number>;
         using tile_rows = shared_rows<Block, Products, D>;
+        using stream = tile_stream<warps, tile_rows, Warp>;
         static constexpr bool has_second = !Policy::one_pass;
 
         /// What a warp knows of its rows: of each lane two, g and g + 8.
         struct state {
+            stream k, v;
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> o;
             std::array<fragment_c<Warp>, has_second ? D / 8 : 1> second;
@@ -76,9 +78,12 @@ private:
 
         constexpr void all() {
             block.each_warp([&](Warp const& w) {
-                q_.template copy<warps>(w, 0, all_.q.row(b, h, i0), all_.q.position, rows, all_.p.T - i0);
+                auto const& p = all_.p;
+                state& s = states[w];
+                stream(w, q_, all_.q, b, h, p.T).fetch(w, q_, 0, static_cast<int>(i0), rows);
                 block.commit(w);
-                start(w, states[w]);
+                s.k = stream(w, k_, all_.k, b, p.kv_head(h), p.T), s.v = stream(w, v_, all_.v, b, p.kv_head(h), p.T);
+                start(w, s);
             });
             if constexpr (Policy::one_pass) {
                 sweep<true>([&](Warp const& w, state& s, auto& scores, auto seen, int stage) { one_pass(w, s, scores, seen, stage); });
@@ -110,23 +115,16 @@ private:
         template <bool WithValues, class Body>
         constexpr void sweep(Body body) {
             auto const& p = all_.p;
-            index_t const kv = p.kv_head(h);
-            element const *const keys = all_.k.row(b, kv, 0), *const values = all_.v.row(b, kv, 0);
             auto const rows_see = what_rows_see<Policy>(p, b, i0, rows);
             walk_tiles<stages>(
                 block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
                 [&](Warp const& w, int j, int stage) {
-                    index_t const j0 = index_t{j} * columns;
-                    k_.template copy<warps>(w, stage * columns, keys + j0 * all_.k.position, all_.k.position, columns, p.T - j0);
-                    if constexpr (WithValues) v_.template copy<warps>(w, stage * columns, values + j0 * all_.v.position, all_.v.position, columns, p.T - j0);
+                    states[w].k.fetch(w, k_, stage * columns, j * columns, columns);
+                    if constexpr (WithValues) states[w].v.fetch(w, v_, stage * columns, j * columns, columns);
                 },
                 [&](Warp const& w) { scaled_.arrived(block, w); },
                 [&](int j, int stage, tile_seen seen) {
                     scaled_.done();
-                    auto const sees = [this, j](int warp, int lane, int n, int i) {
-                        index_t const query = i0 + 16 * warp + row_of(lane, i);
-                        return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
-                    };
                     auto const of_warp = [&](Warp const& w, auto pair) {
                         score_fragments<Warp, columns> scores;
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q_, 16 * w.index(), k_, stage * columns, scores);
@@ -134,20 +132,9 @@ private:
                         states[w].joint.apply(scores, j * columns);
                         body(w, states[w], scores, pair, stage);
                     };
-                    if constexpr (light && Products::written_out) {
-                        // Most tiles need ask nothing: compiled twice where it counts, beside products of one instruction.
-                        if (seen == tile_seen::all)
-                            block.each_warp([&](Warp const& w) { of_warp(w, [](int, int) { return flag(true); }); });
-                        else
-                            block.each_warp([&](Warp const& w) {
-                                of_warp(w, [&](int n, int i) {
-                                    int const warp = w.index();
-                                    return Warp::each_lane([&](int lane) { return sees(warp, lane, n, i); });
-                                });
-                            });
-                    } else {
-                        block.each_warp([&](Warp const& w) { of_warp(w, pairs_of<Policy>(w, p, seen, b, i0 + 16 * w.index(), j * columns, columns)); });
-                    }
+                    whole_or_not<Products, light>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
+                        block.each_warp([&](Warp const& w) { of_warp(w, pairs_of<Policy, Warp, columns, false, Whole>(w, p, seen, b, i0 + 16 * w.index(), j * columns)); });
+                    });
                 });
         }
 

@@ -45,7 +45,9 @@ struct statistics_tiles {
         using tile_rows = shared_rows<Block, Products, 0>;
         tile_rows const mine(block, own, size), others(block, stages * columns, size);
         scaled_rows<warps, tile_rows> scaled(mine, own, own_scale);
+        using stream = tile_stream<warps, tile_rows, Warp>;
         struct state {
+            stream others;
             std::array<number, 2> entropy, largest;
             std::array<typename Warp::template lanes<double>, 2> sum;
             score_joint<score_setting<Policy, Warp, Products, columns, ByKeys>> joint;
@@ -59,10 +61,11 @@ struct statistics_tiles {
         };
 
         block.each_warp([&](Warp const& w) {
-            auto const& from = ByKeys ? k : q;
-            mine.template copy<warps>(w, 0, from.row(b, ByKeys ? kv : h, own0), from.position, own, p.T - own0);
+            stream const of_queries(w, mine, q, b, h, p.T), of_keys(w, mine, k, b, kv, p.T);
+            (ByKeys ? of_keys : of_queries).fetch(w, mine, 0, static_cast<int>(own0), own);
             block.commit(w);
             state& s = states[w];
+            s.others = ByKeys ? of_queries : of_keys;
             s.entropy = {number(0.0f), number(0.0f)};
             s.largest = {number(-std::numeric_limits<float>::infinity()), number(-std::numeric_limits<float>::infinity())};
             s.sum[0] = s.sum[1] = typename Warp::template lanes<double>(0.0);
@@ -76,31 +79,18 @@ struct statistics_tiles {
                               : what_rows_see<Policy>(p, b, own0, own)(block, j * columns, columns);
             },
             [&](Warp const& w, int j, int stage) {
-                auto const& from = ByKeys ? q : k;
-                index_t const first = index_t{j} * columns;
-                others.template copy<warps>(w, stage * columns, from.row(b, ByKeys ? h : kv, first), from.position, columns, p.T - first);
+                states[w].others.fetch(w, others, stage * columns, j * columns, columns);
             },
             [&](Warp const& w) { scaled.arrived(block, w); },
             [&](int j, int stage, tile_seen seen) {
                 scaled.done();
                 index_t const other0 = j * columns;
-                auto const sees = [&](Warp const& w) {
-                    if constexpr (ByKeys)
-                        return [&](int n, int i) {
-                            return Warp::each_lane([&](int lane) {
-                                index_t const query = query_of(w, other0, lane, n, i);
-                                return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key_of(w, other0, lane, n, i)));
-                            });
-                        };
-                    else
-                        return pairs_of<Policy>(w, p, seen, b, own0 + 16 * w.index(), other0, columns);
-                };
                 block.each_warp([&](Warp const& w) {
                     score_fragments<Warp, columns> scores;
                     multiply_rows<Products, 0, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores);
                     settle<tile_rows>(w, scores);
                     states[w].joint.apply(scores, other0);
-                    auto const in_tile = sees(w);
+                    auto const in_tile = pairs_of<Policy, Warp, columns, ByKeys, false>(w, p, seen, b, own0 + 16 * w.index(), other0);
                     each_score(scores, [&](int n, int i, number& e) {
                         auto const in = in_tile(n, i);
                         number const weight = select(in, weight_of(w, b, h, e, [&](int lane) { return query_of(w, other0, lane, n, i); }), number(0.0f));

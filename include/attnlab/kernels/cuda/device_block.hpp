@@ -156,9 +156,9 @@ public:
     __device__ T one(device_warp, index_t at) const { return data_[at]; }
     __device__ T const* reads(device_warp, index_t first, index_t) const { return data_ + first; }
     __device__ T* writes(device_warp, index_t first, index_t) const { return data_ + first; }
-    __device__ void copy_async(device_warp, device_warp::whole at, T const* from, device_warp::lanes<index_t> offset, device_warp::flag in) const {
+    __device__ void copy_async(device_warp, device_warp::whole at, device_warp::lanes<T const*> from, device_warp::flag in = device_warp::flag(true)) const {
         if (in.v[0])
-            asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(at.v[0])), "l"(from + offset.v[0]) : "memory");
+            asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(at.v[0])), "l"(from.v[0]) : "memory");
     }
     /// As PTX wants it, of element `of_lane` + `at`. The lane's share is computed once in a kernel; what is constant in `at` becomes part of an instruction.
     __device__ std::uint32_t address(int of_lane, int at = 0) const {

@@ -37,22 +37,32 @@ public:
         else return row * stride() + piece * in_one;
     }
 
-    /// Copies `count` rows, `from` the first and `next` elements from one to the next, to row `first` and on, 16 bytes a lane; all `Warps` of the block together, which copy
-    /// a divisor of `count` at once. Of rows that are not `there` the last one comes in their place: nobody looks at what is made of them.
+    /// Rows in memory to be copied, by all `Warps` of a block together, 16 bytes a lane: where a lane's first piece is, and how many bytes further the next row.
+    template <class Warp>
+    struct source {
+        typename Warp::template lanes<element const*> piece;
+        int next;
+        /// From row t on.
+        constexpr source from(int t) const {
+            return {each(piece, [&](element const* p) { return further(p, t, next); }), next};
+        }
+    };
+    /// Those that begin at `from`, `next` elements from one to the next.
+    template <class Warp>
+    constexpr source<Warp> source_at(Warp const& w, element const* from, index_t next) const {
+        return {Warp::each_lane([&](int lane) { return kept(from + row_of(w, lane) * next + ((w.index() * warp_size + lane) & (pieces() - 1)) * in_one); }), static_cast<int>(next * static_cast<index_t>(sizeof(element)))};
+    }
+    /// Copies `count` of them, a multiple of what is copied at once, to row `first`, a multiple of 8, and on. Of rows that are not `there` the last one comes in their
+    /// place: nobody looks at what is made of them.
     template <int Warps, class Warp>
-    constexpr void copy(Warp const& w, int first, element const* from, index_t next, int count, index_t there) const {   // `first` a multiple of 8
-        auto const rows = [&](auto row_of) {
+    constexpr void copy(Warp const& w, int first, source<Warp> const& rows, int count, int there) const {
+        auto const put = [&](auto row) {
             each_piece<Warps>(w, first, count, [&](int r, typename Warp::whole const& at) {
-                auto const offset = Warp::each_lane([&](int lane) {
-                    int const i = w.index() * warp_size + lane;
-                    return row_of(r, i >> bits()) + static_cast<index_t>((i & (pieces() - 1)) * in_one);
-                });
-                data_.copy_async(w, at, from, offset, typename Warp::flag(true));
+                data_.copy_async(w, at, each(rows.piece, Warp::each_lane([&](int lane) { return row(lane, r); }), [&](element const* p, int n) { return further(p, n, rows.next); }));
             });
         };
-        // A lane's first row, and what is the same for all lanes.
-        if (there >= count) rows([&](int r, int of_lane) { return of_lane * next + r * next; });
-        else rows([&](int r, int of_lane) { return (r + of_lane < there ? r + of_lane : there - 1) * next; });
+        if (there >= count) put([](int, int r) { return r; });
+        else put([&](int lane, int r) { return r + row_of(w, lane) < there ? r : there - 1 - row_of(w, lane); });
     }
     /// Multiplies rows that `copy` brought, and that its lanes have waited for: each what it brought itself.
     template <int Warps, class Warp>
@@ -71,6 +81,15 @@ public:
     }
 
 private:
+    /// p, n times `bytes` further: in one instruction, where neither is of 64 bits.
+    static constexpr element const* further(element const* p, int n, int bytes) {
+        return reinterpret_cast<element const*>(reinterpret_cast<char const*>(p) + index_t{n} * bytes);
+    }
+    /// The row of a lane's first piece.
+    template <class Warp>
+    constexpr int row_of(Warp const& w, int lane) const {
+        return (w.index() * warp_size + lane) >> bits();
+    }
     /// Pieces of a row, a power of two.
     constexpr int pieces() const { return channels() / in_one; }
     constexpr int bits() const { return first_bit(static_cast<std::uint64_t>(pieces())); }
