@@ -19,7 +19,8 @@ namespace attnlab::gpu {
 template <class Policy, class Products>
 struct backward_inputs {
     tile_problem<Policy> p;
-    packed_rows<Products> q, k, v, dy;                        ///< dy: by the weighted values
+    tile_source<Products> q, k, v, dy;                        ///< dy: by the weighted values
+    float own_scale;                                          ///< by which the queries or keys that a block owns are multiplied
     row_record const* records;                                ///< (B, H, padded T)
     float const* tokens;                                      ///< (B, H, T), of a score joint
     gradient_copies<Policy> copies;                           ///< of what a score joint learns: B tiles warps of them
@@ -58,17 +59,6 @@ constexpr void weigh_back(Joint& joint, index_t first, Fragments& scores, Fragme
     joint.leave(x);
 }
 
-/// Where gradients of rows go: to floats, or rounded.
-struct tile_rows_out {
-    heads<float> whole;
-    heads<bfloat16> rounded;
-    template <class Warp, class Fragments, class Problem>
-    constexpr void put(Warp const& w, Fragments const& c, index_t b, index_t h, index_t first, index_t c0, Problem const& p, float scale, bool add) const {
-        if (rounded.data) put_rows(w, c, rounded, b, h, first, c0, p.T, p.D, scale, false);
-        else put_rows(w, c, whole, b, h, first, c0, p.T, p.D, scale, add);
-    }
-};
-
 /// dq, and what belongs to queries: a block owns queries.
 template <class Policy, class Products, int D>
 struct backward_queries {
@@ -77,7 +67,7 @@ struct backward_queries {
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
-    tile_rows_out dq;
+    stored_heads<float> dq;
     float* d_query_tokens;     ///< (B, H, T), added to
 
     constexpr index_t shared_bytes() const {
@@ -91,11 +81,12 @@ struct backward_queries {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
         auto const& p = in.p;
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), 2 * in.k.bytes_of_head());
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), 2 * bytes_of_rows<Products>(p.T, D));
         index_t const tile = tiles() - 1 - turn;   // the last queries, which see most, first
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
         tile_rows const q(block, own), dy(block, own), k(block, stages * columns), v(block, stages * columns);
+        scaled_rows<warps, tile_rows> scaled(q, own, in.own_scale);
         struct state {
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> dq;
@@ -104,8 +95,8 @@ struct backward_queries {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            q.template copy<warps>(w, 0, in.q.row(b, h, i0), own);
-            dy.template copy<warps>(w, 0, in.dy.row(b, h, i0), own);
+            q.template copy<warps>(w, 0, in.q.row(b, h, i0), in.q.position, own, p.T - i0);
+            dy.template copy<warps>(w, 0, in.dy.row(b, h, i0), in.dy.position, own, p.T - i0);
             block.commit(w);
             int const warp = w.index();
             unrolled<2>([&](int half) {
@@ -122,10 +113,13 @@ struct backward_queries {
         walk_tiles<stages>(
             block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
             [&](Warp const& w, int j, int stage) {
-                k.template copy<warps>(w, stage * columns, keys + index_t{j} * (columns * D), columns);
-                v.template copy<warps>(w, stage * columns, values + index_t{j} * (columns * D), columns);
+                index_t const j0 = index_t{j} * columns;
+                k.template copy<warps>(w, stage * columns, keys + j0 * in.k.position, in.k.position, columns, p.T - j0);
+                v.template copy<warps>(w, stage * columns, values + j0 * in.v.position, in.v.position, columns, p.T - j0);
             },
+            [&](Warp const& w) { scaled.arrived(block, w); },
             [&](int j, int stage, tile_seen seen) {
+                scaled.done();
                 index_t const j0 = j * columns;
                 auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
                 whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
@@ -149,7 +143,7 @@ struct backward_queries {
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
             states[w].joint.end();
-            dq.put(w, states[w].dq, b, h, i0 + 16 * warp, 0, p, p.scale, Policy::output_reads_query);   // which has left there what it adds
+            put_rows(w, states[w].dq, dq, {b, h, i0 + 16 * warp}, p, p.scale, Policy::output_reads_query);   // which has left there what it adds
         });
     }
 };
@@ -164,7 +158,7 @@ struct backward_keys {
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
-    tile_rows_out dk, dv;
+    stored_heads<float> dk, dv;
     float* d_key_tokens;     ///< (B, H, T), added to
 
     constexpr index_t shared_bytes() const {
@@ -177,12 +171,13 @@ struct backward_keys {
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         auto const& p = in.p;
-        auto const [pair, turn] = place_of_block(id, p.B * p.kv_heads(), tiles() * parts, 2 * in.q.bytes_of_head() * (p.H / p.kv_heads()));
+        auto const [pair, turn] = place_of_block(id, p.B * p.kv_heads(), tiles() * parts, 2 * bytes_of_rows<Products>(p.T, D) * (p.H / p.kv_heads()));
         index_t const channels = turn % parts, tile = turn / parts;   // the first keys, seen by most, first
         index_t const b = pair / p.kv_heads(), kv = pair % p.kv_heads(), group = p.H / p.kv_heads(), j0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
         tile_rows const k(block, own), v(block, own), q(block, stages * columns), dy(block, stages * columns);
         auto const records = block.template shared<row_record>(stages * columns);
+        scaled_rows<warps, tile_rows> scaled(k, own, in.own_scale);
         struct state {
             std::array<fragment_c<Warp>, part / 8> dk, dv;
             score_joint<score_setting<Policy, Warp, Products, columns, true>> joint;
@@ -190,8 +185,8 @@ struct backward_keys {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            k.template copy<warps>(w, 0, in.k.row(b, kv, j0), own);
-            v.template copy<warps>(w, 0, in.v.row(b, kv, j0), own);
+            k.template copy<warps>(w, 0, in.k.row(b, kv, j0), in.k.position, own, p.T - j0);
+            v.template copy<warps>(w, 0, in.v.row(b, kv, j0), in.v.position, own, p.T - j0);
             block.commit(w);
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
@@ -208,11 +203,14 @@ struct backward_keys {
             walk_tiles<stages>(
                 block, p.T, columns, [&](int i) { return what_rows_see<Policy>(p, b, i * columns, columns)(block, static_cast<int>(j0), own); },
                 [&](Warp const& w, int i, int stage) {
-                    q.template copy<warps>(w, stage * columns, queries + index_t{i} * (columns * D), columns);
-                    dy.template copy<warps>(w, stage * columns, upstream + index_t{i} * (columns * D), columns);
+                    index_t const i0 = index_t{i} * columns;
+                    q.template copy<warps>(w, stage * columns, queries + i0 * in.q.position, in.q.position, columns, p.T - i0);
+                    dy.template copy<warps>(w, stage * columns, upstream + i0 * in.dy.position, in.dy.position, columns, p.T - i0);
                     copy_records<warps>(w, records, stage * columns, of_queries + i * columns, columns);
                 },
+                [&](Warp const& w) { scaled.arrived(block, w); },
                 [&](int i, int stage, tile_seen seen) {
+                    scaled.done();
                     index_t const i0 = i * columns;
                     auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
                     whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
@@ -242,9 +240,9 @@ struct backward_keys {
                 if (channels == 0) block.each_warp([&](Warp const& w) { states[w].joint.end(); });
         }
         block.each_warp([&](Warp const& w) {
-            int const warp = w.index();
-            dk.put(w, states[w].dk, b, kv, j0 + 16 * warp, channels * part, p, 1, false);   // q carried the scale
-            dv.put(w, states[w].dv, b, kv, j0 + 16 * warp, channels * part, p, 1, false);
+            rows_place const at{b, kv, j0 + 16 * w.index(), channels * part};
+            put_rows(w, states[w].dk, dk, at, p, in.own_scale);   // else q carried the scale
+            put_rows(w, states[w].dv, dv, at, p);
         });
     }
 };

@@ -20,8 +20,9 @@ struct forward_tiles {
     using element = typename Products::element;
 
     tile_problem<Policy> p;
-    packed_rows<Products> q, k, v;
-    heads<float> to;                      ///< sum_j w_ij v_j
+    tile_source<Products> q, k, v;
+    float own_scale;                      ///< by which queries are multiplied
+    stored_heads<float> to;               ///< sum_j w_ij v_j
     heads<float> by_sum;                  ///< sum_j dw_ij/dZ_i v_j, where a weight does not separate
     float *reference, *sum;               ///< (B, H, T)
     float const* tokens;                  ///< (B, H, T), of a score joint
@@ -34,7 +35,7 @@ struct forward_tiles {
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         // The last queries, which see most, first: what is left for the end is short.
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, row_tiles(), 2 * k.bytes_of_head());
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, row_tiles(), 2 * bytes_of_rows<Products>(p.T, D));
         index_t const tile = row_tiles() - 1 - turn;
         run<Block> work(*this, block, pair / p.H, pair % p.H, tile * rows);
         work.all();
@@ -66,6 +67,7 @@ private:
         Block& block;
         index_t b, h, i0;
         tile_rows q_, k_, v_;
+        scaled_rows<warps, tile_rows> scaled_{q_, rows, all_.own_scale};
         typename Block::template per_warp<state> states;
 
         constexpr run(forward_tiles const& a, Block& on, index_t sequence, index_t head, index_t first)
@@ -74,7 +76,7 @@ private:
 
         constexpr void all() {
             block.each_warp([&](Warp const& w) {
-                q_.template copy<warps>(w, 0, all_.q.row(b, h, i0), rows);
+                q_.template copy<warps>(w, 0, all_.q.row(b, h, i0), all_.q.position, rows, all_.p.T - i0);
                 block.commit(w);
                 start(w, states[w]);
             });
@@ -114,10 +116,13 @@ private:
             walk_tiles<stages>(
                 block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
                 [&](Warp const& w, int j, int stage) {
-                    k_.template copy<warps>(w, stage * columns, keys + index_t{j} * (columns * D), columns);
-                    if constexpr (WithValues) v_.template copy<warps>(w, stage * columns, values + index_t{j} * (columns * D), columns);
+                    index_t const j0 = index_t{j} * columns;
+                    k_.template copy<warps>(w, stage * columns, keys + j0 * all_.k.position, all_.k.position, columns, p.T - j0);
+                    if constexpr (WithValues) v_.template copy<warps>(w, stage * columns, values + j0 * all_.v.position, all_.v.position, columns, p.T - j0);
                 },
+                [&](Warp const& w) { scaled_.arrived(block, w); },
                 [&](int j, int stage, tile_seen seen) {
+                    scaled_.done();
                     auto const sees = [this, j](int warp, int lane, int n, int i) {
                         index_t const query = i0 + 16 * warp + row_of(lane, i);
                         return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
@@ -275,22 +280,20 @@ private:
                 if constexpr (Policy::has_threshold) second = each(s.slope[at], [](float x) { return x == 0 ? 0.0f : -1 / x; });
                 Warp::visit([&](int lane, int l) {
                     index_t const i = row(lane, warp, half);
-                    if (i >= p.T) return;
-                    // A row that sees no key has no Z to divide by.
-                    bool const none = p.template visible<Policy>(b, i).none();
-                    if (lane % 4 == 0) all_.reference[(b * p.H + h) * p.T + i] = r.m.v[l], all_.sum[(b * p.H + h) * p.T + i] = r.z.v[l];
-                    float* const o = all_.to.row(b, h, i);
-                    unrolled<D / 8>([&](int n) {
-                        unrolled<2>([&](int e) {
-                            index_t const c = 8 * n + column_of(lane, e);
-                            if (c >= p.D) return;
-                            o[c] = none ? 0 : factor.v[l] * s.o[static_cast<std::size_t>(n)][static_cast<std::size_t>(2 * half + e)].v[l];
-                            if constexpr (has_second)
-                                all_.by_sum.row(b, h, i)[c] = second.v[l] * s.second[static_cast<std::size_t>(n)][static_cast<std::size_t>(2 * half + e)].v[l];
-                        });
-                    });
+                    if (lane % 4 == 0 && i < p.T) all_.reference[(b * p.H + h) * p.T + i] = r.m.v[l], all_.sum[(b * p.H + h) * p.T + i] = r.z.v[l];
+                });
+                // A row that sees no key has no Z to divide by.
+                flag const none = Warp::each_lane([&](int lane) { return row(lane, warp, half) < p.T && p.template visible<Policy>(b, row(lane, warp, half)).none(); });
+                unrolled<2>([&](int e) {
+                    auto const i = static_cast<std::size_t>(2 * half + e);
+                    for (auto& f : s.o) f[i] = select(none, number(0.0f), factor * f[i]);
+                    if constexpr (has_second)
+                        for (auto& f : s.second) f[i] = second * f[i];
                 });
             });
+            rows_place const at{b, h, i0 + 16 * warp};
+            put_rows(w, s.o, all_.to, at, p);
+            if constexpr (has_second) put_rows(w, s.second, all_.by_sum, at, p);
         }
     };
 };

@@ -20,7 +20,9 @@ struct statistics_tiles {
     static constexpr int warps = 4, own = 16 * warps, columns = sizeof(element) > 2 ? 32 : 64, stages = 2;
 
     tile_problem<Policy> p;
-    packed_rows<Products> q, k;
+    tile_source<Products> q, k;
+    int size;                               ///< of a head, padded
+    float own_scale;                        ///< by which the queries or keys that a block owns are multiplied
     float const *reference, *sum, *share;   ///< (B, H, T); w is f(s), or w(s, z), times share
     float const* tokens;
     float *column_sums, *entropy, *largest;  ///< (B, H, T)
@@ -29,9 +31,8 @@ struct statistics_tiles {
     float* key_columns;                      ///< (B, H, keys, T)
 
     constexpr index_t shared_bytes() const {
-        return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size());
+        return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size);
     }
-    constexpr int size() const { return static_cast<int>(q.D); }   ///< of a head, padded
     constexpr index_t tiles() const { return (p.T + own - 1) / own; }
     constexpr index_t blocks() const { return p.B * p.H * tiles(); }
 
@@ -39,10 +40,11 @@ struct statistics_tiles {
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), ByKeys ? q.bytes_of_head() : k.bytes_of_head());
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), bytes_of_rows<Products>(p.T, size));
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = turn * own;
         using tile_rows = shared_rows<Block, Products, 0>;
-        tile_rows const mine(block, own, size()), others(block, stages * columns, size());
+        tile_rows const mine(block, own, size), others(block, stages * columns, size);
+        scaled_rows<warps, tile_rows> scaled(mine, own, own_scale);
         struct state {
             std::array<number, 2> entropy, largest;
             std::array<typename Warp::template lanes<double>, 2> sum;
@@ -57,7 +59,8 @@ struct statistics_tiles {
         };
 
         block.each_warp([&](Warp const& w) {
-            mine.template copy<warps>(w, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
+            auto const& from = ByKeys ? k : q;
+            mine.template copy<warps>(w, 0, from.row(b, ByKeys ? kv : h, own0), from.position, own, p.T - own0);
             block.commit(w);
             state& s = states[w];
             s.entropy = {number(0.0f), number(0.0f)};
@@ -73,9 +76,13 @@ struct statistics_tiles {
                               : what_rows_see<Policy>(p, b, own0, own)(block, j * columns, columns);
             },
             [&](Warp const& w, int j, int stage) {
-                others.template copy<warps>(w, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
+                auto const& from = ByKeys ? q : k;
+                index_t const first = index_t{j} * columns;
+                others.template copy<warps>(w, stage * columns, from.row(b, ByKeys ? h : kv, first), from.position, columns, p.T - first);
             },
+            [&](Warp const& w) { scaled.arrived(block, w); },
             [&](int j, int stage, tile_seen seen) {
+                scaled.done();
                 index_t const other0 = j * columns;
                 auto const sees = [&](Warp const& w) {
                     if constexpr (ByKeys)

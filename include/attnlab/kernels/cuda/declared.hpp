@@ -25,11 +25,11 @@ namespace attnlab {
 
 // ---- Attention, compiled for each policy -------------------------------------------------------------------------------------
 template <class Policy, cuda_device Device>
-void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y);
+void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, stored_heads<float> y);
 template <class Policy, cuda_device Device>
-void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, attention_statistics<float>& statistics);
+void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, stored_heads<float> y, attention_statistics<float>& statistics);
 template <class Policy, cuda_device Device>
-void attention_backward(Device, attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> y, heads<float const> dy,
+void attention_backward(Device, attention_problem<float> const& p, attention_saved<float> const& saved, stored_heads<float const> y, stored_heads<float const> dy,
                         attention_gradients<float> const& gradients);
 
 // ---- Layers, compiled once ---------------------------------------------------------------------------------------------------

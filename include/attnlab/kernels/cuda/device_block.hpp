@@ -229,8 +229,12 @@ public:
             asm volatile("cp.async.wait_group 1;" ::: "memory");
         else
             asm volatile("cp.async.wait_group 0;" ::: "memory");
+        publish({});
+    }
+    /// After what lanes wrote or copied themselves: a warpgroup does not read as lanes do.
+    static __device__ void publish(warp) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");   // what a warpgroup multiplies, it does not read as lanes do
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 #endif
     }
 

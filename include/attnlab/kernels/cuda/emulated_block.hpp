@@ -221,6 +221,8 @@ public:
         }
     }
 
+    static void publish(warp const&) {}   // of a device's memory alone
+
     int phase() const { return phase_; }
     int step() const { return step_; }
     void next_step() { ++step_; }

@@ -18,16 +18,9 @@ namespace attnlab::gpu {
 template <class Policy>
 using tile_problem = attention_problem<float, std::array<float const*, Policy::parameter_count + 1>>;
 
-/// Rows of q, k, v or do as kernels read them: (B, heads, padded T, padded D) of the products' elements, zeros in the padding, so that tiles
-/// are whole and copies are of 16 bytes.
+/// Rows of q, k, v or do as tiles read them: of the products' elements, of as many channels as the kernel is compiled for, on 16 bytes (pack.hpp).
 template <class Products>
-struct packed_rows {
-    using element = typename Products::element;
-    element const* data = nullptr;
-    index_t heads = 0, T = 0, D = 0;   ///< padded
-    constexpr element const* row(index_t b, index_t h, index_t t) const { return data + ((b * heads + h) * T + t) * D; }
-    constexpr index_t bytes_of_head() const { return T * D * static_cast<index_t>(sizeof(element)); }
-};
+using tile_source = heads<typename Products::element const>;
 
 /// Which head a block has, and the how-many-th of that head's blocks it is.
 struct block_place {
@@ -42,6 +35,11 @@ constexpr block_place place_of_block(index_t id, index_t pairs, index_t turns, i
     return {first + within % size, within / size};
 }
 
+/// Bytes that T rows of D channels take.
+template <class Products>
+constexpr index_t bytes_of_rows(index_t T, index_t D) {
+    return T * D * static_cast<index_t>(sizeof(typename Products::element));
+}
 /// T in whole tiles, of whatever kernel.
 constexpr index_t padded_length(index_t T) { return (T + 63) / 64 * 64; }
 
@@ -116,9 +114,9 @@ constexpr rows_seen<Policy, Problem> what_rows_see(Problem const& p, index_t b, 
 }
 
 /// Walks those tiles j of `columns` out of `length` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
-/// ahead where there are two stages; `visit(j, stage, seen)` finds them there, and ends with a barrier.
-template <int Stages, class Block, class SeenOf, class Fetch, class Visit>
-constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Visit visit) {
+/// ahead where there are two stages; `arrived(warp)`, when they are there, and `visit(j, stage, seen)` after a barrier, with which it ends too.
+template <int Stages, class Block, class SeenOf, class Fetch, class Arrived, class Visit>
+constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Arrived arrived, Visit visit) {
     using Warp = typename Block::warp;
     int const tiles = static_cast<int>((length + columns - 1) / columns);
     tile_seen seen{}, seen_after{};
@@ -146,6 +144,7 @@ constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen
                 block.commit(w);
                 block.wait(w, 0);
             }
+            arrived(w);
         });
         visit(j, stage, seen);
         j = after, seen = seen_after;
@@ -161,6 +160,26 @@ constexpr void whole_or_not(tile_seen seen, Body body) {
         if (seen == tile_seen::all) return body(std::true_type{});
     body(std::false_type{});
 }
+
+/// Rows that a block owns, to be multiplied by the scale of scores once they are there: with the first tile, on whose way they are waited for.
+template <int Warps, class Rows>
+class scaled_rows {
+public:
+    constexpr scaled_rows(Rows const& rows, int count, float by) : rows_(rows), count_(count), by_(by) {}
+    /// For `walk_tiles`, before the barrier and after it.
+    template <class Block, class Warp>
+    constexpr void arrived(Block& block, Warp const& w) const {
+        if (by_ == 1) return;
+        rows_.template multiply<Warps>(w, 0, count_, by_);
+        block.publish(w);
+    }
+    constexpr void done() { by_ = 1; }
+
+private:
+    Rows rows_;   // a copy: nvcc would keep in memory what points to itself
+    int count_;
+    float by_;
+};
 
 /// Copies `count` records of 16 bytes, a multiple of a warp's lanes, a lane a record.
 template <int Warps, class Warp, class Shared>
@@ -203,26 +222,34 @@ constexpr void put_two(T* row, index_t c, index_t D, float a, float b) {
     if (c < D) row[c] = static_cast<T>(a);
     if (c + 1 < D) row[c + 1] = static_cast<T>(b);
 }
-/// A warp's rows first .. first + 16 of (b, h) become c times `scale`, or are added to.
-template <class Warp, std::size_t N, class T>
-constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, heads<T> const& to, index_t b, index_t h, index_t first, index_t c0, index_t length, index_t D, float scale, bool add) {
-    unrolled<2>([&](int half) {
-        Warp::visit([&](int lane, int l) {
-            index_t const t = first + row_of(lane, 2 * half);
-            if (t >= length) return;
-            T* const row = to.row(b, h, t);
-            unrolled<static_cast<int>(N)>([&](int n) {
-                index_t const at = c0 + 8 * n + column_of(lane, 0);
-                auto const& two = c[static_cast<std::size_t>(n)];
-                float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
-                if (add) {
-                    if (at < D) x += static_cast<float>(row[at]);
-                    if (at + 1 < D) y += static_cast<float>(row[at + 1]);
-                }
-                put_two(row, at, D, x, y);
+/// Where a warp's 16 rows go: tokens from `first` on of head h of sequence b, channels from `channel` on.
+struct rows_place {
+    index_t b, h, first, channel = 0;
+};
+/// These rows, of a problem's T and D, become c times `scale`; or, of rows that are not rounded, are added to.
+template <class Warp, std::size_t N, class Problem>
+constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, stored_heads<float> const& all, rows_place at, Problem const& p, float scale = 1, bool add = false) {
+    auto const put = [&]<class T>(heads<T> const& to) {
+        unrolled<2>([&](int half) {
+            Warp::visit([&](int lane, int l) {
+                index_t const t = at.first + row_of(lane, 2 * half);
+                if (t >= p.T) return;
+                T* const row = to.row(at.b, at.h, t);
+                unrolled<static_cast<int>(N)>([&](int n) {
+                    index_t const channel = at.channel + 8 * n + column_of(lane, 0);
+                    auto const& two = c[static_cast<std::size_t>(n)];
+                    float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
+                    if constexpr (std::is_same_v<T, float>)
+                        if (add) {
+                            if (channel < p.D) x += row[channel];
+                            if (channel + 1 < p.D) y += row[channel + 1];
+                        }
+                    put_two(row, channel, p.D, x, y);
+                });
             });
         });
-    });
+    };
+    all.is_rounded() ? put(all.rounded) : put(all.whole);
 }
 /// `body(n, i, x)` for each number x of fragments: element i of fragment n.
 template <std::size_t N, class Fragment, class Body>
