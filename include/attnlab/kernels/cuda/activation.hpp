@@ -48,10 +48,14 @@ struct back_through_gelu {
     template <class Warp>
     constexpr wide<Warp, N> operator()(Warp const&, index_t at, index_t left) const {
         auto const in = load<Warp, N>(x + at, left);
-        auto const slope = gelu_detail::at<Form>(in);
-        auto const by_x = load<Warp, N>(d + at, left) * gelu_detail::fused<wide<Warp, N>>::at(in, slope.pdf, slope.cdf);
-        store<Warp, N>(d + at, by_x, left);
-        return by_x;
+        auto by = load<Warp, N>(d + at, left);
+        for (int i = 0; i < N * Warp::held; ++i) {   // one by one: the device has its functions of one number
+            element e(by.v[i]);
+            gelu_back_rule<Form>{}(element(in.v[i]), e);
+            by.v[i] = e.v[0];
+        }
+        store<Warp, N>(d + at, by, left);
+        return by;
     }
 };
 struct silu_rule {

@@ -135,7 +135,7 @@ private:
 };
 
 /// Sums down c columns, by parts. Block `id` has 32 N columns a warp of one part, so that all warps have as much to do.
-/// `numbers(warp, at, left)` are those of a row's columns at and on, of whose array `left` are left; it may do more with them.
+/// `numbers(warp, at, left)` are the 32 N of a row that begin `at` numbers into the array, `left` before the row's end; it may change the array.
 template <int N, class Numbers>
 struct sum_part {
     static constexpr int warps = 4;

@@ -85,10 +85,10 @@ template <class T>
 inline constexpr cudaDataType_t type_of = std::is_same_v<T, bfloat16> ? CUDA_R_16BF : CUDA_R_32F;
 
 /// Factors of T, the result, its bias and what is before its GELU of D, sums in float. None where no algorithm fits.
-/// \param before_gelu  where the first such product puts it, or null
+/// \param before_gelu  null, or where the first such product puts it: by its alignment cuBLASLt chooses
 template <class T, class D>
 std::optional<plan> plan_for(column_major_product const& p, bool bias, D* before_gelu, std::uint32_t a, std::uint32_t b, std::uint32_t d) {
-    if (before_gelu && (p.ldd % 8 != 0 || d < 16)) return {};   // as cuBLASLt insists
+    if (before_gelu && (p.ldd % 8 != 0 || alignment(before_gelu) < 16)) return {};
     constexpr auto sums = std::is_same_v<T, tfloat32> ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     auto const op = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
     plan made;
@@ -162,10 +162,10 @@ struct gelu_of_columns {
 template <class T, class D>
 void multiply(cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, D const* c, D* d, D const* bias, D* before_gelu) {
     using namespace cublas;
-    using key = std::tuple<bool, bool, index_t, index_t, index_t, index_t, index_t, index_t, bool, bool, std::uint32_t, std::uint32_t, std::uint32_t>;
+    using key = std::tuple<bool, bool, index_t, index_t, index_t, index_t, index_t, index_t, bool, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>;
     static thread_local std::map<key, std::optional<plan>> plans;
-    auto const on_a = alignment(a), on_b = alignment(b), on_d = std::min({alignment(c), alignment(d), alignment(before_gelu)});
-    key const k{p.transpose_a, p.transpose_b, p.m, p.n, p.k, p.lda, p.ldb, p.ldd, bias != nullptr, before_gelu != nullptr, on_a, on_b, on_d};
+    auto const on_a = alignment(a), on_b = alignment(b), on_d = std::min(alignment(c), alignment(d)), on_gelu = before_gelu ? alignment(before_gelu) : 0;
+    key const k{p.transpose_a, p.transpose_b, p.m, p.n, p.k, p.lda, p.ldb, p.ldd, bias != nullptr, on_a, on_b, on_d, on_gelu};
     auto known = plans.find(k);
     if (known == plans.end()) known = plans.emplace(k, plan_for<T, D>(p, bias != nullptr, before_gelu, on_a, on_b, on_d)).first;
     if (before_gelu && !known->second) {   // not with this epilogue
