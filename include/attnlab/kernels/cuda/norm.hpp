@@ -56,6 +56,7 @@ struct layer_norm_backward_part {
     float* dx;
     bfloat16* rounded_dx;
     float* sums;   ///< (parts, 3, c): of dy h, of dy, of dx
+    bool sums_dx;  ///< the third is asked for
 
     using together = warp_sums<N, 3, warps>;
     constexpr index_t shared_bytes() const { return together::bytes; }
@@ -75,9 +76,10 @@ struct layer_norm_backward_part {
                     of_bias.of[k] += kept[k].dy;
                 });
                 add_gradient<warp>(kept, r, row * c);
-                unrolled<held_pieces>([&](int k) {
-                    if (k * N * warp_size < c) together::add(w, room, 2, k, kept[k].dx);
-                });
+                if (sums_dx)
+                    unrolled<held_pieces>([&](int k) {
+                        if (k * N * warp_size < c) together::add(w, room, 2, k, kept[k].dx);
+                    });
             }
             together::put(w, room, 0, of_weight);
             together::put(w, room, 1, of_bias);
@@ -141,7 +143,7 @@ void layer_norm_backward(Device device, view<T const, 2> dy, view<float const, 2
     row_parts const cut(x.shape(0));
     auto* const sums = scratch<partial_sums, float>(device, cut.count * 3 * c);
     with_width(c, {dy.data(), x.data(), weight, dx.data(), rounded_dx}, [&](auto n) {
-        launch(device, layer_norm_backward_part<n, T>{cut, dy.data(), x.data(), weight, mean, rstd, c, dx.data(), rounded_dx, sums}, cut.count);
+        launch(device, layer_norm_backward_part<n, T>{cut, dy.data(), x.data(), weight, mean, rstd, c, dx.data(), rounded_dx, sums, dx_sums != nullptr}, cut.count);
     });
     launch_add_parts(device, sums, cut.count, 3 * c, c, dweight, dbias, dx_sums);
 }
