@@ -120,9 +120,9 @@ BOOST_AUTO_TEST_CASE(an_asynchronous_copy_is_waited_for) {
         return said_of([=, &from](emulated_block& block) {
             auto const x = block.shared<float>(128);
             auto const at = emulated_warp::each_lane([](int l) { return 4 * l; });
-            auto const offset = emulated_warp::each_lane([](int l) { return static_cast<index_t>(4 * l); });
+            auto const pieces = emulated_warp::each_lane([&](int l) { return from.data() + 4 * l; });
             block.each_warp([&](auto const& w) {
-                if (w.index() == 0) x.copy_async(w, at, from.data(), offset, emulated_warp::flag(true));
+                if (w.index() == 0) x.copy_async(w, at, pieces);
                 block.commit(w);
                 if (waits) block.wait(w, 0);
                 if (!barrier) x.get(w, at);

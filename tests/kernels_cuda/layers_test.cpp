@@ -224,6 +224,22 @@ BOOST_AUTO_TEST_CASE(layer_norm) {
                 check_close(dxf, dx);
                 check_close(dweight_f, dweight);
                 check_close(dbias_f, dbias);
+
+                // dx once more, rounded, and its columns' sums: nothing else changes.
+                auto const again = random<2>({n, c}, 5);
+                auto const sums = random<1>({c}, 8);
+                auto dx_again = narrow(again);
+                auto dweight_again = narrow(random<1>({c}, 6)), sums_f = narrow(sums);
+                tensor<bfloat16, 2> rounded({n, c});
+                layer_norm_backward(device{}, dyf, xf, weight_f.data(), mean_f.data(), rstd_f.data(), dx_again, dweight_again.data(), nullptr, rounded.data(),
+                                    with_bias ? sums_f.data() : nullptr);
+                wait();
+                BOOST_TEST((same_bits(dx_again, dxf) && same_bits(dweight_again, dweight_f)));
+                for (index_t i = 0; i < rounded.size(); ++i) BOOST_REQUIRE_EQUAL(rounded.data()[i].bits, bfloat16(dxf.data()[i]).bits);
+                tensor<double, 1> expected = sums;
+                if (with_bias)
+                    for (index_t i = 0; i < rounded.size(); ++i) expected(i % c) += dx.data()[i];
+                check_close(sums_f, expected);
             }
 }
 
@@ -305,13 +321,25 @@ BOOST_AUTO_TEST_CASE(rounded_as_they_are_made) {
         check_rounded(slope_b, slope, "slope");
         for (index_t i = 0; i < product.size(); ++i) product.data()[i] = static_cast<float>(slope_b.data()[i]) * static_cast<float>(post_b.data()[i]);
         multiply_by(device{}, flat(view<bfloat16 const, 2>(slope_b)), flat(*post_b));
-        tensor<bfloat16, 2> back_b = normed_b;
-        tensor<float, 2> back = seen;
-        gelu_backward(device{}, gelu_form::tanh, flat(view<bfloat16 const, 2>(normed_b)), flat(*back_b));
-        gelu_backward(device{}, gelu_form::tanh, flat(view<float const, 2>(seen)), flat(*back));
         wait();
         check_rounded(post_b, product, "product");
-        check_rounded(back_b, back, "back through gelu");
+        for (auto const form : {gelu_form::exact, gelu_form::tanh}) {
+            tensor<bfloat16, 2> back_b = normed_b, back_and_sums = normed_b;
+            tensor<float, 2> back = seen;
+            auto sums = narrow(random<1>({c}, 5));
+            tensor<double, 1> expected({c});
+            gelu_backward(device{}, form, normed_b, *back_b, nullptr);
+            gelu_backward(device{}, form, normed_b, *back_and_sums, sums.data());
+            gelu_backward(device{}, form, flat(view<float const, 2>(seen)), flat(*back));
+            wait();
+            check_rounded(back_b, back, "back through gelu");
+            check_rounded(back_and_sums, back, "back through gelu, with sums");
+            for (index_t j = 0; j < c; ++j) {
+                expected(j) = static_cast<double>(narrow(random<1>({c}, 5))(j));
+                for (index_t i = 0; i < n; ++i) expected(j) += static_cast<double>(back(i, j));
+            }
+            check_close(sums, expected);
+        }
 
         std::vector<std::int32_t> targets;
         for (index_t i = 0; i < n; ++i) targets.push_back(static_cast<std::int32_t>(i % (c + 1) - 1));

@@ -95,16 +95,23 @@ BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
     BOOST_TEST(m.loss(b.ids(), b.targets()) == expected.loss(b.ids(), b.targets()), boost::test_tools::tolerance(1e-4));
 }
 
+/// Sees what is before GELU, which a product otherwise makes GELU of itself.
+struct sees_before_gelu {
+    using sites = site_list<site::mlp_pre>;
+    index_t times = 0;
+    void operator()(site::mlp_pre, index_t, view<float const, 3>) { ++times; }
+};
+
 /// In bfloat16 what products read is kept rounded: loss and gradients are those of float32 up to that.
 template <class Policy>
-void check_bfloat16() {
+void check_bfloat16(gpt_config const& c) {
     batch const b;
-    gpt_config half = small();
+    gpt_config half = c;
     half.products = precision::bfloat16;
     for (bool const recompute : {false, true}) {
         half.recompute = recompute;
         gpt<Policy, device> m(half);
-        gpt<Policy, cpu> expected(small());
+        gpt<Policy, cpu> expected(c);
         m.parameters().initialize(3), expected.parameters().initialize(3);
         auto const& on = operations_of(m);
         on.zero(m.parameters().gradients());
@@ -115,23 +122,42 @@ void check_bfloat16() {
         BOOST_TEST(m.loss(b.ids(), b.targets()) == loss, boost::test_tools::tolerance(2e-3));   // of logits that are not rounded
         auto const logits = m.logits(b.ids()), logits_of_cpu = expected.logits(b.ids());
         check_close(logits, logits_of_cpu, 0.02f, "logits");
-        // The whole gradient points where it should.
-        double dot = 0, found = 0, wanted = 0;
-        for (auto const& p : m.parameters()) {
-            auto const& e = expected.parameters().at(p->name).gradient;
-            for (std::size_t i = 0; i < e.size(); ++i) {
-                double const x = p->gradient[i], y = e[i];
-                dot += x * y, found += x * x, wanted += y * y;
+        // The whole gradient points where it should, and that of each bias.
+        auto const check_gradients = [&] {
+            double dot = 0, found = 0, wanted = 0;
+            for (auto const& p : m.parameters()) {
+                auto const& e = expected.parameters().at(p->name).gradient;
+                for (std::size_t i = 0; i < e.size(); ++i) {
+                    double const x = p->gradient[i], y = e[i];
+                    dot += x * y, found += x * x, wanted += y * y;
+                }
+                if (p->name.ends_with("c_fc.bias") || p->name.ends_with("c_proj.bias")) check_close(p->gradient, e, 0.05f, "gradient of " + p->name);
             }
-        }
-        BOOST_TEST(found == wanted, boost::test_tools::tolerance(0.01));
-        BOOST_TEST(dot > 0.9995 * std::sqrt(found * wanted));
+            BOOST_TEST(found == wanted, boost::test_tools::tolerance(0.01));
+            BOOST_TEST(dot > 0.9995 * std::sqrt(found * wanted));
+        };
+        check_gradients();
+        sees_before_gelu o;
+        on.zero(m.parameters().gradients());
+        BOOST_TEST(m.loss_and_gradient(b.ids(), b.targets(), 0.5, o) == loss, boost::test_tools::tolerance(2e-3));
+        BOOST_TEST(o.times == c.n_layer);
+        check_gradients();
     }
 }
-BOOST_AUTO_TEST_CASE(trains_in_bfloat16) { check_bfloat16<policy>(); }
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16) { check_bfloat16<policy>(small()); }
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16_with_the_other_gelu) {
+    gpt_config c = small();
+    c.gelu = c.gelu == gelu_form::exact ? gelu_form::tanh : gelu_form::exact;
+    check_bfloat16<policy>(c);
+}
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16_without_biases) {
+    gpt_config c = small();
+    c.bias = false;
+    check_bfloat16<policy>(c);
+}
 // Where products alone read the gradients by q, k and v, these are rounded as well.
-BOOST_AUTO_TEST_CASE(trains_in_bfloat16_without_other_joints) { check_bfloat16<std::tuple_element_t<0, attnlab::testing::weightings_on_cuda>>(); }
-BOOST_AUTO_TEST_CASE(trains_in_bfloat16_where_joints_read_the_input) { check_bfloat16<std::tuple_element_t<3, attnlab::testing::joints_on_cuda>>(); }
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16_without_other_joints) { check_bfloat16<std::tuple_element_t<0, attnlab::testing::weightings_on_cuda>>(small()); }
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16_where_joints_read_the_input) { check_bfloat16<std::tuple_element_t<3, attnlab::testing::joints_on_cuda>>(small()); }
 
 /// Observers are shown floats, and what they change is rounded again.
 BOOST_AUTO_TEST_CASE(observers_see_and_change_rounded_rows) {

@@ -171,6 +171,27 @@ BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
         }
 }
 
+/// What a product makes beside its GELU is what it makes without, and the GELU is of that, or of that before it was rounded.
+BOOST_AUTO_TEST_CASE(linear_with_gelu) {
+    for (auto [n, in, out] : sizes)   // of an `out` that is no multiple of 8 cuBLASLt makes no GELU
+        for (bool optional : {true, false}) {
+            held<bfloat16, 2> const w(random<2>({out, in}, 1)), x(random<2>({n, in}, 2));
+            auto const bias = narrow(random<1>({out}, 3));
+            view<bfloat16 const, 2> const xb = x.bits, wb = w.bits;
+            tensor<bfloat16, 2> y({n, out}), alone({n, out}), post({n, out});
+            float const* const b = optional ? bias.data() : nullptr;
+            linear_forward(device{}, xb, wb, b, *alone);
+            linear_gelu_forward(device{}, xb, wb, b, *y, *post);
+            wait();
+            for (index_t i = 0; i < y.size(); ++i) {
+                auto const of = static_cast<double>(static_cast<float>(alone.data()[i])), found = static_cast<double>(static_cast<float>(y.data()[i]));
+                BOOST_TEST(std::abs(found - of) <= (attnlab::testing::is_real_gpu ? std::abs(of) / 128 + 1e-6 : 0));
+                double const gelu = found / 2 * (1 + std::tanh(std::sqrt(2 / 3.14159265358979) * (found + 0.044715 * found * found * found)));
+                BOOST_TEST(std::abs(static_cast<float>(post.data()[i]) - gelu) <= std::abs(gelu) / 250 + std::abs(found) / 200 + 1e-6);
+            }
+        }
+}
+
 // What tensor cores do with a float's lower bits is theirs.
 BOOST_AUTO_TEST_CASE(linear_of_tfloat32) { check_linear<attnlab::tfloat32>(2e-3); }
 

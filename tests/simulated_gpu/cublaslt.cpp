@@ -1,6 +1,8 @@
 #include <cublasLt.h>
 
+#include <cmath>
 #include <cstring>
+#include <numbers>
 #include <vector>
 
 #include "device.hpp"
@@ -19,6 +21,13 @@ struct operation {
     cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
     void const* bias = nullptr;
     std::int32_t bias_type = CUDA_R_32F;
+    void* aux = nullptr;   // what is before GELU
+    std::int64_t aux_leading = 0;
+    std::int32_t aux_type = CUDA_R_32F;
+
+    bool has_gelu() const { return epilogue == CUBLASLT_EPILOGUE_GELU_AUX || epilogue == CUBLASLT_EPILOGUE_GELU_AUX_BIAS; }
+    bool has_bias() const { return epilogue == CUBLASLT_EPILOGUE_BIAS || epilogue == CUBLASLT_EPILOGUE_GELU_AUX_BIAS; }
+    bool known() const { return epilogue == CUBLASLT_EPILOGUE_DEFAULT || has_bias() || has_gelu(); }
 };
 struct matrix {
     cudaDataType type;
@@ -42,6 +51,7 @@ double element(matrix const& m, void const* p, std::uint64_t row, std::uint64_t 
     float const x = number(m.type, p, static_cast<std::size_t>(static_cast<std::int64_t>(column) * m.leading) + row);
     return tf32 ? of_tf32(tf32_of(x)) : x;
 }
+double gelu(double x) { return x / 2 * (1 + std::tanh(std::numbers::sqrt2 * std::numbers::inv_sqrtpi * (x + 0.044715 * x * x * x))); }
 void check(matrix const& m, void const* p, char const* name) {
     auto const at = reinterpret_cast<word>(p);
     auto const elements = static_cast<std::uint64_t>(m.leading) * (m.columns - 1) + m.rows;
@@ -76,6 +86,9 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d, cublasLtMa
     if (which == CUBLASLT_MATMUL_DESC_EPILOGUE) status = read(o.epilogue);
     if (which == CUBLASLT_MATMUL_DESC_BIAS_POINTER) status = read(o.bias);
     if (which == CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE) status = read(o.bias_type);
+    if (which == CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER) status = read(o.aux);
+    if (which == CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD) status = read(o.aux_leading);
+    if (which == CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE) status = read(o.aux_type);
     return status;
 }
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* m, cudaDataType type, std::uint64_t rows, std::uint64_t columns, std::int64_t leading) {
@@ -98,7 +111,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     if (k != k_of_b || md.rows != m || md.columns != n || mc.rows != m || mc.columns != n) return CUBLAS_STATUS_INVALID_VALUE;
     bool const rounds = md.type == CUDA_R_16BF && ma.type == CUDA_R_16BF;   // a result of bfloat16 is had of factors of bfloat16 alone
     if (ma.type != mb.type || mc.type != md.type || (md.type != CUDA_R_32F && !rounds)) return CUBLAS_STATUS_NOT_SUPPORTED;
-    if (o.epilogue == CUBLASLT_EPILOGUE_BIAS && o.bias_type != md.type) return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (!o.known() || (o.has_bias() && o.bias_type != md.type)) return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (o.has_gelu() && (!rounds || o.aux_type != CUDA_R_16BF || o.aux_leading % 8 != 0 || o.aux_leading < static_cast<std::int64_t>(m))) return CUBLAS_STATUS_NOT_SUPPORTED;
     *found = 1;
     results[0] = {};
     results[0].state = CUBLAS_STATUS_SUCCESS;
@@ -113,6 +127,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, void con
     double const by = *static_cast<float const*>(alpha), keep = *static_cast<float const*>(beta);
     device::one().enqueue([=] {
         check(ma, a, "A"), check(mb, b, "B"), check(mc, c, "C"), check(md, to, "D");
+        if (o.has_gelu()) check({CUDA_R_16BF, md.rows, md.columns, o.aux_leading}, o.aux, "before GELU");
         auto const K = o.transpose_a ? ma.rows : ma.columns;
         bool const tf32 = o.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
         // op(a) by rows and op(b) by columns, so that the sum runs over what lies side by side.
@@ -128,7 +143,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, void con
                 for (std::uint64_t k = 0; k < K; ++k) sum += x[i * K + k] * y[static_cast<std::uint64_t>(j) * K + k];
                 sum *= by;
                 if (keep != 0) sum += keep * element(mc, c, i, static_cast<std::uint64_t>(j), false);
-                if (o.epilogue == CUBLASLT_EPILOGUE_BIAS) sum += number(o.bias_type, o.bias, i);
+                if (o.has_bias()) sum += number(o.bias_type, o.bias, i);
+                if (o.has_gelu()) {
+                    static_cast<std::uint16_t*>(o.aux)[j * o.aux_leading + static_cast<std::int64_t>(i)] = bfloat16_of(static_cast<float>(sum));
+                    sum = gelu(sum);
+                }
                 auto const at = j * md.leading + static_cast<std::int64_t>(i);
                 if (md.type == CUDA_R_16BF)
                     static_cast<std::uint16_t*>(to)[at] = bfloat16_of(static_cast<float>(sum));

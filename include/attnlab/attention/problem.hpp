@@ -11,7 +11,6 @@
 #include <attnlab/attention/row_point.hpp>
 #include <attnlab/attention/weighting.hpp>
 #include <attnlab/core/buffer.hpp>
-#include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/heads.hpp>
 #include <attnlab/core/precision.hpp>
 
@@ -35,8 +34,7 @@ struct attention_problem : attention_context {
     index_t H_kv = 0;                    ///< heads of k and v: a divisor of H (grouped queries, 2305.13245); 0: H
     index_t width = 0;                   ///< C of `input`
     S scale = 1;                         ///< 1 / sqrt(D)
-    heads<S const> q, k, v;              ///< k and v of H_kv heads
-    heads<bfloat16 const> rounded_q{}, rounded_k{}, rounded_v{};   ///< on a GPU, in the place of q, k, v where tiles alone read them (policy::reads_rows)
+    stored_heads<S const> q, k, v;       ///< k and v of H_kv heads; rounded where tiles alone read them (policy::reads_rows)
     S const* input = nullptr;            ///< x (B, T, C), for policies whose joints read x
     Pointers parameters;                 ///< in the policy's order, each for all heads
 
@@ -158,10 +156,9 @@ struct attention_saved {
 /// Where gradients go: q, k, v are assigned, and so is input by policies that read it; parameters are added to.
 template <class S>
 struct attention_gradients {
-    heads<S> q, k, v;
+    stored_heads<S> q, k, v;             ///< rounded where products alone read them (policy::reads_rows)
     S* input = nullptr;
     std::vector<S*> parameters;
-    heads<bfloat16> rounded_q{}, rounded_k{}, rounded_v{};   ///< on a GPU, in the place of q, k, v where products alone read them (policy::reads_rows)
 };
 
 }  // namespace attnlab

@@ -66,12 +66,20 @@ public:
         problem_.q = part(qkv_, at[0]), problem_.k = part(qkv_, at[1]), problem_.v = part(qkv_, at[2]);
         problem_.input = x_.data();
         gradients_ = {part(dqkv_, at[0]), part(dqkv_, at[1]), part(dqkv_, at[2]), dx_.data(), {}};
-        if (products == precision::bfloat16 && !kernels.reads_rows) {   // as in a model on a GPU
-            for (auto* a : {&rounded_, &d_rounded_}) a->resize(qkv_.size());
-            std::transform(qkv_.begin(), qkv_.end(), rounded_.begin(), [](float x) { return bfloat16(x); });
+        auto const round = [](buffer<float> const& from, buffer<bfloat16>& to) {
+            to.resize(from.size());
+            std::transform(from.begin(), from.end(), to.begin(), [](float x) { return bfloat16(x); });
+        };
+        result_ = rows(y_), upstream_ = rows(dy_);
+        if (products == precision::bfloat16 && !kernels.has_output) {   // as in a model on a GPU
+            round(y_, rounded_y_), round(dy_, rounded_dy_);
+            result_ = rows(rounded_y_), upstream_ = rows(rounded_dy_);
+        }
+        if (products == precision::bfloat16 && !kernels.reads_rows) {   // as there
+            round(qkv_, rounded_), round(dqkv_, d_rounded_);
             auto const rounded = [&](buffer<bfloat16>& a, index_t offset) { return merged_heads(view<bfloat16, 3>(a.data(), {n.B, n.T, packed}), n.D, offset); };
-            problem_.rounded_q = rounded(rounded_, at[0]), problem_.rounded_k = rounded(rounded_, at[1]), problem_.rounded_v = rounded(rounded_, at[2]);
-            gradients_.rounded_q = rounded(d_rounded_, at[0]), gradients_.rounded_k = rounded(d_rounded_, at[1]), gradients_.rounded_v = rounded(d_rounded_, at[2]);
+            problem_.q = rounded(rounded_, at[0]), problem_.k = rounded(rounded_, at[1]), problem_.v = rounded(rounded_, at[2]);
+            gradients_.q = rounded(d_rounded_, at[0]), gradients_.k = rounded(d_rounded_, at[1]), gradients_.v = rounded(d_rounded_, at[2]);
         }
         for (index_t const size : kernels.parameter_sizes(problem_.sizes())) {
             fill_random(parameters_.emplace_back(static_cast<std::size_t>(size)), "parameter", 0.02);
@@ -85,8 +93,8 @@ public:
     /// `calls` in a row, of forward alone or of both, and a wait for the last.
     void run(bool backward, int calls) {
         for (int i = 0; i < calls; ++i) {
-            kernels_.forward(problem_, saved_, rows(y_));
-            if (backward) kernels_.backward(problem_, saved_, rows(y_), rows(dy_), gradients_);
+            kernels_.forward(problem_, saved_, result_);
+            if (backward) kernels_.backward(problem_, saved_, result_, upstream_, gradients_);
         }
         kernels_.synchronize();
     }
@@ -112,12 +120,17 @@ public:
     }
 
 private:
-    heads<float> rows(buffer<float>& a) const { return merged_heads(view<float, 3>(a.data(), {n_.B, n_.T, n_.H * n_.D}), n_.D); }
+    template <class T>
+    heads<T> rows(buffer<T>& a) const {
+        return merged_heads(view<T, 3>(a.data(), {n_.B, n_.T, n_.H * n_.D}), n_.D);
+    }
 
     attention_kernels kernels_;
     attention_sizes n_;
     buffer<float> qkv_, dqkv_, y_, dy_, x_, dx_;
-    buffer<bfloat16> rounded_, d_rounded_;
+    buffer<bfloat16> rounded_, d_rounded_, rounded_y_, rounded_dy_;
+    stored_heads<float> result_;
+    stored_heads<float const> upstream_;
     std::vector<buffer<float>> parameters_, d_parameters_;
     attention_problem<float> problem_;
     attention_gradients<float> gradients_;

@@ -37,8 +37,8 @@ template <class Policy>
 void compile_forward_kernels() {
     using problem = attention_problem<float>;
     using saved = attention_saved<float>;
-    detail::keep<void(cuda, problem const&, saved&, heads<float>)>(attention_forward<Policy, cuda>);
-    detail::keep<void(cuda, problem const&, saved&, heads<float>, attention_statistics<float>&)>(attention_forward<Policy, cuda>);
+    detail::keep<void(cuda, problem const&, saved&, stored_heads<float>)>(attention_forward<Policy, cuda>);
+    detail::keep<void(cuda, problem const&, saved&, stored_heads<float>, attention_statistics<float>&)>(attention_forward<Policy, cuda>);
 }
 /// The kernels of a policy.
 template <class Policy>

@@ -23,13 +23,13 @@ namespace attnlab {
 
 /// The kernels of a policy on a device.
 struct attention_kernels {
-    void (*forward)(attention_problem<float> const&, attention_saved<float>&, heads<float> y);
-    void (*backward)(attention_problem<float> const&, attention_saved<float> const&, heads<float const> y, heads<float const> dy,
+    void (*forward)(attention_problem<float> const&, attention_saved<float>&, stored_heads<float> y);
+    void (*backward)(attention_problem<float> const&, attention_saved<float> const&, stored_heads<float const> y, stored_heads<float const> dy,
                      attention_gradients<float> const&);
     void (*synchronize)();   ///< waits for both
     std::vector<index_t> (*parameter_sizes)(head_sizes);
     index_t (*pairs)(index_t T);   ///< how many (query, key) pairs the mask shows in a sequence of T, one document
-    bool reads_rows;               ///< policy::reads_rows
+    bool reads_rows, has_output;   ///< of policy
 };
 
 /// A policy on a device.
@@ -87,7 +87,7 @@ placed_policy place_policy() {
     return {[](gpt_config const& c) -> std::unique_ptr<any_model> { return std::make_unique<compiled_model<Policy, Device>>(c); },
             {[](auto const& p, auto& saved, auto y) { attention_forward<Policy>(Device{}, p, saved, y); },
              [](auto const& p, auto const& saved, auto y, auto dy, auto const& to) { attention_backward<Policy>(Device{}, p, saved, y, dy, to); },
-             [] { synchronize(Device{}); }, parameter_sizes<Policy>, visible_pairs<typename Policy::mask>, Policy::reads_rows}};
+             [] { synchronize(Device{}); }, parameter_sizes<Policy>, visible_pairs<typename Policy::mask>, Policy::reads_rows, Policy::has_output}};
 }
 
 /// Compiles `Policy`: for the cpu, and where the program is built with CUDA for a GPU.

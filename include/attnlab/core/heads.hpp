@@ -1,6 +1,7 @@
 #pragma once
 #include <type_traits>
 
+#include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/view.hpp>
 
 namespace attnlab {
@@ -19,6 +20,30 @@ struct heads {
     {
         return {data, batch, head, position};
     }
+};
+
+/// Such rows as they are stored: as numbers of S or, on a GPU, rounded to bfloat16; one of the two. What a CPU does with them asks for no rounded ones.
+template <class S>
+struct stored_heads {
+    using rounded_type = std::conditional_t<std::is_const_v<S>, bfloat16 const, bfloat16>;
+    heads<S> whole{};
+    heads<rounded_type> rounded{};
+
+    constexpr stored_heads() = default;
+    constexpr stored_heads(heads<S> x) : whole(x) {}
+    constexpr stored_heads(heads<rounded_type> x) : rounded(x) {}
+    template <class X>
+        requires(std::is_const_v<S> && !std::is_const_v<X> && (std::is_same_v<X, std::remove_const_t<S>> || std::is_same_v<X, bfloat16>))
+    constexpr stored_heads(heads<X> x) : stored_heads(heads<X const>(x)) {}
+
+    constexpr operator stored_heads<S const>() const
+        requires(!std::is_const_v<S>)
+    {
+        return is_rounded() ? stored_heads<S const>(rounded) : stored_heads<S const>(whole);
+    }
+    constexpr bool is_rounded() const { return rounded.data != nullptr; }
+    constexpr operator heads<S>() const { return whole; }
+    constexpr S* row(index_t b, index_t h, index_t t) const { return whole.row(b, h, t); }
 };
 
 /// The heads inside a (B, T, W) tensor whose last axis holds H rows of D starting at `offset`.

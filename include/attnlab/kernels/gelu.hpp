@@ -63,4 +63,10 @@ constexpr distribution<L> at(L x) {
         return gelu_detail::tanh(x);
 }
 
+/// gelu(x) alone.
+template <gelu_form Form, class L>
+constexpr L gelu(L x) {
+    return x * at<Form>(x).cdf;
+}
+
 }  // namespace attnlab::gelu_detail

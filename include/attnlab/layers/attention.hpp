@@ -24,13 +24,13 @@ class attention_layer {
 public:
     struct saved {
         factor<Device> qkv;            ///< (B T, (H + 2 H_kv) D)
-        tensor<S, 3> z;                ///< (B, T, C): merged heads
+        factor<Device> z;              ///< (B T, C): merged heads
+        index_t B, T;
         attention_saved<S> rows;
     };
     /// Room to work in on the way back, shared by all layers.
     struct workspace {
-        factor<Device> dqkv;
-        tensor<S, 3> dz;
+        factor<Device> dqkv, dz;
     };
 
     /// \throws error where a rotation does not fit the heads, usage_error where the policy cannot have grouped queries
@@ -49,36 +49,37 @@ public:
     template <observer Observer>
     void forward(view<S const, 2> onto, factor<Device> const& x, std::array<index_t, 2> batch, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         auto const [B, T] = batch;
+        s.B = B, s.T = T;
         s.qkv.resize({B * T, all_width()}, precision_of_rows(x, !wants_rows<Observer>));
-        s.z.resize({B, T, width_});
+        s.z.resize({B * T, width_}, wants_rows<Observer> || Policy::has_output ? precision::float32 : products_);
         if (s.qkv.is_rounded()) project_.forward(x, s.qkv);
         else project_.forward(x, s.qkv.whole());
         auto const p = problem(x, s, context);
         if constexpr (wants_rows<Observer>) watch_before_attention<Policy>(o, layer, p, s.qkv.whole().reshaped(std::array{B, T, all_width()}));
-        attend<Policy, Device>(p, s.rows, s.z, o, layer);
-        watch(o, site::z{}, layer, s.z);
-        merge_.forward_onto(onto, rows(view<S const, 3>(s.z)), y);
+        attend<Policy, Device>(p, s.rows, merged(s.z, s), o, layer);
+        watch(o, site::z{}, layer, s.z, batch);
+        merge_.forward_onto(onto, s.z, y);
     }
 
     /// dx (N, C) is assigned.
     template <observer Observer>
-    void backward(view<S const, 2> dy, factor<Device> const& x, saved const& s, attention_context const& context, factor<Device>& dx, workspace& w,
+    void backward(stream_gradient<Device> const& dy, factor<Device> const& x, saved const& s, attention_context const& context, factor<Device>& dx, workspace& w,
                   Observer& o, index_t layer) const {
-        w.dz.resize(s.z.shape());
-        w.dqkv.resize({dy.shape(0), all_width()}, precision_of_rows(x, true));
-        merge_.backward(dy, rows(view<S const, 3>(s.z)), w.dz.data());
-        watch(o, site::gradient<site::z>{}, layer, std::as_const(w.dz));
+        w.dz.resize(s.z.shape(), s.z.is_rounded() ? products_ : precision::float32);
+        w.dqkv.resize({x.shape()[0], all_width()}, precision_of_rows(x, true));
+        merge_.backward(dy, s.z, w.dz);
+        watch(o, site::gradient<site::z>{}, layer, std::as_const(w.dz), {s.B, s.T});
 
         attention_gradients<S> g;
-        with_rows([&](auto dqkv) { place(g, in_batch(dqkv, s)); }, w.dqkv);
+        place(g, w.dqkv, s);
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
         if constexpr (reads_input) g.input = dx.whole().data();   // to which q's, k's and v's are added
-        attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged_heads(*s.z, head_size()),
-                                   merged_heads(view<S const, 3>(w.dz), head_size()), g);
+        attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged(s.z, s), merged(std::as_const(w.dz), s), g);
         if constexpr (reads_input) project_.backward_onto(std::as_const(w.dqkv).whole(), x.whole(), dx.whole().data());
         else if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx);
         else project_.backward(std::as_const(w.dqkv).whole(), x, dx);
     }
+    S* last_bias_gradient() const { return merge_.bias_gradient(); }
 
 private:
     static constexpr bool reads_input = Policy::reads_input;
@@ -90,17 +91,25 @@ private:
     precision precision_of_rows(factor<Device> const& x, bool unseen) const { return x.is_rounded() && unseen && !Policy::reads_rows ? products_ : precision::float32; }
     template <class T>
     static view<T, 3> in_batch(view<T, 2> x, saved const& s) {
-        return x.reshaped(std::array{s.z.shape(0), s.z.shape(1), x.shape(1)});
+        return x.reshaped(std::array{s.B, s.T, x.shape(1)});
+    }
+    /// The heads of rows (B T, C).
+    template <class Factor>
+    auto merged(Factor& x, saved const& s) const {
+        stored_heads<std::conditional_t<std::is_const_v<Factor>, S const, S>> out;
+        with_rows([&](auto rows) { out = merged_heads(in_batch(rows, s), head_size()); }, x);
+        return out;
     }
     /// The heads of q, k and v in rows (B, T, (H + 2 H_kv) D).
     template <class T>
     std::array<heads<T>, 3> parts(view<T, 3> all) const {
         return {merged_heads(all, head_size(), 0), merged_heads(all, head_size(), width_), merged_heads(all, head_size(), width_ + kv_heads_ * head_size())};
     }
-    void place(attention_gradients<S>& g, view<S, 3> all) const { std::tie(g.q, g.k, g.v) = std::tuple_cat(parts(all)); }
-    void place(attention_problem<S>& p, view<S const, 3> all) const { std::tie(p.q, p.k, p.v) = std::tuple_cat(parts(all)); }
-    void place(attention_problem<S>& p, view<bfloat16 const, 3> all) const { std::tie(p.rounded_q, p.rounded_k, p.rounded_v) = std::tuple_cat(parts(all)); }
-    void place(attention_gradients<S>& g, view<bfloat16, 3> all) const { std::tie(g.rounded_q, g.rounded_k, g.rounded_v) = std::tuple_cat(parts(all)); }
+    /// Where q, k and v, or gradients by them, are.
+    template <class Call, class Factor>
+    void place(Call& call, Factor& all, saved const& s) const {
+        with_rows([&](auto rows) { std::tie(call.q, call.k, call.v) = std::tuple_cat(parts(in_batch(rows, s))); }, all);
+    }
 
     template <class P>
     void declare(parameter_list<S>& all, std::string const& name, P const& p, double deviation) {
@@ -111,10 +120,10 @@ private:
     attention_problem<S> problem(factor<Device> const& x, saved const& s, attention_context const& context) const {
         attention_problem<S> p;
         static_cast<attention_context&>(p) = context;
-        p.B = s.z.shape(0), p.H = heads_, p.H_kv = kv_heads_, p.T = s.z.shape(1), p.D = head_size(), p.width = width_;
+        p.B = s.B, p.H = heads_, p.H_kv = kv_heads_, p.T = s.T, p.D = head_size(), p.width = width_;
         p.products = products_;
         p.scale = static_cast<S>(1 / std::sqrt(static_cast<double>(p.D)));
-        with_rows([&](auto all) { place(p, in_batch(all, s)); }, s.qkv);
+        place(p, s.qkv, s);
         if constexpr (reads_input) p.input = x.whole().data();
         for (auto* a : policy_) p.parameters.push_back(a->value.data());
         return p;

@@ -59,11 +59,11 @@ void watch_before_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index
     if constexpr (v) change(site::v{}, merged_heads(qkv, p.D, (p.H + p.kv_heads()) * p.D), p.kv_heads());
 }
 
-/// Shows q, k, v as the scores saw them, scores, pattern, slot and gate, of a forward pass that is done. \param z  (B, T, C)
+/// Shows q, k, v as the scores saw them, scores, pattern, slot and gate, of a forward pass that is done. \param z  what it made
 template <class Policy, observer Observer, class S>
 void watch_after_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_t layer,
                            [[maybe_unused]] attention_problem<S> const& p, [[maybe_unused]] attention_saved<S> const& s,
-                           [[maybe_unused]] tensor<S, 3> const& z) {
+                           [[maybe_unused]] std::type_identity_t<stored_heads<S const>> const& z) {
     // What an observer could alter it has seen.
     [[maybe_unused]] auto const separate = [&]<class Site, bool InKernel>(Site at, std::bool_constant<InKernel>,
                                                                           [[maybe_unused]] auto rows, [[maybe_unused]] index_t count) {
@@ -80,7 +80,7 @@ void watch_after_attention([[maybe_unused]] Observer& o, [[maybe_unused]] index_
         bool const scores_asked = asked(o, site::attn_scores{}, layer), pattern_asked = asked(o, site::pattern{}, layer);
         if (!scores_asked && !pattern_asked && !asked(o, site::slot{}, layer) && !asked(o, site::gate{}, layer)) return;
         tensor<S, 3> slot({p.B, p.H, p.T}), gate({p.B, p.H, p.T});
-        attention_gates<Policy, S>(p, s, s.template weighted_values<Policy>(p, merged_heads(*z, p.D)), slot, gate);
+        attention_gates<Policy, S>(p, s, s.template weighted_values<Policy>(p, z), slot, gate);
         if constexpr (scores_wanted || pattern_wanted)
             if (scores_asked || pattern_asked) {
                 tensor<S, 4> pattern({p.B, p.H, p.T, p.T}), scores;
@@ -119,18 +119,18 @@ void watch_statistics(Observer& o, index_t layer, attention_statistics<S> const&
     watch(o, site::pattern_columns{}, layer, s.columns);
 }
 
-/// The kernel, with statistics where somebody asks for them, and all that observers see of it. \param z  (B, T, H D): the result
+/// The kernel, with statistics where somebody asks for them, and all that observers see of it. \param z  the result, not rounded where `wants_rows`
 template <class Policy, class Device, observer Observer, class S>
-void attend(attention_problem<S> const& p, attention_saved<S>& rows, tensor<S, 3>& z, Observer& o, index_t layer) {
+void attend(attention_problem<S> const& p, attention_saved<S>& rows, std::type_identity_t<stored_heads<S>> const& z, Observer& o, index_t layer) {
     if constexpr (wants_statistics<Observer>)
         if (asks_statistics(o, layer)) {
             attention_statistics<S> statistics;
             statistics.keys = keys_of(o, layer);
-            attention_forward<Policy>(Device{}, p, rows, merged_heads(*z, p.D), statistics);
+            attention_forward<Policy>(Device{}, p, rows, z, statistics);
             watch_after_attention<Policy>(o, layer, p, rows, z);
             return watch_statistics(o, layer, statistics);
         }
-    attention_forward<Policy>(Device{}, p, rows, merged_heads(*z, p.D));
+    attention_forward<Policy>(Device{}, p, rows, z);
     watch_after_attention<Policy>(o, layer, p, rows, z);
 }
 

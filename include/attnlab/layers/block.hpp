@@ -67,26 +67,28 @@ public:
         watch(o, site::resid_post{}, layer, y);
     }
 
-    /// d: the gradient by y becomes the gradient by x.
+    /// d: the gradient by y becomes the gradient by x. \param next  the bias's gradient of the Linear that takes it next, below x, or null
     template <observer Observer>
-    void backward(view<S const, 3> x, saved const& s, attention_context const& context, view<S, 3> d, workspace& w, Observer& o,
-                  index_t layer) const {
+    void backward(view<S const, 3> x, saved const& s, attention_context const& context, stream_gradient<Device> const& d, S* next, workspace& w,
+                  Observer& o, index_t layer) const {
         std::array<index_t, 2> const batch{x.shape(0), x.shape(1)};
-        view<S const, 3> const stream = d;
+        view<S const, 3> const stream = d.whole;
         watch(o, site::gradient<site::resid_post>{}, layer, stream);
         watch(o, site::gradient<site::mlp_out>{}, layer, stream);   // a sum's gradient is that of its summands
         w.narrow.resize(rows(x).shape(), products_);
-        mlp_.backward(rows(stream), s.normed2, s.mlp_rows, w.narrow, w.wide, o, layer, batch);
+        mlp_.backward(d, s.normed2, s.mlp_rows, w.narrow, w.wide, o, layer, batch);
         watch(o, site::gradient<site::ln2_normalized>{}, layer, std::as_const(w.narrow), batch);
-        norm2_.backward(w.narrow, rows(view<S const, 3>(s.mid)), s.norm2, rows(d));
+        norm2_.backward(w.narrow, rows(view<S const, 3>(s.mid)), s.norm2, d, attention_.last_bias_gradient());
         watch(o, site::gradient<site::resid_mid>{}, layer, stream);
         watch(o, site::gradient<site::attn_out>{}, layer, stream);
         w.narrow.resize(rows(x).shape(), precision_of_input());
-        attention_.backward(rows(stream), s.normed1, s.attention, context, w.narrow, w.attention, o, layer);
+        attention_.backward(d, s.normed1, s.attention, context, w.narrow, w.attention, o, layer);
         watch(o, site::gradient<site::ln1_normalized>{}, layer, std::as_const(w.narrow), batch);
-        norm1_.backward(w.narrow, rows(x), s.norm1, rows(d));
+        norm1_.backward(w.narrow, rows(x), s.norm1, d, next);
         watch(o, site::gradient<site::resid_pre>{}, layer, stream);
     }
+    /// Of the Linear that takes the gradient by y first.
+    S* last_bias_gradient() const { return mlp_.last_bias_gradient(); }
 
 private:
     /// What joints read is not rounded.

@@ -4,6 +4,7 @@
 
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/layers/factor.hpp>
+#include <attnlab/layers/stream_gradient.hpp>
 #include <attnlab/layers/weight.hpp>
 
 namespace attnlab {
@@ -28,6 +29,11 @@ public:
     void backward(view<S const, 2> dy, view<S const, 2> x, S* dx) const {
         weight_.multiply([&](auto w) { linear_backward(Device{}, dy, x, w, dx, weight_.gradient(), bias_gradient()); });
     }
+    void backward(stream_gradient<Device> const& dy, view<S const, 2> x, S* dx) const {
+        if constexpr (is_cuda<Device>)
+            if (dy.is_rounded()) return linear_backward(Device{}, view<bfloat16 const, 2>(dy.rounded), x, weight_.rounded(), dx, weight_.gradient(), static_cast<S*>(nullptr));
+        backward(rows(view<S const, 3>(dy.whole)), x, dx);
+    }
     /// dx (N, I) is added to.
     void backward_onto(view<S const, 2> dy, view<S const, 2> x, S* dx) const {
         weight_.multiply([&](auto w) { linear_backward_onto(Device{}, dy, x, w, dx, weight_.gradient(), bias_gradient()); });
@@ -48,12 +54,29 @@ public:
     void forward(factor<Device> const& x, factor<Device>& y) {
         with_rows([&](auto rows, auto to) { multiply(rows, to); }, x, y);
     }
+    /// y, rounded, and post = gelu(y) in its tanh form, at once.
+    void forward_with_gelu(factor<Device> const& x, factor<Device>& y, factor<Device>& post)
+        requires is_cuda<Device>
+    {
+        weight_.update();
+        linear_gelu_forward(Device{}, x.rounded(), weight_.rounded(), bias(), y.rounded(), post.rounded());
+    }
     void backward(view<S const, 2> dy, factor<Device> const& x, factor<Device>& dx) const {
-        with_rows([&](auto rows, auto to) { multiply_back(dy, rows, to.data()); }, x, dx);
+        with_rows([&](auto rows, auto to) { multiply_back(dy, rows, to.data(), bias_gradient()); }, x, dx);
     }
-    void backward(factor<Device> const& dy, factor<Device> const& x, factor<Device>& dx) const {
-        with_rows([&](auto from, auto rows, auto to) { multiply_back(from, rows, to.data()); }, dy, x, dx);
+    /// \param knows_bias  whose gradient was added by what made dy
+    void backward(factor<Device> const& dy, factor<Device> const& x, factor<Device>& dx, bool knows_bias = false) const {
+        with_rows([&](auto from, auto rows, auto to) { multiply_back(from, rows, to.data(), knows_bias ? nullptr : bias_gradient()); }, dy, x, dx);
     }
+    void backward(stream_gradient<Device> const& dy, factor<Device> const& x, factor<Device>& dx) const {
+        with_rows([&]<class X>(view<X const, 2> rows, view<X, 2> to) {
+            if constexpr (std::is_same_v<X, S>) backward(dy, rows, to.data());
+            else multiply_back(view<X const, 2>(dy.rounded), rows, to.data(), nullptr);
+        }, x, dx);
+    }
+
+    /// Null without a bias.
+    S* bias_gradient() const { return bias_ ? bias_->gradient.data() : nullptr; }
 
 private:
     template <class X, class W>
@@ -73,14 +96,13 @@ private:
         }
     }
     template <class Y, class X, class D>
-    void multiply_back(view<Y const, 2> dy, view<X const, 2> x, D* dx) const {
+    void multiply_back(view<Y const, 2> dy, view<X const, 2> x, D* dx, S* dbias) const {
         if constexpr (std::is_same_v<X, S>)
             backward(dy, x, dx);
         else
-            linear_backward(Device{}, dy, x, weight_.rounded(), dx, weight_.gradient(), bias_gradient());
+            linear_backward(Device{}, dy, x, weight_.rounded(), dx, weight_.gradient(), dbias);
     }
     S const* bias() const { return bias_ ? bias_->value.data() : nullptr; }
-    S* bias_gradient() const { return bias_ ? bias_->gradient.data() : nullptr; }
 
     weight<Device> weight_;
     parameter<S>* bias_;

@@ -3,6 +3,7 @@
 
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/layers/factor.hpp>
+#include <attnlab/layers/stream_gradient.hpp>
 
 namespace attnlab {
 
@@ -25,17 +26,22 @@ public:
     void forward(view<S const, 2> x, factor<Device>& y, saved& s) const {
         with_rows([&](auto rows) { normalize(x, rows, s); }, y);
     }
-    /// Adds to dx: the stream's own gradient passes by the norm.
-    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const { pass_back(dy, x, s, dx); }
-    void backward(factor<Device> const& dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const {
-        with_rows([&](auto rows) { pass_back(rows, x, s, dx); }, dy);
+    /// Adds to d: the stream's own gradient passes by the norm. \param next  the bias's gradient of the Linear that takes d next, or null
+    void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, stream_gradient<Device> const& d, S* next) const { pass_back(dy, x, s, d, next); }
+    void backward(factor<Device> const& dy, view<S const, 2> x, saved const& s, stream_gradient<Device> const& d, S* next) const {
+        with_rows([&](auto rows) { pass_back(rows, x, s, d, next); }, dy);
     }
 
 private:
     template <class T>
-    void pass_back(view<T const, 2> dy, view<S const, 2> x, saved const& s, view<S, 2> dx) const {
-        layer_norm_backward(Device{}, dy, x, weight_->value.data(), s.mean.data(), s.rstd.data(), dx, weight_->gradient.data(),
-                            bias_ ? bias_->gradient.data() : nullptr);
+    void pass_back(view<T const, 2> dy, view<S const, 2> x, saved const& s, stream_gradient<Device> const& d, [[maybe_unused]] S* next) const {
+        auto const run = [&](auto... also) {
+            layer_norm_backward(Device{}, dy, x, weight_->value.data(), s.mean.data(), s.rstd.data(), rows(d.whole), weight_->gradient.data(),
+                                bias_ ? bias_->gradient.data() : nullptr, also...);
+        };
+        if constexpr (is_cuda<Device>)
+            if (d.is_rounded()) return run(d.rounded.data(), next);
+        run();
     }
 
     template <class T>

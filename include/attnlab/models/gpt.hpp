@@ -104,15 +104,21 @@ public:
         normed_gradient_.resize(stream_.back().shape());
         head_.begin_loss(normed_, targets.data(), scale, normed_gradient_.data());
         watch(seen_by, site::gradient<site::ln_final>{}, 0, std::as_const(normed_gradient_));
-        norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_,
-                       rows(*stream_gradient_));
+        stream_gradient<Device> d{stream_gradient_, {}};
+        if (is_cuda<Device> && config_.products == precision::bfloat16) {
+            rounded_gradient_.resize(rows(d.whole).shape());
+            d.rounded = rounded_gradient_;
+        }
+        norm_.backward(rows(view<scalar const, 3>(normed_gradient_)), rows(view<scalar const, 3>(stream_.back())), norm_saved_, d,
+                       blocks_.back().last_bias_gradient());
         for (index_t l = config_.n_layer; l-- > 0;) {
             auto& kept = saved_[config_.recompute ? 0 : static_cast<std::size_t>(l)];
             auto& x = stream_[static_cast<std::size_t>(l)];
             // The last block's activations are still there; the others are made again.
             if (config_.recompute && l + 1 < config_.n_layer)
                 blocks_[static_cast<std::size_t>(l)].forward(x, stream_[static_cast<std::size_t>(l) + 1], kept, context(), nobody, l);
-            blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), stream_gradient_, workspace_, seen_by, l);
+            scalar* const next = l > 0 ? blocks_[static_cast<std::size_t>(l) - 1].last_bias_gradient() : nullptr;
+            blocks_[static_cast<std::size_t>(l)].backward(x, kept, context(), d, next, workspace_, seen_by, l);
         }
         watch(seen_by, site::gradient<site::embed>{}, 0, std::as_const(stream_gradient_));
         embedding_.backward(ids, stream_gradient_);
@@ -202,6 +208,7 @@ private:
     typename layer_norm<Device>::saved norm_saved_;
     factor<Device> normed_;                   // (B T, C)
     tensor<scalar, 3> logits_, normed_gradient_, stream_gradient_;
+    tensor<bfloat16, 2> rounded_gradient_;    // (B T, C)
     typename block<Policy, Device>::workspace workspace_;
 };
 

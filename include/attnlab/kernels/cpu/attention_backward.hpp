@@ -37,9 +37,9 @@ public:
         for (float** x : {&k_, &dk_, &dv_}) *x = room.take(T, D);
         for (float** x : {&w_, &d_scores_, &raw_, &d_raw_}) *x = room.take(tile_rows, tile_columns);
         for (float** x : {&q_, &d_o_, &dq_}) *x = room.take(tile_rows, D);
-        pack_panels(T, D, p.k.row(b, kv, 0), p.k.position, kt_);
-        pack_panels(T, D, p.v.row(b, kv, 0), p.v.position, vt_);
-        pack_rows(T, D, p.k.row(b, kv, 0), p.k.position, k_);
+        pack_panels(T, D, p.k.row(b, kv, 0), p.k.whole.position, kt_);
+        pack_panels(T, D, p.v.row(b, kv, 0), p.v.whole.position, vt_);
+        pack_rows(T, D, p.k.row(b, kv, 0), p.k.whole.position, k_);
         std::fill(dk_, dk_ + T * ldd_, 0.0f);
         std::fill(dv_, dv_ + T * ldd_, 0.0f);
     }
@@ -61,7 +61,7 @@ public:
 private:
     void run_rows(score_joint_rows<Policy>& joint, index_t h, index_t i0, index_t rows) {
         float const scale = p_.template score_scale<Policy>();
-        pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.position, q_, scale);
+        pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.whole.position, q_, scale);
         pack_rows(rows, p_.D, given_.d_weighted.row(b_, h, i0), given_.d_weighted.position, d_o_);
         std::fill(dq_, dq_ + rows * ldd_, 0.0f);
         weigh_.start(b_, i0, rows);

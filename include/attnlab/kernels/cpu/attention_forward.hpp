@@ -35,8 +35,8 @@ public:
         scores_ = room.take(kept_tiles * tile_rows, tile_columns);
         for (float** x : {&by_sum_, &raw_}) *x = room.take(tile_rows, tile_columns);
         for (float** x : {&q_, &o_, &o_by_sum_}) *x = room.take(tile_rows, D);
-        pack_panels(T, D, p.k.row(b, kv, 0), p.k.position, kt_);
-        pack_rows(T, D, p.v.row(b, kv, 0), p.v.position, v_);
+        pack_panels(T, D, p.k.row(b, kv, 0), p.k.whole.position, kt_);
+        pack_rows(T, D, p.v.row(b, kv, 0), p.v.whole.position, v_);
         finite_ = all_finite(v_, T * ldd_);
     }
 
@@ -48,7 +48,7 @@ public:
             score_joint_rows<Policy> joint(p_, saved_, b_, h);
             for (index_t i0 = part * tile_rows; i0 < p_.T; i0 += parts * tile_rows) {
                 index_t const rows = std::min(tile_rows, p_.T - i0);
-                pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.position, q_, p_.template score_scale<Policy>());
+                pack_rows(rows, p_.D, p_.q.row(b_, h, i0), p_.q.whole.position, q_, p_.template score_scale<Policy>());
                 std::fill(o_, o_ + rows * ldd_, 0.0f);
                 weigh_.start(b_, i0, rows);
                 if constexpr (watched) watch_.start();

@@ -4,6 +4,7 @@
 #include <attnlab/core/bfloat16.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/array_rules.hpp>
+#include <attnlab/kernels/cuda/column_sums.hpp>
 #include <attnlab/kernels/cuda/elements.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/gelu.hpp>
@@ -39,6 +40,24 @@ void gelu_forward(Device device, gelu_form form, view<T const, 1> x, view<T, 1> 
     auto const run = [&](auto rule) { each_element(device, x.size(), rule, reads{x.data()}, writes{y.data()}, writes{slope}); };
     form == gelu_form::exact ? run(gelu_rule<gelu_form::exact>{}) : run(gelu_rule<gelu_form::tanh>{});
 }
+/// d, by gelu(x), becomes that by x, of which these are the numbers before they are rounded.
+template <int N, gelu_form Form>
+struct back_through_gelu {
+    bfloat16 const* x;
+    bfloat16* d;
+    template <class Warp>
+    constexpr wide<Warp, N> operator()(Warp const&, index_t at, index_t left) const {
+        auto const in = load<Warp, N>(x + at, left);
+        auto by = load<Warp, N>(d + at, left);
+        for (int i = 0; i < N * Warp::held; ++i) {   // one by one: the device has its functions of one number
+            element e(by.v[i]);
+            gelu_back_rule<Form>{}(element(in.v[i]), e);
+            by.v[i] = e.v[0];
+        }
+        store<Warp, N>(d + at, by, left);
+        return by;
+    }
+};
 struct silu_rule {
     constexpr void operator()(element x, element& y, element& slope) const {
         element const one(1.0f), whole = one + expr::lane_functions<element>::exp(-x), s = one / whole;
@@ -82,14 +101,20 @@ void gelu_forward(Device device, gelu_form form, view<bfloat16 const, 1> x, view
     gpu::gelu_forward(device, form, x, y, slope);
 }
 
-/// d, by gelu(x), becomes d gelu'(x), by x: both of float or of bfloat16.
+/// d, by gelu(x), becomes d gelu'(x), by x.
 template <cuda_device Device>
 void gelu_backward(Device device, gelu_form form, view<float const, 1> x, view<float, 1> d) {
     gpu::gelu_backward(device, form, x, d);
 }
+/// The same of rounded rows (N, C); dbias (C) += the sums of d's columns, of what there is before it is rounded, unless null.
 template <cuda_device Device>
-void gelu_backward(Device device, gelu_form form, view<bfloat16 const, 1> x, view<bfloat16, 1> d) {
-    gpu::gelu_backward(device, form, x, d);
+void gelu_backward(Device device, gelu_form form, view<bfloat16 const, 2> x, view<bfloat16, 2> d, float* dbias) {
+    assert(x.shape() == d.shape());
+    if (!dbias) return gpu::gelu_backward(device, form, flat(x), flat(d));
+    gpu::with_width<8>(x.shape(1), {x.data(), d.data()}, [&](auto n) {
+        auto const run = [&](auto numbers) { gpu::add_sums_of<n>(device, x.shape(0), x.shape(1), numbers, dbias); };
+        form == gelu_form::exact ? run(gpu::back_through_gelu<n, gelu_form::exact>{x.data(), d.data()}) : run(gpu::back_through_gelu<n, gelu_form::tanh>{x.data(), d.data()});
+    });
 }
 
 /// y = x s, s = 1 / (1 + e^-x) (SiLU, 1702.03118), element by element, and slope = s + y (1 - s) unless null. y or slope may be x.

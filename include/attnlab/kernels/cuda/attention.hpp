@@ -49,6 +49,13 @@ template <class Body>
 void with_products(attention_problem<float> const& p, Body body) {
     p.products == precision::bfloat16 ? body(bfloat16_products{}) : body(float_products{});
 }
+/// `body(rows)`, of floats or, where they `MayBe`, rounded.
+template <bool MayBe, class Body>
+void with_stored(stored_heads<float const> const& x, Body body) {
+    if constexpr (MayBe)
+        if (x.is_rounded()) return body(x.rounded);
+    body(x.whole);
+}
 /// `body(Products{}, std::integral_constant<int, S>{})`: both.
 template <class Device, class Body>
 void with_tiles(attention_problem<float> const& p, Body body) {
@@ -85,13 +92,14 @@ attention_problem<float> before_tiles(Device device, attention_problem<float> co
 
 /// y (B, H, T, D) by the policy; keeps in `saved` what backward needs.
 template <class Policy, cuda_device Device>
-void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y) {
+void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, stored_heads<float> y) {
     auto const p = gpu::before_tiles<Policy>(device, given, saved);
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
-        heads<float> to = y;
+        stored_heads<float> to = y;
         if constexpr (Policy::has_output) to = merged_heads(*saved.core, p.D);
-        auto const in = gpu::pack_inputs<Products>(device, p, D, saved.packed);
-        gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p), in.q, in.k, in.v, to,
+        gpu::tile_inputs<Products> in(p, D);
+        in.pack_into(device, saved.packed);
+        gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, in.v.source, in.own_scale, to,
                                                             Policy::one_pass ? heads<float>{} : merged_heads(*saved.by_sum, p.D),
                                                             saved.reference.data(), saved.sum.data(), saved.tokens.data()};
         gpu::launch(device, tiles, tiles.blocks());
@@ -108,7 +116,7 @@ struct for_keys;
 
 /// The same, and statistics of the weights.
 template <class Policy, cuda_device Device>
-void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, heads<float> y, attention_statistics<float>& statistics) {
+void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, stored_heads<float> y, attention_statistics<float>& statistics) {
     attention_forward<Policy>(device, given, saved, y);
     statistics.resize(given.B, given.H, given.T);
     auto const p = saved.template after_prologue<Policy>(given);
@@ -123,9 +131,10 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     int D = 0;
     gpu::with_head_size<Device>(p.D, [&](int size) { D = size; });
     gpu::with_products(p, [&]<class Products>(Products) {
-        gpu::packed_inputs<Products> const in(p, D, saved.packed.data());
+        gpu::tile_inputs<Products> in(p, D);
+        in.packed_in(saved.packed.data());
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
-            gpu::statistics_tiles<Policy, Products, ByKeys> const tiles{gpu::portable<Policy>(p), in.q, in.k, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+            gpu::statistics_tiles<Policy, Products, ByKeys> const tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, D, in.own_scale, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
                                                                           statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
                                                                           keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
             gpu::launch(device, tiles, tiles.blocks());
@@ -166,39 +175,45 @@ void back_through_prologue(Device device, attention_problem<float> const& given,
 
 }  // namespace gpu
 
-/// Gradients from dy; y is what forward returned.
+/// Gradients from dy; y is what forward returned. Where the policy has an output joint, neither is rounded.
 template <class Policy, cuda_device Device>
-void attention_backward(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, heads<float const> y, heads<float const> dy,
-                        attention_gradients<float> const& gradients) {
+void attention_backward(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, stored_heads<float const> y,
+                        stored_heads<float const> dy, attention_gradients<float> const& gradients) {
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const rows = p.B * p.H * p.T;
     auto const products = gpu::with_gradients<Policy>(device, p, saved);
     if (gpu::rows_write_input<Policy> && gradients.input) gpu::fill_zero(device, gradients.input, p.B * p.T * p.width);
     float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
-    heads<float const> d_weighted = dy;
+    stored_heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, products, dy, d_log_normalizer, gradients);
 
     index_t const padded_rows = p.B * p.H * gpu::padded_length(p.T);
     auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
-    heads<float const> weighted = saved.template weighted_values<Policy>(p, y);
+    stored_heads<float const> weighted = y;
     if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
-    index_t const strides = d_weighted.batch | d_weighted.head | d_weighted.position | weighted.batch | weighted.head | weighted.position;
-    gpu::with_width(p.D | strides, {d_weighted.data, weighted.data}, [&](auto n) {
-        using program = gpu::adjoint_rows<Policy, n>;
-        gpu::launch_rows(device, padded_rows / program::rows,
-                         program{gpu::portable<Policy>(p), d_weighted, weighted, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
+    else if constexpr (Policy::has_output) weighted = merged_heads(view<float const, 3>(saved.core), p.D);
+    gpu::with_stored<!Policy::has_output>(d_weighted, [&]<class A>(heads<A> from) {
+        gpu::with_stored<!Policy::has_output && Policy::one_pass>(weighted, [&]<class B>(heads<B> of) {
+            index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
+            gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {
+                using program = gpu::adjoint_rows<Policy, n, A, B>;
+                gpu::launch_rows(device, padded_rows / program::rows,
+                                 program{gpu::portable<Policy>(p), from, of, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
+            });
+        });
     });
 
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         using queries = gpu::backward_queries<Policy, Products, D>;
         using keys = gpu::backward_keys<Policy, Products, D>;
-        gpu::packed_inputs<Products> const packed(p, D, saved.packed.data());
-        auto* const dy_rows = gpu::scratch<gpu::for_dy, typename Products::element>(device, padded_rows * D);
-        gpu::pack<Products>(device, d_weighted, p.B, p.H, p.T, p.D, D, dy_rows);
-        gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), packed.q, packed.k, packed.v, {dy_rows, p.H, gpu::padded_length(p.T), D},
+        gpu::tile_inputs<Products> of(p, D);
+        of.packed_in(saved.packed.data());
+        gpu::tile_input<Products> upstream(d_weighted, p.H, p.T, p.D, D);
+        upstream.pack_into(device, p.B, gpu::scratch<gpu::for_dy, typename Products::element>(device, upstream.elements(p.B)));
+        gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), of.q.source, of.k.source, of.v.source, upstream.source, of.own_scale,
                                                         records, saved.tokens.data(), {}};
-        queries by_queries{in, {gradients.q, gradients.rounded_q}, nullptr};
-        keys by_keys{in, {gradients.k, gradients.rounded_k}, {gradients.v, gradients.rounded_v}, nullptr};
+        queries by_queries{in, gradients.q, nullptr};
+        keys by_keys{in, gradients.k, gradients.v, nullptr};
         if constexpr (Policy::has_score) {
             auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy, std::remove_const_t<decltype(Policy::score)>>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
             if (copies.size() > 0) gpu::fill_zero(device, copies.all, copies.size());

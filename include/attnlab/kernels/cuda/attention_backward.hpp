@@ -19,7 +19,8 @@ namespace attnlab::gpu {
 template <class Policy, class Products>
 struct backward_inputs {
     tile_problem<Policy> p;
-    packed_rows<Products> q, k, v, dy;                        ///< dy: by the weighted values
+    tile_source<Products> q, k, v, dy;                        ///< dy: by the weighted values
+    float own_scale;                                          ///< by which the queries or keys that a block owns are multiplied
     row_record const* records;                                ///< (B, H, padded T)
     float const* tokens;                                      ///< (B, H, T), of a score joint
     gradient_copies<Policy> copies;                           ///< of what a score joint learns: B tiles warps of them
@@ -58,17 +59,6 @@ constexpr void weigh_back(Joint& joint, index_t first, Fragments& scores, Fragme
     joint.leave(x);
 }
 
-/// Where gradients of rows go: to floats, or rounded.
-struct tile_rows_out {
-    heads<float> whole;
-    heads<bfloat16> rounded;
-    template <class Warp, class Fragments, class Problem>
-    constexpr void put(Warp const& w, Fragments const& c, index_t b, index_t h, index_t first, index_t c0, Problem const& p, float scale, bool add) const {
-        if (rounded.data) put_rows(w, c, rounded, b, h, first, c0, p.T, p.D, scale, false);
-        else put_rows(w, c, whole, b, h, first, c0, p.T, p.D, scale, add);
-    }
-};
-
 /// dq, and what belongs to queries: a block owns queries.
 template <class Policy, class Products, int D>
 struct backward_queries {
@@ -77,7 +67,7 @@ struct backward_queries {
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
-    tile_rows_out dq;
+    stored_heads<float> dq;
     float* d_query_tokens;     ///< (B, H, T), added to
 
     constexpr index_t shared_bytes() const {
@@ -91,12 +81,15 @@ struct backward_queries {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
         auto const& p = in.p;
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), 2 * in.k.bytes_of_head());
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), 2 * bytes_of_rows<Products>(p.T, D));
         index_t const tile = tiles() - 1 - turn;   // the last queries, which see most, first
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
+        using stream = tile_stream<warps, tile_rows, Warp>;
         tile_rows const q(block, own), dy(block, own), k(block, stages * columns), v(block, stages * columns);
+        scaled_rows<warps, tile_rows> scaled(q, own, in.own_scale);
         struct state {
+            stream k, v;
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> dq;
             score_joint<score_setting<Policy, Warp, Products, columns, false>> joint;
@@ -104,9 +97,10 @@ struct backward_queries {
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            q.template copy<warps>(w, 0, in.q.row(b, h, i0), own);
-            dy.template copy<warps>(w, 0, in.dy.row(b, h, i0), own);
+            stream(w, q, in.q, b, h, p.T).fetch(w, q, 0, static_cast<int>(i0), own);
+            stream(w, dy, in.dy, b, h, p.T).fetch(w, dy, 0, static_cast<int>(i0), own);
             block.commit(w);
+            states[w].k = stream(w, k, in.k, b, kv, p.T), states[w].v = stream(w, v, in.v, b, kv, p.T);
             int const warp = w.index();
             unrolled<2>([&](int half) {
                 auto const query = [&](int lane) { return i0 + 16 * warp + lane / 4 + 8 * half; };
@@ -117,17 +111,17 @@ struct backward_queries {
             states[w].joint.begin(p, in.tokens, b, h, i0 + 16 * warp);
             if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens);
         });
-        element const *const keys = in.k.row(b, kv, 0), *const values = in.v.row(b, kv, 0);
         auto const rows_see = what_rows_see<Policy>(p, b, i0, own);
         walk_tiles<stages>(
             block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
             [&](Warp const& w, int j, int stage) {
-                k.template copy<warps>(w, stage * columns, keys + index_t{j} * (columns * D), columns);
-                v.template copy<warps>(w, stage * columns, values + index_t{j} * (columns * D), columns);
+                states[w].k.fetch(w, k, stage * columns, j * columns, columns);
+                states[w].v.fetch(w, v, stage * columns, j * columns, columns);
             },
+            [&](Warp const& w) { scaled.arrived(block, w); },
             [&](int j, int stage, tile_seen seen) {
+                scaled.done();
                 index_t const j0 = j * columns;
-                auto const sees = [&](index_t i, index_t key) { return seen == tile_seen::all || (i < p.T && p.template visible<Policy>(b, i).sees(key)); };
                 whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
                     block.each_warp([&](Warp const& w) {
                         state& s = states[w];
@@ -138,9 +132,7 @@ struct backward_queries {
                         settle<tile_rows>(w, scores, d);
                         weigh_back<Policy, false>(
                             s.joint, j0, scores, d, [&](int, int half) { return s.row[static_cast<std::size_t>(half)]; },
-                            [&](int n, int i) {
-                                return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 16 * warp + row_of(lane, i), j0 + 8 * n + column_of(lane, i)); });
-                            });
+                            pairs_of<Policy, Warp, columns, false, Whole>(w, p, seen, b, i0 + 16 * warp, j0));
                         multiply_fragments<Products, columns>(w, d, k, stage * columns, 0, s.dq);
                         settle<tile_rows>(w, s.dq);
                     });
@@ -149,7 +141,7 @@ struct backward_queries {
         block.each_warp([&](Warp const& w) {
             int const warp = w.index();
             states[w].joint.end();
-            dq.put(w, states[w].dq, b, h, i0 + 16 * warp, 0, p, p.scale, Policy::output_reads_query);   // which has left there what it adds
+            put_rows(w, states[w].dq, dq, {b, h, i0 + 16 * warp}, p, p.scale, Policy::output_reads_query);   // which has left there what it adds
         });
     }
 };
@@ -164,7 +156,7 @@ struct backward_keys {
     using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
-    tile_rows_out dk, dv;
+    stored_heads<float> dk, dv;
     float* d_key_tokens;     ///< (B, H, T), added to
 
     constexpr index_t shared_bytes() const {
@@ -177,44 +169,49 @@ struct backward_keys {
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         auto const& p = in.p;
-        auto const [pair, turn] = place_of_block(id, p.B * p.kv_heads(), tiles() * parts, 2 * in.q.bytes_of_head() * (p.H / p.kv_heads()));
+        auto const [pair, turn] = place_of_block(id, p.B * p.kv_heads(), tiles() * parts, 2 * bytes_of_rows<Products>(p.T, D) * (p.H / p.kv_heads()));
         index_t const channels = turn % parts, tile = turn / parts;   // the first keys, seen by most, first
         index_t const b = pair / p.kv_heads(), kv = pair % p.kv_heads(), group = p.H / p.kv_heads(), j0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
+        using stream = tile_stream<warps, tile_rows, Warp>;
         tile_rows const k(block, own), v(block, own), q(block, stages * columns), dy(block, stages * columns);
         auto const records = block.template shared<row_record>(stages * columns);
+        scaled_rows<warps, tile_rows> scaled(k, own, in.own_scale);
         struct state {
+            stream q, dy;
             std::array<fragment_c<Warp>, part / 8> dk, dv;
             score_joint<score_setting<Policy, Warp, Products, columns, true>> joint;
         };
         typename Block::template per_warp<state> states(block);
 
         block.each_warp([&](Warp const& w) {
-            k.template copy<warps>(w, 0, in.k.row(b, kv, j0), own);
-            v.template copy<warps>(w, 0, in.v.row(b, kv, j0), own);
+            stream(w, k, in.k, b, kv, p.T).fetch(w, k, 0, static_cast<int>(j0), own);
+            stream(w, v, in.v, b, kv, p.T).fetch(w, v, 0, static_cast<int>(j0), own);
             block.commit(w);
             for (auto& f : states[w].dk) clear<Warp>(f);
             for (auto& f : states[w].dv) clear<Warp>(f);
         });
         float const of_all = length_of_all<Policy>(p);
         for (index_t h = kv * group; h < (kv + 1) * group; ++h) {
-            element const *const queries = in.q.row(b, h, 0), *const upstream = in.dy.row(b, h, 0);
             row_record const* const of_queries = in.records_of(b, h, 0);
-            if constexpr (Policy::has_score)
-                block.each_warp([&](Warp const& w) {
+            block.each_warp([&](Warp const& w) {
+                states[w].q = stream(w, q, in.q, b, h, p.T), states[w].dy = stream(w, dy, in.dy, b, h, p.T);
+                if constexpr (Policy::has_score) {
                     states[w].joint.begin(p, in.tokens, b, h, j0 + 16 * w.index());
                     states[w].joint.gradients_go_to({}, d_key_tokens);
-                });
+                }
+            });
             walk_tiles<stages>(
                 block, p.T, columns, [&](int i) { return what_rows_see<Policy>(p, b, i * columns, columns)(block, static_cast<int>(j0), own); },
                 [&](Warp const& w, int i, int stage) {
-                    q.template copy<warps>(w, stage * columns, queries + index_t{i} * (columns * D), columns);
-                    dy.template copy<warps>(w, stage * columns, upstream + index_t{i} * (columns * D), columns);
+                    states[w].q.fetch(w, q, stage * columns, i * columns, columns);
+                    states[w].dy.fetch(w, dy, stage * columns, i * columns, columns);
                     copy_records<warps>(w, records, stage * columns, of_queries + i * columns, columns);
                 },
+                [&](Warp const& w) { scaled.arrived(block, w); },
                 [&](int i, int stage, tile_seen seen) {
+                    scaled.done();
                     index_t const i0 = i * columns;
-                    auto const sees = [&](index_t query, index_t key) { return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key)); };
                     whole_or_not<Products>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
                         block.each_warp([&](Warp const& w) {
                             state& s = states[w];
@@ -229,9 +226,7 @@ struct backward_keys {
                                     auto const places = Warp::each_lane([&](int lane) { return stage * columns + 8 * n + column_of(lane, e); });
                                     return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return i0 + 8 * n + column_of(lane, e); }, of_all);
                                 },
-                                [&](int n, int e) {
-                                    return Warp::each_lane([&](int lane) { return Whole || sees(i0 + 8 * n + column_of(lane, e), j0 + 16 * warp + row_of(lane, e)); });
-                                });
+                                pairs_of<Policy, Warp, columns, true, Whole>(w, p, seen, b, j0 + 16 * warp, i0));
                             multiply_fragments<Products, columns>(w, scores, dy, stage * columns, static_cast<int>(channels) * part, s.dv);
                             multiply_fragments<Products, columns>(w, d, q, stage * columns, static_cast<int>(channels) * part, s.dk);
                             settle<tile_rows>(w, s.dv, s.dk);
@@ -242,9 +237,9 @@ struct backward_keys {
                 if (channels == 0) block.each_warp([&](Warp const& w) { states[w].joint.end(); });
         }
         block.each_warp([&](Warp const& w) {
-            int const warp = w.index();
-            dk.put(w, states[w].dk, b, kv, j0 + 16 * warp, channels * part, p, 1, false);   // q carried the scale
-            dv.put(w, states[w].dv, b, kv, j0 + 16 * warp, channels * part, p, 1, false);
+            rows_place const at{b, kv, j0 + 16 * w.index(), channels * part};
+            put_rows(w, states[w].dk, dk, at, p, in.own_scale);   // else q carried the scale
+            put_rows(w, states[w].dv, dv, at, p);
         });
     }
 };

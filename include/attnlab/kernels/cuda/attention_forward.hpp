@@ -20,8 +20,9 @@ struct forward_tiles {
     using element = typename Products::element;
 
     tile_problem<Policy> p;
-    packed_rows<Products> q, k, v;
-    heads<float> to;                      ///< sum_j w_ij v_j
+    tile_source<Products> q, k, v;
+    float own_scale;                      ///< by which queries are multiplied
+    stored_heads<float> to;               ///< sum_j w_ij v_j
     heads<float> by_sum;                  ///< sum_j dw_ij/dZ_i v_j, where a weight does not separate
     float *reference, *sum;               ///< (B, H, T)
     float const* tokens;                  ///< (B, H, T), of a score joint
@@ -34,7 +35,7 @@ struct forward_tiles {
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         // The last queries, which see most, first: what is left for the end is short.
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, row_tiles(), 2 * k.bytes_of_head());
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, row_tiles(), 2 * bytes_of_rows<Products>(p.T, D));
         index_t const tile = row_tiles() - 1 - turn;
         run<Block> work(*this, block, pair / p.H, pair % p.H, tile * rows);
         work.all();
@@ -50,10 +51,12 @@ private:
         using flag = typename Warp::flag;
         using weigh = weigher<Policy, number>;
         using tile_rows = shared_rows<Block, Products, D>;
+        using stream = tile_stream<warps, tile_rows, Warp>;
         static constexpr bool has_second = !Policy::one_pass;
 
         /// What a warp knows of its rows: of each lane two, g and g + 8.
         struct state {
+            stream k, v;
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> o;
             std::array<fragment_c<Warp>, has_second ? D / 8 : 1> second;
@@ -66,6 +69,7 @@ private:
         Block& block;
         index_t b, h, i0;
         tile_rows q_, k_, v_;
+        scaled_rows<warps, tile_rows> scaled_{q_, rows, all_.own_scale};
         typename Block::template per_warp<state> states;
 
         constexpr run(forward_tiles const& a, Block& on, index_t sequence, index_t head, index_t first)
@@ -74,9 +78,12 @@ private:
 
         constexpr void all() {
             block.each_warp([&](Warp const& w) {
-                q_.template copy<warps>(w, 0, all_.q.row(b, h, i0), rows);
+                auto const& p = all_.p;
+                state& s = states[w];
+                stream(w, q_, all_.q, b, h, p.T).fetch(w, q_, 0, static_cast<int>(i0), rows);
                 block.commit(w);
-                start(w, states[w]);
+                s.k = stream(w, k_, all_.k, b, p.kv_head(h), p.T), s.v = stream(w, v_, all_.v, b, p.kv_head(h), p.T);
+                start(w, s);
             });
             if constexpr (Policy::one_pass) {
                 sweep<true>([&](Warp const& w, state& s, auto& scores, auto seen, int stage) { one_pass(w, s, scores, seen, stage); });
@@ -108,20 +115,16 @@ private:
         template <bool WithValues, class Body>
         constexpr void sweep(Body body) {
             auto const& p = all_.p;
-            index_t const kv = p.kv_head(h);
-            element const *const keys = all_.k.row(b, kv, 0), *const values = all_.v.row(b, kv, 0);
             auto const rows_see = what_rows_see<Policy>(p, b, i0, rows);
             walk_tiles<stages>(
                 block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
                 [&](Warp const& w, int j, int stage) {
-                    k_.template copy<warps>(w, stage * columns, keys + index_t{j} * (columns * D), columns);
-                    if constexpr (WithValues) v_.template copy<warps>(w, stage * columns, values + index_t{j} * (columns * D), columns);
+                    states[w].k.fetch(w, k_, stage * columns, j * columns, columns);
+                    if constexpr (WithValues) states[w].v.fetch(w, v_, stage * columns, j * columns, columns);
                 },
+                [&](Warp const& w) { scaled_.arrived(block, w); },
                 [&](int j, int stage, tile_seen seen) {
-                    auto const sees = [this, j](int warp, int lane, int n, int i) {
-                        index_t const query = i0 + 16 * warp + row_of(lane, i);
-                        return query < all_.p.T && all_.p.template visible<Policy>(b, query).sees(j * columns + 8 * n + column_of(lane, i));
-                    };
+                    scaled_.done();
                     auto const of_warp = [&](Warp const& w, auto pair) {
                         score_fragments<Warp, columns> scores;
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q_, 16 * w.index(), k_, stage * columns, scores);
@@ -129,20 +132,9 @@ private:
                         states[w].joint.apply(scores, j * columns);
                         body(w, states[w], scores, pair, stage);
                     };
-                    if constexpr (light && Products::written_out) {
-                        // Most tiles need ask nothing: compiled twice where it counts, beside products of one instruction.
-                        if (seen == tile_seen::all)
-                            block.each_warp([&](Warp const& w) { of_warp(w, [](int, int) { return flag(true); }); });
-                        else
-                            block.each_warp([&](Warp const& w) {
-                                of_warp(w, [&](int n, int i) {
-                                    int const warp = w.index();
-                                    return Warp::each_lane([&](int lane) { return sees(warp, lane, n, i); });
-                                });
-                            });
-                    } else {
-                        block.each_warp([&](Warp const& w) { of_warp(w, pairs_of<Policy>(w, p, seen, b, i0 + 16 * w.index(), j * columns, columns)); });
-                    }
+                    whole_or_not<Products, light>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {
+                        block.each_warp([&](Warp const& w) { of_warp(w, pairs_of<Policy, Warp, columns, false, Whole>(w, p, seen, b, i0 + 16 * w.index(), j * columns)); });
+                    });
                 });
         }
 
@@ -275,22 +267,20 @@ private:
                 if constexpr (Policy::has_threshold) second = each(s.slope[at], [](float x) { return x == 0 ? 0.0f : -1 / x; });
                 Warp::visit([&](int lane, int l) {
                     index_t const i = row(lane, warp, half);
-                    if (i >= p.T) return;
-                    // A row that sees no key has no Z to divide by.
-                    bool const none = p.template visible<Policy>(b, i).none();
-                    if (lane % 4 == 0) all_.reference[(b * p.H + h) * p.T + i] = r.m.v[l], all_.sum[(b * p.H + h) * p.T + i] = r.z.v[l];
-                    float* const o = all_.to.row(b, h, i);
-                    unrolled<D / 8>([&](int n) {
-                        unrolled<2>([&](int e) {
-                            index_t const c = 8 * n + column_of(lane, e);
-                            if (c >= p.D) return;
-                            o[c] = none ? 0 : factor.v[l] * s.o[static_cast<std::size_t>(n)][static_cast<std::size_t>(2 * half + e)].v[l];
-                            if constexpr (has_second)
-                                all_.by_sum.row(b, h, i)[c] = second.v[l] * s.second[static_cast<std::size_t>(n)][static_cast<std::size_t>(2 * half + e)].v[l];
-                        });
-                    });
+                    if (lane % 4 == 0 && i < p.T) all_.reference[(b * p.H + h) * p.T + i] = r.m.v[l], all_.sum[(b * p.H + h) * p.T + i] = r.z.v[l];
+                });
+                // A row that sees no key has no Z to divide by.
+                flag const none = Warp::each_lane([&](int lane) { return row(lane, warp, half) < p.T && p.template visible<Policy>(b, row(lane, warp, half)).none(); });
+                unrolled<2>([&](int e) {
+                    auto const i = static_cast<std::size_t>(2 * half + e);
+                    for (auto& f : s.o) f[i] = select(none, number(0.0f), factor * f[i]);
+                    if constexpr (has_second)
+                        for (auto& f : s.second) f[i] = second * f[i];
                 });
             });
+            rows_place const at{b, h, i0 + 16 * warp};
+            put_rows(w, s.o, all_.to, at, p);
+            if constexpr (has_second) put_rows(w, s.second, all_.by_sum, at, p);
         }
     };
 };

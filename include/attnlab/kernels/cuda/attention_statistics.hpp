@@ -20,7 +20,9 @@ struct statistics_tiles {
     static constexpr int warps = 4, own = 16 * warps, columns = sizeof(element) > 2 ? 32 : 64, stages = 2;
 
     tile_problem<Policy> p;
-    packed_rows<Products> q, k;
+    tile_source<Products> q, k;
+    int size;                               ///< of a head, padded
+    float own_scale;                        ///< by which the queries or keys that a block owns are multiplied
     float const *reference, *sum, *share;   ///< (B, H, T); w is f(s), or w(s, z), times share
     float const* tokens;
     float *column_sums, *entropy, *largest;  ///< (B, H, T)
@@ -29,9 +31,8 @@ struct statistics_tiles {
     float* key_columns;                      ///< (B, H, keys, T)
 
     constexpr index_t shared_bytes() const {
-        return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size());
+        return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size);
     }
-    constexpr int size() const { return static_cast<int>(q.D); }   ///< of a head, padded
     constexpr index_t tiles() const { return (p.T + own - 1) / own; }
     constexpr index_t blocks() const { return p.B * p.H * tiles(); }
 
@@ -39,11 +40,14 @@ struct statistics_tiles {
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), ByKeys ? q.bytes_of_head() : k.bytes_of_head());
+        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), bytes_of_rows<Products>(p.T, size));
         index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = turn * own;
         using tile_rows = shared_rows<Block, Products, 0>;
-        tile_rows const mine(block, own, size()), others(block, stages * columns, size());
+        tile_rows const mine(block, own, size), others(block, stages * columns, size);
+        scaled_rows<warps, tile_rows> scaled(mine, own, own_scale);
+        using stream = tile_stream<warps, tile_rows, Warp>;
         struct state {
+            stream others;
             std::array<number, 2> entropy, largest;
             std::array<typename Warp::template lanes<double>, 2> sum;
             score_joint<score_setting<Policy, Warp, Products, columns, ByKeys>> joint;
@@ -57,9 +61,11 @@ struct statistics_tiles {
         };
 
         block.each_warp([&](Warp const& w) {
-            mine.template copy<warps>(w, 0, ByKeys ? k.row(b, kv, own0) : q.row(b, h, own0), own);
+            stream const of_queries(w, mine, q, b, h, p.T), of_keys(w, mine, k, b, kv, p.T);
+            (ByKeys ? of_keys : of_queries).fetch(w, mine, 0, static_cast<int>(own0), own);
             block.commit(w);
             state& s = states[w];
+            s.others = ByKeys ? of_queries : of_keys;
             s.entropy = {number(0.0f), number(0.0f)};
             s.largest = {number(-std::numeric_limits<float>::infinity()), number(-std::numeric_limits<float>::infinity())};
             s.sum[0] = s.sum[1] = typename Warp::template lanes<double>(0.0);
@@ -73,27 +79,18 @@ struct statistics_tiles {
                               : what_rows_see<Policy>(p, b, own0, own)(block, j * columns, columns);
             },
             [&](Warp const& w, int j, int stage) {
-                others.template copy<warps>(w, stage * columns, ByKeys ? q.row(b, h, j * columns) : k.row(b, kv, j * columns), columns);
+                states[w].others.fetch(w, others, stage * columns, j * columns, columns);
             },
+            [&](Warp const& w) { scaled.arrived(block, w); },
             [&](int j, int stage, tile_seen seen) {
+                scaled.done();
                 index_t const other0 = j * columns;
-                auto const sees = [&](Warp const& w) {
-                    if constexpr (ByKeys)
-                        return [&](int n, int i) {
-                            return Warp::each_lane([&](int lane) {
-                                index_t const query = query_of(w, other0, lane, n, i);
-                                return seen == tile_seen::all || (query < p.T && p.template visible<Policy>(b, query).sees(key_of(w, other0, lane, n, i)));
-                            });
-                        };
-                    else
-                        return pairs_of<Policy>(w, p, seen, b, own0 + 16 * w.index(), other0, columns);
-                };
                 block.each_warp([&](Warp const& w) {
                     score_fragments<Warp, columns> scores;
                     multiply_rows<Products, 0, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores);
                     settle<tile_rows>(w, scores);
                     states[w].joint.apply(scores, other0);
-                    auto const in_tile = sees(w);
+                    auto const in_tile = pairs_of<Policy, Warp, columns, ByKeys, false>(w, p, seen, b, own0 + 16 * w.index(), other0);
                     each_score(scores, [&](int n, int i, number& e) {
                         auto const in = in_tile(n, i);
                         number const weight = select(in, weight_of(w, b, h, e, [&](int lane) { return query_of(w, other0, lane, n, i); }), number(0.0f));

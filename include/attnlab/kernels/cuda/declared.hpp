@@ -25,11 +25,11 @@ namespace attnlab {
 
 // ---- Attention, compiled for each policy -------------------------------------------------------------------------------------
 template <class Policy, cuda_device Device>
-void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y);
+void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, stored_heads<float> y);
 template <class Policy, cuda_device Device>
-void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, heads<float> y, attention_statistics<float>& statistics);
+void attention_forward(Device, attention_problem<float> const& p, attention_saved<float>& saved, stored_heads<float> y, attention_statistics<float>& statistics);
 template <class Policy, cuda_device Device>
-void attention_backward(Device, attention_problem<float> const& p, attention_saved<float> const& saved, heads<float const> y, heads<float const> dy,
+void attention_backward(Device, attention_problem<float> const& p, attention_saved<float> const& saved, stored_heads<float const> y, stored_heads<float const> dy,
                         attention_gradients<float> const& gradients);
 
 // ---- Layers, compiled once ---------------------------------------------------------------------------------------------------
@@ -42,6 +42,8 @@ template <cuda_device Device>
 void round(Device, view<float const, 1> from, view<bfloat16, 1> to);
 template <cuda_device Device, class X, class T, class Y>
 void linear_forward(Device, view<X const, 2> x, view<T const, 2> w, float const* bias, view<Y, 2> y);
+template <cuda_device Device>
+void linear_gelu_forward(Device, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<bfloat16, 2> y, view<bfloat16, 2> post);
 template <cuda_device Device, class X, class T>
 void linear_forward_onto(Device, view<float const, 2> onto, view<X const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y);
 template <cuda_device Device, class Y, class X, class T, class D>
@@ -54,14 +56,14 @@ template <cuda_device Device>
 void layer_norm_forward(Device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<bfloat16, 2> y, float* mean, float* rstd);
 template <cuda_device Device>
 void layer_norm_backward(Device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float const* mean, float const* rstd,
-                         view<float, 2> dx, float* dweight, float* dbias);
+                         view<float, 2> dx, float* dweight, float* dbias, bfloat16* rounded_dx = nullptr, float* dx_sums = nullptr);
 template <cuda_device Device>
 void layer_norm_backward(Device, view<bfloat16 const, 2> dy, view<float const, 2> x, float const* weight, float const* mean, float const* rstd,
-                         view<float, 2> dx, float* dweight, float* dbias);
+                         view<float, 2> dx, float* dweight, float* dbias, bfloat16* rounded_dx = nullptr, float* dx_sums = nullptr);
 template <cuda_device Device>
 void gelu_backward(Device, gelu_form form, view<float const, 1> x, view<float, 1> d);
 template <cuda_device Device>
-void gelu_backward(Device, gelu_form form, view<bfloat16 const, 1> x, view<bfloat16, 1> d);
+void gelu_backward(Device, gelu_form form, view<bfloat16 const, 2> x, view<bfloat16, 2> d, float* dbias);
 template <cuda_device Device>
 void gelu_forward(Device, gelu_form form, view<float const, 1> x, view<float, 1> y, float* slope);
 template <cuda_device Device>

@@ -165,9 +165,9 @@ public:
     __device__ T const* reads(Group, index_t first, index_t) const { return data_ + first; }
     template <class Group>
     __device__ T* writes(Group, index_t first, index_t) const { return data_ + first; }
-    __device__ void copy_async(device_warp, device_warp::whole at, T const* from, device_warp::lanes<index_t> offset, device_warp::flag in) const {
+    __device__ void copy_async(device_warp, device_warp::whole at, device_warp::lanes<T const*> from, device_warp::flag in = device_warp::flag(true)) const {
         if (in.v[0])
-            asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(at.v[0])), "l"(from + offset.v[0]) : "memory");
+            asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(at.v[0])), "l"(from.v[0]) : "memory");
     }
     /// As PTX wants it, of element `of_lane` + `at`. The lane's share is computed once in a kernel; what is constant in `at` becomes part of an instruction.
     __device__ std::uint32_t address(int of_lane, int at = 0) const {
@@ -242,8 +242,12 @@ public:
             asm volatile("cp.async.wait_group 1;" ::: "memory");
         else
             asm volatile("cp.async.wait_group 0;" ::: "memory");
+        publish({});
+    }
+    /// After what lanes wrote or copied themselves: a warpgroup does not read as lanes do.
+    static __device__ void publish(warp) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");   // what a warpgroup multiplies, it does not read as lanes do
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 #endif
     }
 

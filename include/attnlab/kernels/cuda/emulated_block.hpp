@@ -138,8 +138,8 @@ public:
         return all_->values.data() + first;
     }
     /// Sixteen bytes a lane from global memory, which are there after `wait` and a barrier.
-    inline void copy_async(emulated_warp const& w, emulated_warp::whole at, T const* from, emulated_warp::lanes<index_t> offset,
-                           emulated_warp::flag in) const;
+    inline void copy_async(emulated_warp const& w, emulated_warp::whole at, emulated_warp::lanes<T const*> from,
+                           emulated_warp::flag in = emulated_warp::flag(true)) const;
 
 private:
     struct state {
@@ -244,6 +244,8 @@ public:
         }
     }
 
+    static void publish(warp const&) {}   // of a device's memory alone
+
     int phase() const { return phase_; }
     int step() const { return step_; }
     void next_step() { ++step_; }
@@ -303,8 +305,7 @@ T& emulated_shared<T>::write(emulated_group<Size> const& w, index_t at, int lane
     return all_->values[static_cast<std::size_t>(at)];
 }
 template <class T>
-void emulated_shared<T>::copy_async(emulated_warp const& w, emulated_warp::whole at, T const* from, emulated_warp::lanes<index_t> offset,
-                                    emulated_warp::flag in) const {
+void emulated_shared<T>::copy_async(emulated_warp const& w, emulated_warp::whole at, emulated_warp::lanes<T const*> from, emulated_warp::flag in) const {
     constexpr int n = 16 / sizeof(T);
     struct landing final : emulated_block::copy {
         std::shared_ptr<state> to;
@@ -326,7 +327,7 @@ void emulated_shared<T>::copy_async(emulated_warp const& w, emulated_warp::whole
             mark_of(at.v[l] + i).in_flight = true;
         }
         auto c = std::make_unique<landing>();
-        c->to = all_, c->from = from + offset.v[l], c->first = at.v[l];
+        c->to = all_, c->from = from.v[l], c->first = at.v[l];
         block_->under_way(w, std::move(c));
     }
 }

@@ -7,7 +7,9 @@
 #include <attnlab/core/device.hpp>
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/cuda/declared.hpp>
+#include <attnlab/kernels/cuda/lanes.hpp>
 #include <attnlab/kernels/cuda/product.hpp>
+#include <attnlab/kernels/gelu.hpp>
 #ifdef __CUDACC__
 #include <attnlab/kernels/cuda/cublaslt.hpp>
 #endif
@@ -21,8 +23,9 @@ namespace attnlab {
 namespace gpu {
 
 /// d = alpha op(a) op(b) + beta c + bias, by columns, sums in float, rounded to D; c may be d. With beta = 0, c is not read. \param bias  (m) or null
+/// \param before_gelu  lies as d does: takes the sum, and d its GELU in the tanh form; or null
 template <class T, class D>
-void multiply(emulated_cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, D const* c, D* d, D const* bias) {
+void multiply(emulated_cuda, column_major_product const& p, float alpha, T const* a, T const* b, float beta, D const* c, D* d, D const* bias, D* before_gelu) {
 #pragma omp parallel for schedule(static) if (p.m * p.n * p.k > 1 << 16)
     for (index_t j = 0; j < p.n; ++j) {
         std::vector<float> sum(static_cast<std::size_t>(p.m), 0.0f);
@@ -34,17 +37,21 @@ void multiply(emulated_cuda, column_major_product const& p, float alpha, T const
         }
         for (index_t i = 0; i < p.m; ++i) {
             index_t const at = i + j * p.ldd;
-            d[at] = static_cast<D>(alpha * sum[static_cast<std::size_t>(i)] + (beta == 0 ? 0 : beta * static_cast<float>(c[at])) + (bias ? static_cast<float>(bias[i]) : 0));
+            float const x = alpha * sum[static_cast<std::size_t>(i)] + (beta == 0 ? 0 : beta * static_cast<float>(c[at])) + (bias ? static_cast<float>(bias[i]) : 0);
+            if (before_gelu) before_gelu[at] = static_cast<D>(x);
+            d[at] = static_cast<D>(before_gelu ? gelu_detail::gelu<gelu_form::tanh>(lanes_of<float, 1>(x)).v[0] : x);
         }
     }
 }
 
-/// The row-major d = alpha op(a) op(b) + beta c + bias, bias (n) added to each row, or null; c, of d's strides, may be d.
+/// The row-major d = alpha op(a) op(b) + beta c + bias, bias (n) added to each row, or null; c, of d's strides, may be d. Where `before_gelu`, of d's
+/// strides too, is given, it takes that, and d is its GELU in the tanh form.
 template <class Device, class T, class C>
 void multiply_rows(Device device, bool transpose_a, bool transpose_b, index_t m, index_t n, index_t k, float alpha, T const* a, index_t lda,
-                   T const* b, index_t ldb, float beta, std::type_identity_t<C const*> c, C* d, index_t ldd, std::type_identity_t<C const*> bias) {
+                   T const* b, index_t ldb, float beta, std::type_identity_t<C const*> c, C* d, index_t ldd, std::type_identity_t<C const*> bias,
+                   std::type_identity_t<C*> before_gelu = nullptr) {
     if (m == 0 || n == 0) return;
-    multiply(device, by_columns(transpose_a, transpose_b, m, n, k, lda, ldb, ldd), alpha, b, a, beta, c, d, bias);
+    multiply(device, by_columns(transpose_a, transpose_b, m, n, k, lda, ldb, ldd), alpha, b, a, beta, c, d, bias, before_gelu);
 }
 
 }  // namespace gpu

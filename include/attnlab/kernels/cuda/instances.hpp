@@ -18,6 +18,7 @@ template void linear_forward(cuda, view<float const, 2>, view<tfloat32 const, 2>
 template void linear_forward(cuda, view<float const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
 template void linear_forward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
 template void linear_forward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float const*, view<bfloat16, 2>);
+template void linear_gelu_forward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float const*, view<bfloat16, 2>, view<bfloat16, 2>);
 template void linear_forward_onto(cuda, view<float const, 2>, view<float const, 2>, view<float const, 2>, float const*, view<float, 2>);
 template void linear_forward_onto(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float const*, view<float, 2>);
 template void linear_forward_onto(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float const*, view<float, 2>);
@@ -27,6 +28,7 @@ template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, 
 template void linear_backward(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<float const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, bfloat16*, view<float, 2>, float*);
+template void linear_backward(cuda, view<bfloat16 const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, bfloat16*, view<float, 2>, float*);
 template void linear_backward_onto(cuda, view<float const, 2>, view<float const, 2>, view<float const, 2>, float*, view<float, 2>, float*);
@@ -34,10 +36,10 @@ template void linear_backward_onto(cuda, view<float const, 2>, view<float const,
 template void linear_backward_onto(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<float, 2>, float*, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<bfloat16, 2>, float*, float*);
-template void layer_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float const*, float const*, view<float, 2>, float*, float*);
-template void layer_norm_backward(cuda, view<bfloat16 const, 2>, view<float const, 2>, float const*, float const*, float const*, view<float, 2>, float*, float*);
+template void layer_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float const*, float const*, view<float, 2>, float*, float*, bfloat16*, float*);
+template void layer_norm_backward(cuda, view<bfloat16 const, 2>, view<float const, 2>, float const*, float const*, float const*, view<float, 2>, float*, float*, bfloat16*, float*);
 template void gelu_backward(cuda, gelu_form, view<float const, 1>, view<float, 1>);
-template void gelu_backward(cuda, gelu_form, view<bfloat16 const, 1>, view<bfloat16, 1>);
+template void gelu_backward(cuda, gelu_form, view<bfloat16 const, 2>, view<bfloat16, 2>, float*);
 template void gelu_forward(cuda, gelu_form, view<float const, 1>, view<float, 1>, float*);
 template void gelu_forward(cuda, gelu_form, view<bfloat16 const, 1>, view<bfloat16, 1>, bfloat16*);
 template void multiply_by(cuda, view<float const, 1>, view<float, 1>);

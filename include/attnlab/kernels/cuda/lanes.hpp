@@ -20,6 +20,16 @@ constexpr void unrolled(Body body) {
     [&]<int... I>(std::integer_sequence<int, I...>) { (body(I), ...); }(std::make_integer_sequence<int, N>{});
 }
 
+/// x, computed once and kept: nvcc makes what is simple anew where it is used, in a loop as well.
+template <class T>
+constexpr T kept(T x) {
+#ifdef __CUDA_ARCH__
+    if constexpr (sizeof(T) == 8) asm volatile("mov.b64 %0, %0;" : "+l"(x));
+    else asm volatile("mov.b32 %0, %0;" : "+r"(x));
+#endif
+    return x;
+}
+
 /// `Held` lanes: 1 on a device, 32 on the host.
 template <class T, int Held>
 struct lanes_of {

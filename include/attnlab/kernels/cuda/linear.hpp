@@ -63,6 +63,13 @@ void linear_forward(Device device, view<X const, 2> x, view<T const, 2> w, float
     gpu::multiply_rows(device, false, true, n, out, in, 1, gpu::factor<gpu::rounded_input, T>(device, x).data(), in, w.data(), in, 0, y.data(), y.data(), out,
                        gpu::bias_for<Y>(device, bias, out));
 }
+/// y = x w^T + bias as above and post = gelu(y), in its tanh form, of one product. post may be that of y before it was rounded.
+template <cuda_device Device>
+void linear_gelu_forward(Device device, view<bfloat16 const, 2> x, view<bfloat16 const, 2> w, float const* bias, view<bfloat16, 2> y, view<bfloat16, 2> post) {
+    index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
+    assert(w.shape(1) == in && y.shape(0) == n && y.shape(1) == out && post.shape() == y.shape());
+    gpu::multiply_rows(device, false, true, n, out, in, 1, x.data(), in, w.data(), in, 0, post.data(), post.data(), out, gpu::bias_for<bfloat16>(device, bias, out), y.data());
+}
 /// y = onto + x w^T + bias, as linear_forward otherwise: the product's library adds.
 template <cuda_device Device, class X, class T>
 void linear_forward_onto(Device device, view<float const, 2> onto, view<X const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y) {

@@ -52,8 +52,8 @@ struct cross_entropy_row {
             if (target < 0) return;
             if constexpr (Kept) {
                 each_column<N, warps>(w, vocabulary, [&](index_t at) {
-                    kept.copy_async(w, warp::each_lane([&](int lane) { return static_cast<int>(at) + N * lane; }), row,
-                                    warp::each_lane([&](int lane) { return at + N * lane; }), warp::each_lane([&](int lane) { return at + N * lane < vocabulary; }));
+                    kept.copy_async(w, warp::each_lane([&](int lane) { return static_cast<int>(at) + N * lane; }), warp::each_lane([&](int lane) -> T const* { return row + at + N * lane; }),
+                                    warp::each_lane([&](int lane) { return at + N * lane < vocabulary; }));
                 });
                 block.commit(w);
                 block.wait(w, 0);

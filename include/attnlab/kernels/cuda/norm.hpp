@@ -3,6 +3,7 @@
 
 #include <attnlab/core/view.hpp>
 #include <attnlab/kernels/cuda/column_sums.hpp>
+#include <attnlab/kernels/cuda/declared.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 
 /// \file
@@ -44,8 +45,7 @@ struct layer_norm_row {
     }
 };
 
-/// A part of the rows: their dx, a warp a row, and the sums down the columns, which each warp adds up of its rows as it holds them. Those of columns that
-/// no register holds are read once more, a warp some columns.
+/// A part of the rows: their dx, a warp a row, and the sums down the columns. `rounded_dx` is dx once more, or null.
 template <int N, class T>
 struct layer_norm_backward_part {
     static constexpr int warps = 4;
@@ -53,53 +53,44 @@ struct layer_norm_backward_part {
     T const* dy;
     float const *x, *weight, *mean, *rstd;
     index_t c;
-    float *dx, *sums;   ///< sums (parts, 2 c): of dy h, then of dy
+    float* dx;
+    bfloat16* rounded_dx;
+    float* sums;   ///< (parts, 3, c): of dy h, of dy, of dx
+    bool sums_dx;  ///< the third is asked for
 
-    using together = warp_sums<N, 2 * held_pieces, warps>;
+    using together = warp_sums<N, 3, warps>;
     constexpr index_t shared_bytes() const { return together::bytes; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
-        using numbers = wide<warp, N>;
-        index_t const begin = cut.begin(part), end = cut.end(part);
-        float *const of_weight = sums + part * 2 * c, *const of_bias = of_weight + c;
+        index_t const end = cut.end(part);
         auto const room = block.template shared<float>(together::size);
         block.each_warp([&](auto const& w) {
-            numbers sum_weight[held_pieces], sum_bias[held_pieces];
-            unrolled<held_pieces>([&](int k) { sum_weight[k] = sum_bias[k] = numbers(0.0f); });
-            for (index_t row = begin + w.index(); row < end; row += warps) {
+            typename together::template own<warp> of_weight, of_bias;
+            together::put(w, room, 2, of_bias);   // zeros: registers have no room for the third
+            for (index_t row = cut.begin(part) + w.index(); row < end; row += warps) {
                 float const center = mean[row], r = rstd[row];
-                auto const kept = hold<N>(c, [&](index_t i) { return read<warp>(row, i, center, r); });
+                auto kept = hold<N>(c, [&](index_t i) { return read<warp>(row, i, center, r); });
                 unrolled<held_pieces>([&](int k) {
-                    sum_weight[k] += kept[k].dy * kept[k].h;
-                    sum_bias[k] += kept[k].dy;
+                    of_weight.of[k] += kept[k].dy * kept[k].h;
+                    of_bias.of[k] += kept[k].dy;
                 });
-                add_gradient<warp>(kept, r, dx + row * c);
+                add_gradient<warp>(kept, r, row * c);
+                if (sums_dx)
+                    unrolled<held_pieces>([&](int k) {
+                        if (k * N * warp_size < c) together::add(w, room, 2, k, kept[k].dx);
+                    });
             }
-            unrolled<held_pieces>([&](int k) {
-                together::put(w, room, k, sum_weight[k]);
-                together::put(w, room, held_pieces + k, sum_bias[k]);
-            });
+            together::put(w, room, 0, of_weight);
+            together::put(w, room, 1, of_bias);
         });
         block.each_warp([&](auto const& w) {
-            constexpr index_t size = N * warp_size;
-            for (int k = w.index(); k < held_pieces && k * size < c; k += warps) {
-                store<warp, N>(of_weight + k * size, together::total(w, room, k), c - k * size);
-                store<warp, N>(of_bias + k * size, together::total(w, room, held_pieces + k), c - k * size);
-            }
-            each_column<N, warps>(
-                w, c,
-                [&](index_t at) {
-                    numbers sum_weight(0.0f), sum_bias(0.0f);
-                    for (index_t row = begin; row < end; ++row) {
-                        auto const p = read<warp>(row, at, mean[row], rstd[row]);
-                        sum_weight += p.dy * p.h;
-                        sum_bias += p.dy;
-                    }
-                    store<warp, N>(of_weight + at, sum_weight, c - at);
-                    store<warp, N>(of_bias + at, sum_bias, c - at);
-                },
-                held_pieces * size);
+            together::finish(w, room, cut, part, c, sums + part * 3 * c, [&](index_t row, index_t at, auto& sum) {
+                auto const p = read<warp>(row, at, mean[row], rstd[row]);   // dx among it, as it is by now
+                sum[0] += p.dy * p.h;
+                sum[1] += p.dy;
+                sum[2] += p.dx;
+            });
         });
     }
 
@@ -116,8 +107,9 @@ private:
         auto const upstream = load<Warp, N>(dy + at, left);
         return {upstream, (load<Warp, N>(x + at, left) - numbers(center)) * numbers(r), upstream * load<Warp, N>(weight + i, left), load<Warp, N>(dx + at, left)};
     }
+    /// Its pieces' dx as well.
     template <class Warp, class Row>
-    constexpr void add_gradient(Row const& row, float r, float* to) const {
+    constexpr void add_gradient(Row& row, float r, index_t first) const {
         using numbers = wide<Warp, N>;
         float const share = 1 / static_cast<float>(c);
         numbers sum_g(0.0f), sum_gh(0.0f);
@@ -126,8 +118,10 @@ private:
             sum_gh += p.g * p.h;
         });
         float const mean_g = sum<Warp, N>(sum_g) * share, mean_gh = sum<Warp, N>(sum_gh) * share;
-        row.each([&](index_t i, piece<Warp> const& p) {
-            store<Warp, N>(to + i, p.dx + numbers(r) * (p.g - numbers(mean_g) - p.h * numbers(mean_gh)), c - i);
+        row.each([&](index_t i, piece<Warp>& p) {
+            p.dx += numbers(r) * (p.g - numbers(mean_g) - p.h * numbers(mean_gh));
+            store<Warp, N>(dx + first + i, p.dx, c - i);
+            if (rounded_dx) store<Warp, N>(rounded_dx + first + i, p.dx, c - i);
         });
     }
 };
@@ -143,15 +137,15 @@ void layer_norm_forward(Device device, view<float const, 2> x, float const* weig
 
 template <class T, class Device>
 void layer_norm_backward(Device device, view<T const, 2> dy, view<float const, 2> x, float const* weight, float const* mean, float const* rstd, view<float, 2> dx,
-                         float* dweight, float* dbias) {
+                         float* dweight, float* dbias, bfloat16* rounded_dx, float* dx_sums) {
     index_t const c = x.shape(1);
     assert(x.shape() == dy.shape() && x.shape() == dx.shape());
     row_parts const cut(x.shape(0));
-    auto* const sums = scratch<partial_sums, float>(device, cut.count * 2 * c);
-    with_width(c, {dy.data(), x.data(), weight, dx.data()}, [&](auto n) {
-        launch(device, layer_norm_backward_part<n, T>{cut, dy.data(), x.data(), weight, mean, rstd, c, dx.data(), sums}, cut.count);
+    auto* const sums = scratch<partial_sums, float>(device, cut.count * 3 * c);
+    with_width(c, {dy.data(), x.data(), weight, dx.data(), rounded_dx}, [&](auto n) {
+        launch(device, layer_norm_backward_part<n, T>{cut, dy.data(), x.data(), weight, mean, rstd, c, dx.data(), rounded_dx, sums, dx_sums != nullptr}, cut.count);
     });
-    launch_add_parts(device, sums, cut.count, 2 * c, c, dweight, dbias);
+    launch_add_parts(device, sums, {cut.count, 3 * c}, c, dweight, dbias, dx_sums);
 }
 
 }  // namespace gpu
@@ -170,15 +164,16 @@ void layer_norm_forward(Device device, view<float const, 2> x, float const* weig
 
 /// With h = (x - mean) rstd and g = dy weight: dx += rstd (g - mean of g - h mean of (g h)), the residual stream's gradient;
 /// dweight += the sum of dy h over rows; dbias += the sum of dy, unless null. dy may be of bfloat16.
+/// For the Linear that takes dx for its upstream next: rounded_dx, of dx's shape, is dx rounded, and dx_sums (C) += the sums of dx, each unless null.
 template <cuda_device Device>
 void layer_norm_backward(Device device, view<float const, 2> dy, view<float const, 2> x, float const* weight, float const* mean,
-                         float const* rstd, view<float, 2> dx, float* dweight, float* dbias) {
-    gpu::layer_norm_backward(device, dy, x, weight, mean, rstd, dx, dweight, dbias);
+                         float const* rstd, view<float, 2> dx, float* dweight, float* dbias, bfloat16* rounded_dx, float* dx_sums) {
+    gpu::layer_norm_backward(device, dy, x, weight, mean, rstd, dx, dweight, dbias, rounded_dx, dx_sums);
 }
 template <cuda_device Device>
 void layer_norm_backward(Device device, view<bfloat16 const, 2> dy, view<float const, 2> x, float const* weight, float const* mean,
-                         float const* rstd, view<float, 2> dx, float* dweight, float* dbias) {
-    gpu::layer_norm_backward(device, dy, x, weight, mean, rstd, dx, dweight, dbias);
+                         float const* rstd, view<float, 2> dx, float* dweight, float* dbias, bfloat16* rounded_dx, float* dx_sums) {
+    gpu::layer_norm_backward(device, dy, x, weight, mean, rstd, dx, dweight, dbias, rounded_dx, dx_sums);
 }
 
 }  // namespace attnlab

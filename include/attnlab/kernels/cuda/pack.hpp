@@ -1,6 +1,8 @@
 #pragma once
 #include <array>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include <attnlab/attention/problem.hpp>
@@ -10,9 +12,13 @@
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 
+/// \file
+/// What tiles read: rows where they lie, in a layer's (B, T, 3 C) as well, or, where these are of another type or of fewer channels than kernels are compiled for, rows
+/// that are made of them.
+
 namespace attnlab::gpu {
 
-/// Rounds rows, times a factor, to the products' elements and lays them side by side, padded with zeros (see packed_rows): a warp 16 tokens of a
+/// Rounds rows, times a factor, to the products' elements and lays them side by side, (B, heads, T, padded D), zeros in the padding: a warp 16 tokens of a
 /// head, N adjacent channels a lane.
 template <class Products, int N, class From>
 struct pack_program {
@@ -20,21 +26,23 @@ struct pack_program {
     static constexpr int tokens = 16;
     heads<From const> from;
     element* to;
-    index_t heads_count, T, D, padded_T;
+    index_t heads_count, T, D;
     int log_D;       ///< of the padded D, a power of two
     float factor;
 
+    static constexpr index_t parts(index_t T) { return (T + tokens - 1) / tokens; }
     template <class Warp>
     constexpr void operator()(Warp const&, index_t part) const {
-        index_t const parts = padded_T / tokens, first = part % parts * tokens, pair = part / parts, h = pair % heads_count, b = pair / heads_count;
-        element* const begin = to + ((pair * padded_T + first) << log_D);
+        index_t const first = part % parts(T) * tokens, pair = part / parts(T), h = pair % heads_count, b = pair / heads_count;
+        element* const begin = to + ((pair * T + first) << log_D);
         for (int i = 0; i < tokens << log_D; i += N * warp_size)
             Warp::visit([&](int lane, int) {
                 int const at = i + N * lane, c = at & ((1 << log_D) - 1);
                 index_t const t = first + (at >> log_D);
+                if (t >= T) return;
                 detail::adjacent<float, N> x;
                 for (float& e : x.v) e = 0;
-                if (t < T && c < D) {
+                if (c < D) {
                     auto const read = *reinterpret_cast<detail::adjacent<From, N> const*>(from.row(b, h, t) + c);
                     for (int k = 0; k < N; ++k) x.v[k] = static_cast<float>(read.v[k]);
                 }
@@ -44,50 +52,90 @@ struct pack_program {
     }
 };
 
-/// (B, heads, T, D) packed into `to`, B heads padded_length(T) padded_D elements.
-template <class Products, class From, class Device>
-void pack(Device device, heads<From const> from, index_t B, index_t count, index_t T, index_t D, int padded_D, typename Products::element* to, float factor = 1) {
-    index_t const padded_T = padded_length(T);
-    int const log_D = first_bit(static_cast<std::uint64_t>(padded_D));
-    bool const strides = from.batch % 4 == 0 && from.head % 4 == 0 && from.position % 4 == 0;
-    with_width(strides ? D : 1, {from.data, to}, [&]<int N>(std::integral_constant<int, N>) {
-        using program = pack_program<Products, N, From>;
-        launch_rows(device, B * count * padded_T / program::tokens, program{from, to, count, T, D, padded_T, log_D, factor});
-    });
+/// (B, count, T, D) packed into `to`, B count T padded_D elements.
+template <class Products, class Device>
+void pack(Device device, stored_heads<float const> const& rows, index_t B, index_t count, index_t T, index_t D, int padded_D, typename Products::element* to, float factor = 1) {
+    auto const run = [&]<class From>(heads<From> const& from) {
+        bool const strides = from.batch % 4 == 0 && from.head % 4 == 0 && from.position % 4 == 0;
+        with_width(strides ? D : 1, {from.data, to}, [&]<int N>(std::integral_constant<int, N>) {
+            using program = pack_program<Products, N, std::remove_const_t<From>>;
+            launch_rows(device, B * count * program::parts(T), program{from, to, count, T, D, first_bit(static_cast<std::uint64_t>(padded_D)), factor});
+        });
+    };
+    rows.is_rounded() ? run(rows.rounded) : run(rows.whole);
 }
 
-/// q, k and v of a problem, packed.
+/// Rows of heads, and where tiles read them.
 template <class Products>
-struct packed_inputs {
-    packed_rows<Products> q, k, v;
+struct tile_input {
+    using element = typename Products::element;
+    stored_heads<float const> rows;
+    index_t heads_count, T, D;
+    int padded_D;
+    float factor = 1;                 ///< by which packing multiplies
+    tile_source<Products> source{};   ///< null until it is known where they are packed
+    bool lies_ready = false;          ///< tiles read the rows themselves
 
-    /// Where they lie in memory of bytes_for() bytes.
-    packed_inputs(attention_problem<float> const& p, int D, std::byte const* memory) {
-        index_t const T = padded_length(p.T), queries = p.B * p.H * T * D, keys = p.B * p.kv_heads() * T * D;
-        auto const* const first = reinterpret_cast<typename Products::element const*>(memory);
-        q = {first, p.H, T, D};
-        k = {first + queries, p.kv_heads(), T, D};
-        v = {first + queries + keys, p.kv_heads(), T, D};
+    tile_input(stored_heads<float const> const& from, index_t count, index_t t, index_t d, int padded, float by = 1, bool as_they_are = true)
+        : rows(from), heads_count(count), T(t), D(d), padded_D(padded), factor(by) {
+        tile_source<Products> lies;
+        if constexpr (std::is_same_v<element, bfloat16>) lies = rows.rounded;
+        else lies = rows.whole;
+        index_t const strides = lies.batch | lies.head | lies.position, in_sixteen_bytes = 16 / static_cast<index_t>(sizeof(element));
+        lies_ready = as_they_are && lies.data && D == padded_D && strides % in_sixteen_bytes == 0 && reinterpret_cast<std::uintptr_t>(lies.data) % 16 == 0;
+        if (lies_ready) source = lies;
     }
-    static index_t bytes_for(attention_problem<float> const& p, int D) {
-        return p.B * (p.H + 2 * p.kv_heads()) * padded_length(p.T) * D * static_cast<index_t>(sizeof(typename Products::element));
+    /// How much room packing takes, of B sequences.
+    index_t elements(index_t B) const { return lies_ready ? 0 : B * heads_count * T * padded_D; }
+    void place(element const* memory) {
+        if (!lies_ready) source = {memory, heads_count * T * padded_D, T * padded_D, padded_D};
+    }
+    template <class Device>
+    void pack_into(Device device, index_t B, element* memory) {
+        if (lies_ready) return;
+        pack<Products>(device, rows, B, heads_count, T, D, padded_D, memory, factor);
+        place(memory);
     }
 };
 
-/// Packs q, by the scale of scores, k and v into `memory`, from which `packed_inputs` reads them on the way back too.
-template <class Products, class Device>
-packed_inputs<Products> pack_inputs(Device device, attention_problem<float> const& p, int D, tensor<std::byte, 1>& memory) {
-    memory.resize(std::array{packed_inputs<Products>::bytes_for(p, D)});
-    packed_inputs<Products> const in(p, D, memory.data());
-    auto const into = [&](packed_rows<Products> const& rows, auto from, float factor) {
-        auto* const to = reinterpret_cast<typename Products::element*>(memory.data()) + (rows.data - in.q.data);
-        pack<Products>(device, from, p.B, rows.heads, p.T, p.D, D, to, factor);
-    };
-    if (p.rounded_q.data)
-        into(in.q, p.rounded_q, p.scale), into(in.k, p.rounded_k, 1), into(in.v, p.rounded_v, 1);
-    else
-        into(in.q, p.q, p.scale), into(in.k, p.k, 1), into(in.v, p.v, 1);
-    return in;
-}
+/// q, k and v of a problem as tiles read them. What is to be multiplied by the scale of scores is what a block owns, queries or keys, in shared memory; by a
+/// power of two that loses nothing. Where the scale is none, q is rounded once more, multiplied by it, and packed.
+template <class Products>
+struct tile_inputs {
+    using element = typename Products::element;
+    tile_input<Products> q, k, v;
+    index_t B;
+    float own_scale;
+
+    tile_inputs(attention_problem<float> const& p, int D)
+        : q(p.q, p.H, p.T, p.D, D, p.scale, is_power_of_two(p.scale)), k(p.k, p.kv_heads(), p.T, p.D, D), v(p.v, p.kv_heads(), p.T, p.D, D), B(p.B),
+          own_scale(q.lies_ready ? p.scale : 1) {}
+    /// Packs what must be into `memory`.
+    template <class Device>
+    void pack_into(Device device, tensor<std::byte, 1>& memory) {
+        index_t elements = 0;
+        for (auto const* x : all()) elements += x->elements(B);
+        memory.resize(std::array{elements * static_cast<index_t>(sizeof(element))});
+        each_in(memory.data(), [&](tile_input<Products>& x, std::byte* at) { x.pack_into(device, B, reinterpret_cast<element*>(at)); });
+    }
+    /// What forward has packed.
+    void packed_in(std::byte const* memory) {
+        each_in(memory, [&](tile_input<Products>& x, std::byte const* at) { x.place(reinterpret_cast<element const*>(at)); });
+    }
+
+private:
+    static bool is_power_of_two(float x) {
+        int exponent = 0;
+        return std::frexp(x, &exponent) == 0.5f;
+    }
+    std::array<tile_input<Products>*, 3> all() { return {&q, &k, &v}; }
+    template <class Byte, class Body>
+    void each_in(Byte* memory, Body body) {
+        for (auto* x : all()) {
+            body(*x, memory);
+            memory += x->elements(B) * static_cast<index_t>(sizeof(element));
+        }
+    }
+};
 
 }  // namespace attnlab::gpu

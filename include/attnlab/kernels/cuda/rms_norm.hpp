@@ -42,40 +42,29 @@ struct rms_norm_backward_part {
     index_t c;
     float *dx, *roots, *sums;   ///< roots (rows), sums (parts, c)
 
-    using together = warp_sums<N, held_pieces, warps>;
+    using together = warp_sums<N, 1, warps>;
     constexpr index_t shared_bytes() const { return together::bytes; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         using warp = typename Block::warp;
         using numbers = wide<warp, N>;
-        index_t const begin = cut.begin(part), end = cut.end(part);
-        float* const of_weight = sums + part * c;
+        index_t const end = cut.end(part);
         auto const room = block.template shared<float>(together::size);
         block.each_warp([&](auto const& w) {
-            numbers sum_weight[held_pieces];
-            unrolled<held_pieces>([&](int k) { sum_weight[k] = numbers(0.0f); });
-            for (index_t row = begin + w.index(); row < end; row += warps) {
+            typename together::template own<warp> sum;
+            for (index_t row = cut.begin(part) + w.index(); row < end; row += warps) {
                 auto const kept = hold<N>(c, [&](index_t i) { return read<warp>(row, i); });
                 float const r = add_gradient<warp>(kept, dx + row * c);
-                unrolled<held_pieces>([&](int k) { sum_weight[k] += kept[k].dy * kept[k].x * numbers(r); });
+                unrolled<held_pieces>([&](int k) { sum.of[k] += kept[k].dy * kept[k].x * numbers(r); });
                 warp::once([&] { roots[row] = r; });
             }
-            unrolled<held_pieces>([&](int k) { together::put(w, room, k, sum_weight[k]); });
+            together::put(w, room, 0, sum);
         });
         block.each_warp([&](auto const& w) {
-            constexpr index_t size = N * warp_size;
-            for (int k = w.index(); k < held_pieces && k * size < c; k += warps) store<warp, N>(of_weight + k * size, together::total(w, room, k), c - k * size);
-            each_column<N, warps>(
-                w, c,
-                [&](index_t at) {
-                    numbers sum(0.0f);
-                    for (index_t row = begin; row < end; ++row) {
-                        auto const p = read<warp>(row, at);
-                        sum += p.dy * p.x * numbers(roots[row]);
-                    }
-                    store<warp, N>(of_weight + at, sum, c - at);
-                },
-                held_pieces * size);
+            together::finish(w, room, cut, part, c, sums + part * c, [&](index_t row, index_t at, auto& sum) {
+                auto const p = read<warp>(row, at);
+                sum[0] += p.dy * p.x * numbers(roots[row]);
+            });
         });
     }
 
@@ -133,7 +122,7 @@ void rms_norm_backward(Device device, view<float const, 2> dy, view<float const,
     gpu::with_width(c, {dy.data(), x.data(), weight, dx.data()}, [&](auto width) {
         gpu::launch(device, gpu::rms_norm_backward_part<width>{cut, dy.data(), x.data(), weight, offset, eps, c, dx.data(), roots, sums}, cut.count);
     });
-    gpu::launch_add_parts(device, sums, cut.count, c, c, dweight, nullptr);
+    gpu::launch_add_parts(device, sums, {cut.count, c}, c, dweight);
 }
 
 }  // namespace attnlab

@@ -37,22 +37,80 @@ public:
         else return row * stride() + piece * in_one;
     }
 
-    /// Copies `count` packed rows to row `first` and on, 16 bytes a lane; all `Warps` of the block together, which copy a divisor of `count` at once.
-    template <int Warps, class Warp>
-    constexpr void copy(Warp const& w, int first, element const* from, int count) const {   // `first` a multiple of 8
-        int const pieces = channels() / in_one, bits = first_bit(static_cast<std::uint64_t>(pieces)), at_once = Warps * warp_size >> bits;
-        // A lane's piece of the first of them; the others are constants further.
-        auto const piece = Warp::each_lane([&](int lane) { return w.index() * warp_size + lane; });
-        auto const offset = each(piece, [&](int i) { return static_cast<index_t>(i * in_one); });
-        auto const to = [&](int row) { return each(piece, [&](int i) { return place(row + (i >> bits), i & (pieces - 1)); }); };
-        int const step = in_slabs ? slab : stride();
-        for (int r = 0; r < count; r += at_once) {
-            auto const at = at_once % 8 == 0 ? to(0) + typename Warp::whole(r * step) : to(r);
-            data_.copy_async(w, at + typename Warp::whole(first * step), from, offset + typename Warp::template lanes<index_t>(index_t{r} * channels()), typename Warp::flag(true));
+    /// Rows in memory to be copied, by all `Warps` of a block together, 16 bytes a lane: where a lane's first piece is, and how many bytes further the next row.
+    template <class Warp>
+    struct source {
+        typename Warp::template lanes<element const*> piece;
+        int next;
+        /// From row t on.
+        constexpr source from(int t) const {
+            return {each(piece, [&](element const* p) { return further(p, t, next); }), next};
         }
+    };
+    /// Those that begin at `from`, `next` elements from one to the next.
+    template <class Warp>
+    constexpr source<Warp> source_at(Warp const& w, element const* from, index_t next) const {
+        return {Warp::each_lane([&](int lane) { return kept(from + row_of(w, lane) * next + ((w.index() * warp_size + lane) & (pieces() - 1)) * in_one); }), static_cast<int>(next * static_cast<index_t>(sizeof(element)))};
+    }
+    /// Copies `count` of them, a multiple of what is copied at once, to row `first`, a multiple of 8, and on. Of rows that are not `there` the last one comes in their
+    /// place: nobody looks at what is made of them.
+    template <int Warps, class Warp>
+    constexpr void copy(Warp const& w, int first, source<Warp> const& rows, int count, int there) const {
+        auto const put = [&](auto row) {
+            each_piece<Warps>(w, first, count, [&](int r, typename Warp::whole const& at) {
+                data_.copy_async(w, at, each(rows.piece, Warp::each_lane([&](int lane) { return row(lane, r); }), [&](element const* p, int n) { return further(p, n, rows.next); }));
+            });
+        };
+        if (there >= count) put([](int, int r) { return r; });
+        else put([&](int lane, int r) { return r + row_of(w, lane) < there ? r : there - 1 - row_of(w, lane); });
+    }
+    /// Multiplies rows that `copy` brought, and that its lanes have waited for: each what it brought itself.
+    template <int Warps, class Warp>
+    constexpr void multiply(Warp const& w, int first, int count, float by) const {
+        each_piece<Warps>(w, first, count, [&](int, typename Warp::whole const& at) {
+            Warp::visit([&](int, int i) {
+                struct alignas(16) piece {
+                    element v[in_one];
+                };
+                auto* const p = reinterpret_cast<piece*>(data_.writes(w, at.v[i], in_one));
+                piece x = *p;
+                for (element& e : x.v) e = static_cast<element>(static_cast<float>(e) * by);
+                *p = x;
+            });
+        });
     }
 
 private:
+    /// p, n times `bytes` further: in one instruction, where neither is of 64 bits.
+    static constexpr element const* further(element const* p, int n, int bytes) {
+        return reinterpret_cast<element const*>(reinterpret_cast<char const*>(p) + index_t{n} * bytes);
+    }
+    /// The row of a lane's first piece.
+    template <class Warp>
+    constexpr int row_of(Warp const& w, int lane) const {
+        return (w.index() * warp_size + lane) >> bits();
+    }
+    /// Pieces of a row, a power of two.
+    constexpr int pieces() const { return channels() / in_one; }
+    constexpr int bits() const { return first_bit(static_cast<std::uint64_t>(pieces())); }
+    /// `body(r, at)` for `count` rows from `first` on: where the lanes' pieces are of those that all warps have at once, which begin r rows further.
+    template <int Warps, class Warp, class Body>
+    constexpr void each_piece(Warp const& w, int first, int count, Body body) const {
+        int const at_once = Warps * warp_size >> bits();
+        // A lane's piece of the first of them; the others are constants further.
+        auto const to = [&](int row) {
+            return Warp::each_lane([&](int lane) {
+                int const i = w.index() * warp_size + lane;
+                return place(row + (i >> bits()), i & (pieces() - 1));
+            });
+        };
+        int const step = in_slabs ? slab : stride();
+        for (int r = 0; r < count; r += at_once) {
+            auto const at = at_once % 8 == 0 ? to(0) + typename Warp::whole(r * step) : to(r);
+            body(r, at + typename Warp::whole(first * step));
+        }
+    }
+
     typename Block::template shared_array<element> data_;
     int rows_ = 0, channels_ = 0;
 };

@@ -18,16 +18,9 @@ namespace attnlab::gpu {
 template <class Policy>
 using tile_problem = attention_problem<float, std::array<float const*, Policy::parameter_count + 1>>;
 
-/// Rows of q, k, v or do as kernels read them: (B, heads, padded T, padded D) of the products' elements, zeros in the padding, so that tiles
-/// are whole and copies are of 16 bytes.
+/// Rows of q, k, v or do as tiles read them: of the products' elements, of as many channels as the kernel is compiled for, on 16 bytes (pack.hpp).
 template <class Products>
-struct packed_rows {
-    using element = typename Products::element;
-    element const* data = nullptr;
-    index_t heads = 0, T = 0, D = 0;   ///< padded
-    constexpr element const* row(index_t b, index_t h, index_t t) const { return data + ((b * heads + h) * T + t) * D; }
-    constexpr index_t bytes_of_head() const { return T * D * static_cast<index_t>(sizeof(element)); }
-};
+using tile_source = heads<typename Products::element const>;
 
 /// Which head a block has, and the how-many-th of that head's blocks it is.
 struct block_place {
@@ -42,6 +35,11 @@ constexpr block_place place_of_block(index_t id, index_t pairs, index_t turns, i
     return {first + within % size, within / size};
 }
 
+/// Bytes that T rows of D channels take.
+template <class Products>
+constexpr index_t bytes_of_rows(index_t T, index_t D) {
+    return T * D * static_cast<index_t>(sizeof(typename Products::element));
+}
 /// T in whole tiles, of whatever kernel.
 constexpr index_t padded_length(index_t T) { return (T + 63) / 64 * 64; }
 
@@ -85,6 +83,7 @@ public:
                 hulls_[r] = {whole(first[r].begin), whole(last[r].end), whole(last[r].begin), whole(first[r].end)};
                 if (i0 + rows > p.T) hulls_[r].all_end = -1;
                 if (i0 >= p.T) hulls_[r].some_end = -1;
+                for (int* x : {&hulls_[r].some_begin, &hulls_[r].some_end, &hulls_[r].all_begin, &hulls_[r].all_end}) *x = kept(*x);
             }
         }
     }
@@ -116,9 +115,9 @@ constexpr rows_seen<Policy, Problem> what_rows_see(Problem const& p, index_t b, 
 }
 
 /// Walks those tiles j of `columns` out of `length` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
-/// ahead where there are two stages; `visit(j, stage, seen)` finds them there, and ends with a barrier.
-template <int Stages, class Block, class SeenOf, class Fetch, class Visit>
-constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Visit visit) {
+/// ahead where there are two stages; `arrived(warp)`, when they are there, and `visit(j, stage, seen)` after a barrier, with which it ends too.
+template <int Stages, class Block, class SeenOf, class Fetch, class Arrived, class Visit>
+constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Arrived arrived, Visit visit) {
     using Warp = typename Block::warp;
     int const tiles = static_cast<int>((length + columns - 1) / columns);
     tile_seen seen{}, seen_after{};
@@ -146,6 +145,7 @@ constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen
                 block.commit(w);
                 block.wait(w, 0);
             }
+            arrived(w);
         });
         visit(j, stage, seen);
         j = after, seen = seen_after;
@@ -155,12 +155,48 @@ constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen
 
 /// `body(std::true_type{})` for a tile that is seen whole, else of false_type: compiled twice where products are instructions of their own, beside which questions
 /// of what is seen would count.
-template <class Products, class Body>
+template <class Products, bool Light = true, class Body>
 constexpr void whole_or_not(tile_seen seen, Body body) {
-    if constexpr (Products::written_out)
+    if constexpr (Light && Products::written_out)
         if (seen == tile_seen::all) return body(std::true_type{});
     body(std::false_type{});
 }
+
+/// Rows of a head in memory, as a warp copies them to shared memory tile by tile.
+template <int Warps, class Rows, class Warp>
+class tile_stream {
+public:
+    tile_stream() = default;
+    template <class Source>
+    constexpr tile_stream(Warp const& w, Rows const& rows, Source const& from, index_t b, index_t h, index_t T)
+        : begin_(rows.source_at(w, from.row(b, h, 0), from.position)), T_(static_cast<int>(T)) {}
+    /// Shared rows first .. first + count become rows t, t + 1, ... of memory.
+    constexpr void fetch(Warp const& w, Rows const& rows, int first, int t, int count) const { rows.template copy<Warps>(w, first, begin_.from(t), count, T_ - t); }
+
+private:
+    typename Rows::template source<Warp> begin_;
+    int T_;
+};
+
+/// Rows that a block owns, to be multiplied by the scale of scores once they are there: with the first tile, on whose way they are waited for.
+template <int Warps, class Rows>
+class scaled_rows {
+public:
+    constexpr scaled_rows(Rows const& rows, int count, float by) : rows_(rows), count_(count), by_(by) {}
+    /// For `walk_tiles`, before the barrier and after it.
+    template <class Block, class Warp>
+    constexpr void arrived(Block& block, Warp const& w) const {
+        if (by_ == 1) return;
+        rows_.template multiply<Warps>(w, 0, count_, by_);
+        block.publish(w);
+    }
+    constexpr void done() { by_ = 1; }
+
+private:
+    Rows rows_;   // a copy: nvcc would keep in memory what points to itself
+    int count_;
+    float by_;
+};
 
 /// Copies `count` records of 16 bytes, a multiple of a warp's lanes, a lane a record.
 template <int Warps, class Warp, class Shared>
@@ -169,32 +205,113 @@ constexpr void copy_records(Warp const& w, Shared const& to, int at, typename Sh
     for (int round = 0; round < count; round += Warps * warp_size) {
         int const first = round + w.index() * warp_size;
         if (first < count)
-            to.copy_async(w, Warp::each_lane([&](int lane) { return at + first + lane; }), from, Warp::each_lane([&](int lane) { return static_cast<index_t>(first + lane); }),
-                          typename Warp::flag(true));
+            to.copy_async(w, Warp::each_lane([&](int lane) { return at + first + lane; }), Warp::each_lane([&](int lane) { return from + first + lane; }));
     }
 }
 
-/// Which pairs of a tile are seen, where a warp's rows are queries: bit c of a lane's two words is column c + column_of(lane, 0) of its two rows.
-template <class Warp>
-struct seen_pairs {
-    std::array<typename Warp::template lanes<std::uint64_t>, 2> rows;
+/// What a query sees of the keys from some key on, in whole numbers of 32 bits: those of 64 would be most of a tile on the diagonal.
+template <class Mask>
+class query_sees {
+public:
+    constexpr query_sees() = default;
+    explicit constexpr query_sees(index_t first) : first_(static_cast<int>(first)) {}   ///< nothing
+    constexpr query_sees(visible_keys<Mask> const& visible, index_t query, index_t first) : query_(static_cast<int>(query)), first_(static_cast<int>(first)) {
+        for (std::size_t r = 0; r < count; ++r) {
+            auto const& range = visible.ranges()[r];
+            begin_[r] = static_cast<int>(range.begin - first), length_[r] = static_cast<std::uint32_t>(range.end - range.begin);
+        }
+    }
+    /// Of key first + c.
+    constexpr bool operator()(int c) const {
+        bool in = false;
+        for (std::size_t r = 0; r < count; ++r) in = in || static_cast<std::uint32_t>(c - begin_[r]) < length_[r];
+        if constexpr (visible_keys<Mask>::has_holes) in = in && Mask::sees(query_, first_ + c);
+        return in;
+    }
+    /// Of the lane that each lane names.
+    template <class Warp>
+    static constexpr typename Warp::template lanes<query_sees> from_lanes(typename Warp::template lanes<query_sees> x, typename Warp::whole lane) {
+        auto const take = [&](auto part) {
+            auto const taken = Warp::from_lanes(each(x, [&](query_sees q) { return part(q); }), lane);
+            Warp::visit([&](int, int l) { part(x.v[l]) = taken.v[l]; });
+        };
+        for (std::size_t r = 0; r < count; ++r) {
+            take([r](query_sees& q) -> int& { return q.begin_[r]; });
+            take([r](query_sees& q) -> std::uint32_t& { return q.length_[r]; });
+        }
+        if constexpr (visible_keys<Mask>::has_holes) take([](query_sees& q) -> int& { return q.query_; });
+        return x;
+    }
+
+private:
+    static constexpr std::size_t count = visible_keys<Mask>::range_count;
+    std::array<int, count> begin_{};
+    std::array<std::uint32_t, count> length_{};
+    int query_ = 0, first_ = 0;
+};
+/// Query i of sequence b, which may be beyond the last.
+template <class Policy, class Problem>
+constexpr query_sees<typename Policy::mask> sees_of(Problem const& p, index_t b, index_t i, index_t first) {
+    if (i >= p.T) return query_sees<typename Policy::mask>(first);
+    return {p.template visible<Policy>(b, i), i, first};
+}
+
+/// Which pairs of a tile are seen, where a warp's rows are queries i0 .. i0 + 16 and its columns keys from j0 on.
+template <class Policy, class Warp>
+class seen_pairs {
+public:
+    template <class Problem>
+    constexpr seen_pairs(Problem const& p, tile_seen seen, index_t b, index_t i0, index_t j0) : all_(seen == tile_seen::all) {
+        if (all_) return;
+        unrolled<2>([&](int half) {
+            rows_[static_cast<std::size_t>(half)] = Warp::each_lane([&](int lane) { return sees_of<Policy>(p, b, i0 + row_of(lane, 2 * half), j0 + column_of(lane, 0)); });
+        });
+    }
     /// Of element i of fragment n.
     constexpr typename Warp::flag operator()(int n, int i) const {
-        return each(rows[static_cast<std::size_t>(i / 2)], [&](std::uint64_t bits) { return (bits >> (8 * n + i % 2) & 1) != 0; });
+        return each(rows_[static_cast<std::size_t>(i / 2)], [&](query_sees<typename Policy::mask> const& sees) { return all_ || sees(8 * n + i % 2); });
     }
+
+private:
+    bool all_;
+    std::array<typename Warp::template lanes<query_sees<typename Policy::mask>>, 2> rows_;
 };
-/// Of queries i0 .. i0 + 16 and keys j0 .. j0 + columns of sequence b.
-template <class Policy, class Warp, class Problem>
-constexpr seen_pairs<Warp> pairs_of(Warp const&, Problem const& p, tile_seen seen, index_t b, index_t i0, index_t j0, index_t columns) {
-    seen_pairs<Warp> pairs;
-    unrolled<2>([&](int half) {
-        pairs.rows[static_cast<std::size_t>(half)] = Warp::each_lane([&](int lane) {
-            index_t const i = i0 + row_of(lane, 2 * half);
-            if (seen == tile_seen::all) return ~std::uint64_t{0};
-            return i < p.T ? p.template visible<Policy>(b, i).bits(j0, columns) >> column_of(lane, 0) : 0;
+/// The same of rows that are keys j0 .. j0 + 16 and `Columns` that are queries from i0 on: bit 4 n + i of element i of fragment n. What a query sees is found by one lane for all.
+template <class Policy, class Warp, int Columns>
+class seen_turned {
+    using sees = query_sees<typename Policy::mask>;
+
+public:
+    template <class Problem>
+    constexpr seen_turned(Problem const& p, tile_seen seen, index_t b, index_t j0, index_t i0) : bits_(seen == tile_seen::all ? ~0u : 0u) {
+        if (seen == tile_seen::all) return;
+        unrolled<Columns / warp_size>([&](int part) {
+            auto const known = Warp::each_lane([&](int lane) { return sees_of<Policy>(p, b, i0 + part * warp_size + lane, j0); });
+            unrolled<4>([&](int n) {
+                unrolled<2>([&](int k) {
+                    auto const of_column = sees::template from_lanes<Warp>(known, Warp::each_lane([&](int lane) { return 8 * n + column_of(lane, k); }));
+                    Warp::visit([&](int lane, int l) {
+                        for (int half = 0; half < 2; ++half)
+                            if (of_column.v[l](lane / 4 + 8 * half)) bits_.v[l] |= 1u << (16 * part + 4 * n + 2 * half + k);
+                    });
+                });
+            });
         });
-    });
-    return pairs;
+    }
+    constexpr typename Warp::flag operator()(int n, int i) const {
+        return each(bits_, [&](std::uint32_t bits) { return (bits >> (4 * n + i) & 1) != 0; });
+    }
+
+private:
+    typename Warp::template lanes<std::uint32_t> bits_;
+};
+/// Either. `Whole`: all are seen, and nothing is asked.
+template <class Policy, class Warp, int Columns, bool Turned, bool Whole, class Problem>
+constexpr auto pairs_of(Warp const&, [[maybe_unused]] Problem const& p, [[maybe_unused]] tile_seen seen, [[maybe_unused]] index_t b, [[maybe_unused]] index_t row,
+                        [[maybe_unused]] index_t column) {
+    if constexpr (Whole) return [](int, int) { return typename Warp::flag(true); };
+    else if constexpr (Turned) return seen_turned<Policy, Warp, Columns>(p, seen, b, row, column);
+    else return seen_pairs<Policy, Warp>(p, seen, b, row, column);
 }
 /// Writes numbers c and c + 1 of a row of D, rounded to T: in one access where that is even.
 template <class T>
@@ -203,26 +320,34 @@ constexpr void put_two(T* row, index_t c, index_t D, float a, float b) {
     if (c < D) row[c] = static_cast<T>(a);
     if (c + 1 < D) row[c + 1] = static_cast<T>(b);
 }
-/// A warp's rows first .. first + 16 of (b, h) become c times `scale`, or are added to.
-template <class Warp, std::size_t N, class T>
-constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, heads<T> const& to, index_t b, index_t h, index_t first, index_t c0, index_t length, index_t D, float scale, bool add) {
-    unrolled<2>([&](int half) {
-        Warp::visit([&](int lane, int l) {
-            index_t const t = first + row_of(lane, 2 * half);
-            if (t >= length) return;
-            T* const row = to.row(b, h, t);
-            unrolled<static_cast<int>(N)>([&](int n) {
-                index_t const at = c0 + 8 * n + column_of(lane, 0);
-                auto const& two = c[static_cast<std::size_t>(n)];
-                float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
-                if (add) {
-                    if (at < D) x += static_cast<float>(row[at]);
-                    if (at + 1 < D) y += static_cast<float>(row[at + 1]);
-                }
-                put_two(row, at, D, x, y);
+/// Where a warp's 16 rows go: tokens from `first` on of head h of sequence b, channels from `channel` on.
+struct rows_place {
+    index_t b, h, first, channel = 0;
+};
+/// These rows, of a problem's T and D, become c times `scale`; or, of rows that are not rounded, are added to.
+template <class Warp, std::size_t N, class Problem>
+constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, stored_heads<float> const& all, rows_place at, Problem const& p, float scale = 1, bool add = false) {
+    auto const put = [&]<class T>(heads<T> const& to) {
+        unrolled<2>([&](int half) {
+            Warp::visit([&](int lane, int l) {
+                index_t const t = at.first + row_of(lane, 2 * half);
+                if (t >= p.T) return;
+                T* const row = to.row(at.b, at.h, t);
+                unrolled<static_cast<int>(N)>([&](int n) {
+                    index_t const channel = at.channel + 8 * n + column_of(lane, 0);
+                    auto const& two = c[static_cast<std::size_t>(n)];
+                    float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
+                    if constexpr (std::is_same_v<T, float>)
+                        if (add) {
+                            if (channel < p.D) x += row[channel];
+                            if (channel + 1 < p.D) y += row[channel + 1];
+                        }
+                    put_two(row, channel, p.D, x, y);
+                });
             });
         });
-    });
+    };
+    all.is_rounded() ? put(all.rounded) : put(all.whole);
 }
 /// `body(n, i, x)` for each number x of fragments: element i of fragment n.
 template <std::size_t N, class Fragment, class Body>

@@ -209,11 +209,12 @@ struct slot_rows {
 
 /// g(Z) of each row, and R: what its Z, or threshold, passes on to each score (see weighting_facts::row_adjoint). Adjacent rows of a head share a warp,
 /// 8 lanes a row, twice N adjacent channels a lane at once.
-template <class Policy, int N>
+template <class Policy, int N, class A, class B>
 struct adjoint_rows {
     static constexpr int lanes = 8, rows = warp_size / lanes;
     tile_problem<Policy> p;
-    heads<float const> d_weighted, weighted;   ///< `weighted` is by_sum where the weight does not separate
+    heads<A> d_weighted;
+    heads<B> weighted;   ///< by_sum where the weight does not separate
     float const *reference, *sum, *d_log_normalizer;
     row_record* records;                       ///< (B, H, padded T), assigned
 
@@ -233,17 +234,20 @@ struct adjoint_rows {
             number products(0.0f), d_l(0.0f);
             for (index_t c = 0; c < p.D; c += 2 * N * lanes)
                 Warp::visit([&](int lane, int i) {
-                    using channels = detail::adjacent<float, N>;
+                    using as = detail::adjacent<std::remove_const_t<A>, N>;
+                    using bs = detail::adjacent<std::remove_const_t<B>, N>;
                     index_t const t = query(lane);
                     if (t >= p.T) return;
-                    float const *const x = d_weighted.row(b, h, t), *const y = weighted.row(b, h, t);
-                    channels xs[2]{}, ys[2]{};
+                    A* const x = d_weighted.row(b, h, t);
+                    B* const y = weighted.row(b, h, t);
+                    as xs[2]{};
+                    bs ys[2]{};
                     unrolled<2>([&](int k) {
                         index_t const channel = c + N * (lane % lanes + k * lanes);
-                        if (channel < p.D) xs[k] = *reinterpret_cast<channels const*>(x + channel), ys[k] = *reinterpret_cast<channels const*>(y + channel);
+                        if (channel < p.D) xs[k] = *reinterpret_cast<as const*>(x + channel), ys[k] = *reinterpret_cast<bs const*>(y + channel);
                     });
                     for (int k = 0; k < 2; ++k)
-                        for (int j = 0; j < N; ++j) products.v[i] += xs[k].v[j] * ys[k].v[j];
+                        for (int j = 0; j < N; ++j) products.v[i] += static_cast<float>(xs[k].v[j]) * static_cast<float>(ys[k].v[j]);
                 });
             number const dot = Warp::template butterfly<lanes, 1>(products, [](float x, float y) { return x + y; });
             if constexpr (Policy::has_output && Policy::reads_log_normalizer) d_l = of_rows(d_log_normalizer, 0);

@@ -112,7 +112,15 @@ public:
     constexpr held_row(index_t n, Read read) : n_(n), read_(read) {
         unrolled<held_pieces>([&](int k) { kept_[k] = read_(index_t{k} * N * warp_size); });
     }
-    /// `body(i, piece)`, in order.
+    /// `body(i, piece)`, in order. What it changes of a piece stays in those that are kept.
+    template <class Body>
+    constexpr void each(Body body) {
+        unrolled<held_pieces>([&](int k) { body(index_t{k} * N * warp_size, kept_[k]); });
+        for (index_t i = held_pieces * N * warp_size; i < n_; i += N * warp_size) {
+            piece p = read_(i);
+            body(i, p);
+        }
+    }
     template <class Body>
     constexpr void each(Body body) const {
         unrolled<held_pieces>([&](int k) { body(index_t{k} * N * warp_size, kept_[k]); });

@@ -109,7 +109,7 @@ private:
         prepare(p, s, pass);
         watch_before_attention<Policy>(o, number_, p, s.qkv);
         s.z.resize({p.B, p.T, p.H * p.D});
-        attend<Policy, Device>(p, s.rows, s.z, o, number_);
+        attend<Policy, Device>(p, s.rows, merged_heads(*s.z, p.D), o, number_);
         watch(o, site::z{}, number_, s.z);
         out_.forward(rows(view<S const, 3>(s.z)), rows(*s.attention_out));
         watch(o, site::attn_out{}, number_, s.attention_out);

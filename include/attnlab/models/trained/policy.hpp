@@ -71,7 +71,7 @@ decoder_policy<Device> make_decoder_policy() {
                          any_observer& o, index_t layer) {
             auto&& seen_by = on_device<Device>(o);
             watch_before_attention<P>(seen_by, layer, p, qkv);
-            attend<P, Device>(p, rows, z, seen_by, layer);
+            attend<P, Device>(p, rows, merged_heads(*z, p.D), seen_by, layer);
         };
     out.backward = [](attention_problem<S> const& p, attention_saved<S> const& rows, heads<S const> z, heads<S const> dz,
                       attention_gradients<S> const& g) { attention_backward<P>(Device{}, p, rows, z, dz, g); };
