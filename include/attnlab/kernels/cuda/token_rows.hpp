@@ -45,9 +45,10 @@ using one_row = row_form<warp_size, 1, 0>;
 /// How the tokens, and the heads of each, are shared.
 struct token_parts {
     static constexpr int most_warps = 8;
-    index_t tokens, length, count;   ///< tokens of a part, parts
-    int warps = 1, groups;           ///< of a block; groups of lanes share the heads
+    index_t tokens = 0, length = 0, count = 0;   ///< of a part; how many parts
+    int warps = 1, groups = 1;                   ///< of a block; groups of lanes share the heads
 
+    token_parts() = default;
     /// `rows` of a warp divide the heads, and so do those of a block, which has as many warps as that allows (3 for 12 heads), or one where `alone`: none waits
     /// for another. Parts are so many that all have about `all_warps` warps.
     token_parts(index_t n, index_t heads, int rows, bool alone, index_t all_warps) : tokens(n) {
