@@ -92,6 +92,13 @@ using every_size = device;
 #else
 /// On the host, with every head size that a GPU's kernels are compiled for.
 struct every_size : emulated_cuda {};
+/// Reads x in another way than by products with what is learned.
+struct length_gate {
+    struct parameters {
+        head_scalar<"sharpness"> sharpness{attnlab::constant(1)};
+    };
+    static constexpr auto output(auto const& row, auto const& p) { return sigmoid(p.sharpness * dot(row.input, row.input) / 100) * row.output; }
+};
 #endif
 
 }  // namespace
@@ -111,7 +118,64 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(joints_are_the_references, Policy, joints_on_cuda)
     for (auto n : {sizes(1, 2, 1, 8), sizes(2, 2, 37, 6), sizes(1, 2, 150, 40)})
         BOOST_TEST_CONTEXT("T " << n.T << ", D " << n.D) check<Policy, device>(inputs<Policy>(n, 30), tolerance_of<Policy>, 0.1);
 }
+// Four heads of a token are walked at once, four channels a lane, where both are multiples of four; by one warp, or several of a block.
+BOOST_AUTO_TEST_CASE_TEMPLATE(joints_of_many_heads, Policy, joints_on_cuda) {
+    for (auto n : {sizes(2, 4, 21, 64), sizes(1, 12, 18, 64), sizes(1, 8, 18, 36), sizes(1, 1, 18, 64), sizes(1, 5, 18, 8), sizes(1, 4, 18, 10), sizes(3, 16, 9, 32)})
+        BOOST_TEST_CONTEXT("H " << n.H << ", T " << n.T << ", D " << n.D) check<Policy, device>(inputs<Policy>(n, 31), tolerance_of<Policy>, 0.1);
+}
+// What begins on no sixteen bytes is read number by number.
+BOOST_AUTO_TEST_CASE(rows_that_begin_anywhere) {
+    using policy = std::tuple_element_t<0, joints_on_cuda>;
+    auto const n = sizes(2, 4, 21, 64);
+    auto const in = inputs<policy>(n, 32);
+    auto const expected = run_attention<policy, device, false>(in, attention_layout::packed);
+    attention_call<float> c(in, attention_layout::packed);
+    index_t const row = n.H * n.D + 1;
+    buffer<float> q(static_cast<std::size_t>(n.B * n.T * row + 1)), bias(c.parameters[0].size() + 1);
+    attnlab::heads<float> const moved{q.data() + 1, n.T * row, n.D, row};
+    attnlab::each_entry({n.B, n.H, n.T, n.D}, [&](index_t b, index_t h, index_t t, index_t i) { moved.row(b, h, t)[i] = c.problem.q.row(b, h, t)[i]; });
+    std::copy(c.parameters[0].begin(), c.parameters[0].end(), bias.begin() + 1);
+    for (bool parameter : {false, true}) {
+        if (parameter) c.problem.parameters[0] = bias.data() + 1;
+        else c.problem.q = moved;
+        attention_saved<float> saved;
+        attention_forward<policy>(device{}, c.problem, saved, c.y.part(0));
+        attention_backward<policy>(device{}, c.problem, saved, c.y.part(0), c.dy.part(0), c.gradients);
+        synchronize(device{});
+        auto const near = [&](char const* what, auto const& found, auto const& e) {
+            check_near(what, view<float const, 1>(found.data(), {found.size()}), std::vector<double>(e.data(), e.data() + e.size()), float_tolerance, 0.1);
+        };
+        near("y", c.y.take(0), expected.y), near("dq", c.d_qkv.take(0), expected.dq);
+        c.problem.q = c.qkv.part(0);
+    }
+}
 using differentiable = std::tuple<attention<causal, softmax>, attention<rope<>, causal, softmax, attention_bias>, attention<forgetting<>, document, softmax, context_scale>>;
+/// What was in the place of gradients by x shows in none of them.
+template <class Policy>
+void check_assigned(call_sizes n) {
+    auto const in = inputs<Policy>(n, 33);
+    auto const expected = run_attention<Policy, ref, false>(in);
+    attention_call<float> c(in, attention_layout::packed);
+    std::fill_n(c.results.d_input.data(), c.results.d_input.size(), 7.0f);
+    attention_saved<float> saved;
+    attention_forward<Policy>(device{}, c.problem, saved, c.y.part(0));
+    attention_backward<Policy>(device{}, c.problem, saved, c.y.part(0), c.dy.part(0), c.gradients);
+    synchronize(device{});
+    check_near("dx", *c.results.d_input, *expected.d_input, tolerance_of<Policy>, 0.1);
+}
+BOOST_AUTO_TEST_CASE(gradients_by_x_are_assigned) {
+    for (auto n : {sizes(2, 4, 21, 64), sizes(1, 3, 18, 6)}) {   // from products of x
+        check_assigned<std::tuple_element_t<1, joints_on_cuda>>(n);
+        check_assigned<std::tuple_element_t<3, joints_on_cuda>>(n);
+#ifndef ATTNLAB_TESTS_ON_GPU
+        using of_heads = attention<causal, softmax, attnlab::head_input_gate<0.25>>;   // row by row, each head its own channels, or all of them
+        using of_all = attention<causal, softmax, length_gate>;
+        static_assert(of_heads::reads_head_input && of_all::adds_to_input);
+        check_assigned<of_heads>(n), check_assigned<of_all>(n);
+        check<of_heads, device>(inputs<of_heads>(n, 34), float_tolerance, 0.1), check<of_all, device>(inputs<of_all>(n, 34), float_tolerance, 0.1);
+#endif
+    }
+}
 BOOST_AUTO_TEST_CASE_TEMPLATE(in_bfloat16, Policy, differentiable) {   // a kink may fall either way
     auto in = inputs<Policy>(sizes(1, 2, 150, 64), 40);
     in.products = precision::bfloat16;

@@ -82,6 +82,25 @@ BOOST_AUTO_TEST_CASE(lanes_of_a_warp_must_sync) {
     BOOST_TEST(program(true) == "");
     BOOST_TEST(says(program(false), "the warp must sync"));
 }
+BOOST_AUTO_TEST_CASE(parts_of_a_warp) {
+    auto const writes = [](index_t own) {   // what a group of 8 lanes writes, which begin `own` apart
+        return said_of([=](emulated_block& block) {
+            auto const x = block.shared<float>(64);
+            block.each_group<8>([&](auto const& g) { x.writes(g, g.index() * own, 8); });
+        });
+    };
+    BOOST_TEST(writes(8) == "");
+    BOOST_TEST(says(writes(7), "both write it"));
+    auto const meets = [](int by) {   // as often as the group's, or the warp's number
+        return said_of([=](emulated_block& block) {
+            block.each_group<8>([&](auto const& g) {
+                for (int i = 0; i < g.index() / by; ++i) g.sync();
+            });
+        });
+    };
+    BOOST_TEST(meets(4) == "");
+    BOOST_TEST(says(meets(1), "part: lanes of one meet where those of another do not"));
+}
 BOOST_AUTO_TEST_CASE(nobody_wrote_it) {
     BOOST_TEST(says(said_of([](emulated_block& block) {
                         auto const x = block.shared<float>(32);

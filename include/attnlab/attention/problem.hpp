@@ -120,6 +120,7 @@ struct attention_saved {
     tensor<S, 3> q, k, v;            ///< (B, T, H D), (B, T, H_kv D): what a prologue made of q, k, v; else empty
     tensor<S, 3> tokens;             ///< (B, H, T): the token numbers of a score joint
     std::vector<tensor<S, 3>> projections;   ///< per parameter (B, T, H D): products of a head_matrix with x
+    tensor<S, 1> angles;             ///< of a GPU's rotations (T, rotations, D): cosines, then sines, of each position; else empty
     tensor<std::byte, 1> packed;     ///< q, k, v as the tensor cores of a GPU read them (kernels/cuda/pack.hpp); else empty
 
     /// Makes room. `Policy` says for what.
@@ -152,7 +153,7 @@ struct attention_saved {
     }
 };
 
-/// Where gradients go: q, k, v are assigned; input and parameters are added to.
+/// Where gradients go: q, k, v are assigned, and so is input by policies that read it; parameters are added to.
 template <class S>
 struct attention_gradients {
     stored_heads<S> q, k, v;             ///< rounded where products alone read them (policy::reads_rows)

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include <attnlab/attention/symbols.hpp>
@@ -38,27 +39,65 @@ rotary_pairs checked_pairs(index_t D) {
     require(0 <= pairs.rotated && pairs.rotated <= D && pairs.rotated % 2 == 0, "rope: heads of ", D, " channels, but ", pairs.rotated, " are to be rotated in pairs");
     return pairs;
 }
-/// The rotation of a formula's node, if it is one.
+/// The rotations of formulas, each once.
+template <class... Rotations>
+struct rotation_list {
+    static constexpr index_t count = sizeof...(Rotations);
+    /// Where `Rotation` stands.
+    template <class Rotation>
+    static constexpr index_t position = [] {
+        index_t i = 0;
+        static_cast<void>(((std::is_same_v<Rotation, Rotations> || (++i, false)) || ...));
+        return i;
+    }();
+    template <class Rotation>
+    static constexpr auto with() {
+        if constexpr (position<Rotation> < count) return rotation_list{};
+        else return rotation_list<Rotations..., Rotation>{};
+    }
+    /// `body(Rotation{}, i)` for each.
+    template <class Body>
+    static constexpr void each([[maybe_unused]] Body body) {
+        (body(Rotations{}, position<Rotations>), ...);
+    }
+};
 template <class E>
 struct rotation_of {
-    static void check(index_t) {}
+    using type = void;
 };
 template <class A, class Rotation>
 struct rotation_of<rotated<A, Rotation>> {
-    static void check(index_t D) { checked_pairs<Rotation>(D); }
+    using type = Rotation;
 };
-/// Asks every rotation of a formula whether it can turn rows of D: for devices, where nothing is thrown. \throws error
+/// How many nodes of a formula turn rows.
 template <class E>
-void check_rotations(index_t D) {
-    rotation_of<E>::check(D);
-    if constexpr (requires(E e) { e.a; }) check_rotations<decltype(E::a)>(D);
-    if constexpr (requires(E e) { e.b; }) check_rotations<decltype(E::b)>(D);
+constexpr index_t count_rotations() {
+    index_t n = !std::is_void_v<typename rotation_of<E>::type>;
+    if constexpr (requires(E e) { e.a; }) n += count_rotations<decltype(E::a)>();
+    if constexpr (requires(E e) { e.b; }) n += count_rotations<decltype(E::b)>();
+    return n;
 }
-/// The same of what a policy's prologue makes of q and k.
+/// `found`, and the rotations of E.
+template <class E, class Found>
+constexpr auto and_rotations(Found found) {
+    using rotation = typename rotation_of<E>::type;
+    if constexpr (!std::is_void_v<rotation>)
+        return and_rotations<decltype(E::a)>(found.template with<rotation>());
+    else if constexpr (requires(E e) { e.a; e.b; })
+        return and_rotations<decltype(E::b)>(and_rotations<decltype(E::a)>(found));
+    else if constexpr (requires(E e) { e.a; })
+        return and_rotations<decltype(E::a)>(found);
+    else
+        return found;
+}
+/// Those of a policy's rows.
+template <class Policy>
+using rotations_of = decltype(and_rotations<std::remove_const_t<decltype(Policy::output)>>(and_rotations<std::remove_const_t<decltype(Policy::value)>>(
+    and_rotations<std::remove_const_t<decltype(Policy::key)>>(and_rotations<std::remove_const_t<decltype(Policy::query)>>(rotation_list<>{})))));
+/// Asks every rotation of a policy whether it can turn rows of D: for devices, where nothing is thrown. \throws error
 template <class Policy>
 void check_rotations_of(index_t D) {
-    check_rotations<std::remove_const_t<decltype(Policy::query)>>(D);
-    check_rotations<std::remove_const_t<decltype(Policy::key)>>(D);
+    rotations_of<Policy>::each([&]<class Rotation>(Rotation, index_t) { checked_pairs<Rotation>(D); });
 }
 
 /// cos and sin of all angles up to some position, made once a process and grown on demand.

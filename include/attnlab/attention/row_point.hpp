@@ -39,7 +39,8 @@ struct row_point {
     S const* tokens = nullptr;          ///< (T): the token numbers of this head
     S* d_query_tokens = nullptr;        ///< (T): their gradients, of those read at the query and of those read at keys
     S* d_key_tokens = nullptr;
-    S* scratch = nullptr;               ///< (2 D): room of a row that a warp turns
+    S* scratch = nullptr;               ///< (2 D) for each rotation: room of a row that a GPU turns
+    S const* angles = nullptr;          ///< (rotations, D): cosines and sines of its position
     index_t head_size = 0, width = 0;   ///< D, C
     index_t head = 0, heads = 1;        ///< h, H
     index_t position = 0;               ///< t, or i of a row of scores
@@ -85,10 +86,10 @@ constexpr void add_to(typename Lanes::scalar* p, V x) {
 /// Calls `body(i, V{})` over 0 .. n in packs, then in single numbers.
 template <class Lanes, class Body>
 constexpr void each_chunk(index_t n, Body body) {
-    index_t i = 0;
+    index_t const in_packs = n - n % Lanes::width;
     if constexpr (Lanes::width > 1)
-        for (; i + Lanes::width <= n; i += Lanes::width) body(i, typename Lanes::pack{});
-    for (; i < n; ++i) body(i, typename Lanes::scalar{});
+        for (index_t i = 0; i < in_packs; i += Lanes::width) body(i, typename Lanes::pack{});
+    for (index_t i = Lanes::width > 1 ? in_packs : 0; i < n; ++i) body(i, typename Lanes::scalar{});
 }
 
 /// A sum over a row, kept in lanes until it is read.

@@ -31,7 +31,6 @@ public:
     /// Room to work in on the way back, shared by all layers.
     struct workspace {
         factor<Device> dqkv, dz;
-        tensor<S, 2> d_input;
     };
 
     /// \throws error where a rotation does not fit the heads, usage_error where the policy cannot have grouped queries
@@ -74,15 +73,11 @@ public:
         attention_gradients<S> g;
         place(g, w.dqkv, s);
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
-        if constexpr (reads_input) {
-            w.d_input.resize(s.z.shape());
-            zero(Device{}, view<S, 1>(w.d_input.data(), {w.d_input.size()}));
-            g.input = w.d_input.data();
-        }
+        if constexpr (reads_input) g.input = dx.whole().data();   // to which q's, k's and v's are added
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged(s.z, s), merged(std::as_const(w.dz), s), g);
-        if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx);
+        if constexpr (reads_input) project_.backward_onto(std::as_const(w.dqkv).whole(), x.whole(), dx.whole().data());
+        else if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx);
         else project_.backward(std::as_const(w.dqkv).whole(), x, dx);
-        if constexpr (reads_input) add(Device{}, view<S const, 1>(w.d_input.data(), {w.d_input.size()}), flat(dx.whole()));
     }
     S* last_bias_gradient() const { return merge_.bias_gradient(); }
 

@@ -34,6 +34,10 @@ public:
             if (dy.is_rounded()) return linear_backward(Device{}, view<bfloat16 const, 2>(dy.rounded), x, weight_.rounded(), dx, weight_.gradient(), static_cast<S*>(nullptr));
         backward(rows(view<S const, 3>(dy.whole)), x, dx);
     }
+    /// dx (N, I) is added to.
+    void backward_onto(view<S const, 2> dy, view<S const, 2> x, S* dx) const {
+        weight_.multiply([&](auto w) { linear_backward_onto(Device{}, dy, x, w, dx, weight_.gradient(), bias_gradient()); });
+    }
 
     /// The same where x, and y, dy or dx where they are factors, were made for this Linear's products.
     void forward(factor<Device> const& x, view<S, 2> y) { forward_onto({}, x, y); }

@@ -38,6 +38,8 @@ void linear_forward(declared, in, in, float const*, out);
 void linear_forward(declared, in, view<bfloat16 const, 2>, float const*, out);
 void linear_backward(declared, in, in, in, float*, out, float*);
 void linear_backward(declared, in, in, view<bfloat16 const, 2>, float*, out, float*);
+void linear_backward_onto(declared, in, in, in, float*, out, float*);
+void linear_backward_onto(declared, in, in, view<bfloat16 const, 2>, float*, out, float*);
 void round(declared, many, view<bfloat16, 1>);
 void layer_norm_forward(declared, in, float const*, float const*, float, out, float*, float*);
 void layer_norm_backward(declared, in, in, float const*, float const*, float const*, out, float*, float*);

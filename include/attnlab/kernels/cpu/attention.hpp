@@ -88,6 +88,7 @@ template <class Policy>
 void attention_backward(cpu, attention_problem<float> const& given, attention_saved<float> const& saved, heads<float const> y,
                         heads<float const> dy, attention_gradients<float> const& gradients) {
     auto const p = saved.template after_prologue<Policy>(given);
+    if (Policy::reads_input && gradients.input) std::fill_n(gradients.input, p.B * p.T * p.width, 0.0f);
     tensor<float, 3> d_core, d_log_normalizer, d_tokens, d_kv;
     heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) {

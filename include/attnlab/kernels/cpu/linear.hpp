@@ -51,11 +51,11 @@ void linear_forward(view<float const, 2> x, view<T const, 2> w, float const* bia
 }
 
 template <class T>
-void linear_backward(view<float const, 2> dy, view<float const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias) {
+void linear_backward(view<float const, 2> dy, view<float const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias, float onto = 0) {
     index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
     assert(w.shape(1) == in && dy.shape(0) == n && dy.shape(1) == out && dw.shape() == w.shape());
     auto const upstream = factor<T, 0>(dy), input = factor<T, 1>(x);
-    if (dx) gemm(cpu{}, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, 0, dx, in);
+    if (dx) gemm(cpu{}, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, onto, dx, in);
     gemm(cpu{}, true, false, out, in, n, 1, upstream.data(), out, input.data(), in, 1, dw.data(), in);
     if (!dbias) return;
     auto const sums = column_sums(n, out, [=](index_t i, float* sum) {
@@ -83,6 +83,11 @@ inline void linear_backward(cpu, view<float const, 2> dy, view<float const, 2> x
 inline void linear_backward(cpu, view<float const, 2> dy, view<float const, 2> x, view<bfloat16 const, 2> w, float* dx,
                             view<float, 2> dw, float* dbias) {
     detail::linear_backward(dy, x, w, dx, dw, dbias);
+}
+/// The same, but dx += dy w.
+template <class T>
+void linear_backward_onto(cpu, view<float const, 2> dy, view<float const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias) {
+    detail::linear_backward(dy, x, w, dx, dw, dbias, 1);
 }
 
 }  // namespace attnlab

@@ -21,7 +21,6 @@ namespace attnlab {
 namespace gpu {
 
 struct for_dy;
-struct for_rows;
 
 #ifndef ATTNLAB_CUDA_HEAD_SIZES   // CMake has an option of this name
 #define ATTNLAB_CUDA_HEAD_SIZES 64, 128, 256
@@ -65,7 +64,7 @@ void with_tiles(attention_problem<float> const& p, Body body) {
 
 template <class Policy>
 output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_saved<float> const& saved) {
-    return {merged_heads(view<float const, 3>(saved.core), p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T, p.D};
+    return {merged_heads(view<float const, 3>(saved.core), p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T};
 }
 
 /// Products of x, q, k, v as the scores see them, token numbers: into `saved`. Returns the problem as the tiles see it.
@@ -74,16 +73,16 @@ attention_problem<float> before_tiles(Device device, attention_problem<float> co
     expr::check_rotations_of<Policy>(given.D);
     saved.template resize<Policy>(given);
     multiply_input<Policy>(device, given, saved);
-    auto const products = products_of<Policy>(given, saved);
+    make_angles<Policy>(device, given, saved);
     auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, tensor<float, 3>& to) {
-        each_token<Policy>(device, given, count, products, prologue_forward<Policy, Which>{from, merged_heads(*to, given.D)});
+        each_token<Policy>(device, given, count, saved, prologue_forward<Policy, Which>{from, merged_heads(*to, given.D)});
     };
     if constexpr (Policy::has_query) prepare(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, saved.q);
     if constexpr (Policy::has_key) prepare(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), saved.k);
     if constexpr (Policy::has_value) prepare(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), saved.v);
     auto const p = saved.template after_prologue<Policy>(given);
     if constexpr (Policy::has_tokens) {
-        each_token<Policy>(device, p, p.H, products, numbers_forward<Policy>{saved.tokens.data(), p.H, p.T});
+        each_token<Policy>(device, p, p.H, saved, numbers_forward<Policy>{saved.tokens.data(), p.H, p.T});
         if (Policy::tokens.scan) launch_rows(device, p.B * p.H, scan_program{saved.tokens.data(), p.T, false});
     }
     return p;
@@ -106,8 +105,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
         gpu::launch(device, tiles, tiles.blocks());
     });
     if constexpr (Policy::has_output)
-        gpu::each_token<Policy>(device, p, p.H, gpu::products_of<Policy>(p, saved),
-                                gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
+        gpu::each_token<Policy>(device, p, p.H, saved, gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
 }
 
 namespace gpu {
@@ -126,7 +124,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(device, rows);
     if constexpr (Policy::has_slot) {
         slot = gpu::scratch<gpu::for_slot, float>(device, rows);
-        gpu::each_token<Policy>(device, p, p.H, gpu::products_of<Policy>(p, saved), gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot});
+        gpu::each_token<Policy>(device, p, p.H, saved, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot});
     }
     gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
     auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
@@ -160,16 +158,15 @@ heads<float const> back_through_output(Device device, attention_problem<float> c
                                        heads<float const> dy, float* d_log_normalizer, attention_gradients<float> const& gradients) {
     index_t const size = p.B * p.T * p.H * p.D;
     auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(device, size), {p.B, p.T, p.H * p.D}), p.D);
-    each_token_back<Policy>(device, p, p.H, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer});
+    each_token_back<Policy>(device, p, p.H, saved, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer});
     return d_weighted;
 }
 
 /// Gradients by what a prologue made become gradients by what it was given.
 template <class Policy, class Device>
-void back_through_prologue(Device device, attention_problem<float> const& given, input_products<Policy> const& products, attention_gradients<float> const& g) {
+void back_through_prologue(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, input_products<Policy> const& products, attention_gradients<float> const& g) {
     auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, heads<float> d) {
-        each_token_back<Policy>(device, given, count, products, g,
-                                prologue_backward<Policy, Which>{from, d, scratch<for_rows, float>(device, backward_parts<Policy>(given) * warps_of_token<Policy> * given.D), given.T});
+        each_token_back<Policy>(device, given, count, saved, products, g, prologue_backward<Policy, Which>{from, d});
     };
     if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);
     if constexpr (Policy::has_key) pull(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), g.k);
@@ -185,6 +182,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const rows = p.B * p.H * p.T;
     auto const products = gpu::with_gradients<Policy>(device, p, saved);
+    if (gpu::rows_write_input<Policy> && gradients.input) gpu::fill_zero(device, gradients.input, p.B * p.T * p.width);
     float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
     stored_heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, products, dy, d_log_normalizer, gradients);
@@ -217,7 +215,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         queries by_queries{in, gradients.q, nullptr};
         keys by_keys{in, gradients.k, gradients.v, nullptr};
         if constexpr (Policy::has_score) {
-            auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
+            auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy, std::remove_const_t<decltype(Policy::score)>>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
             if (copies.size() > 0) gpu::fill_zero(device, copies.all, copies.size());
         }
         if constexpr (Policy::has_tokens) {
@@ -231,12 +229,12 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, by_queries.in.copies, p.sizes(), gradients.parameters);
         if constexpr (Policy::has_tokens) {
             float* const d_tokens = by_queries.d_query_tokens;
-            gpu::launch_add_parts(device, by_keys.d_key_tokens, 1, rows, rows, d_tokens);
+            gpu::launch_add_parts(device, by_keys.d_key_tokens, {1, rows}, rows, d_tokens);
             if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
-            gpu::each_token_back<Policy>(device, p, p.H, products, gradients, gpu::numbers_backward<Policy>{d_tokens, p.H, p.T});
+            gpu::each_token_back<Policy>(device, p, p.H, saved, products, gradients, gpu::numbers_backward<Policy>{d_tokens, p.H, p.T});
         }
     });
-    gpu::back_through_prologue<Policy>(device, given, products, gradients);
+    gpu::back_through_prologue<Policy>(device, given, saved, products, gradients);
     gpu::back_through_products<Policy>(device, p, products, gradients);
 }
 

@@ -21,12 +21,20 @@ struct row_parts {
     static constexpr index_t most = 512;   ///< some blocks for each multiprocessor of the largest GPUs
 };
 
-/// Adds the sums of all parts, (parts, Arrays, c), `stride` numbers apart, to arrays of c numbers, those that are null left out.
+/// Where parts of sums lie: `count` of them `stride` numbers apart, each in `pieces` that are `apart`.
+struct sum_parts {
+    index_t count, stride, pieces = 1, apart = 0;
+    constexpr index_t size() const { return count * pieces; }
+    constexpr index_t operator()(index_t i) const { return i / pieces * stride + i % pieces * apart; }
+};
+
+/// Adds the sums of all parts, (Arrays, c) each, to arrays of c numbers, those that are null left out.
 template <int Arrays>
 struct add_parts {
     static constexpr int warps = 16;
     float const* sums;
-    index_t parts, stride, c;
+    sum_parts parts;
+    index_t c;
     float* to[Arrays];
 
     constexpr index_t shared_bytes() const { return warps * warp_size * static_cast<index_t>(sizeof(float)); }
@@ -34,12 +42,12 @@ struct add_parts {
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
-        index_t const begin = id * warp_size, width = Arrays * c - begin, each = (parts + warps - 1) / warps;
+        index_t const begin = id * warp_size, width = Arrays * c - begin, all = parts.size(), each = (all + warps - 1) / warps;
         auto const total = block.template shared<float>(warps * warp_size);
         block.each_warp([&](auto const& w) {
             typename warp::number sum(0.0f);
-            index_t const from = w.index() * each, to = from + each < parts ? from + each : parts;
-            for (index_t p = from; p < to; ++p) sum += load<warp>(sums + p * stride + begin, width);
+            index_t const from = w.index() * each, to = from + each < all ? from + each : all;
+            for (index_t p = from; p < to; ++p) sum += load<warp>(sums + parts(p) + begin, width);
             total.put(w, warp::each_lane([&](int lane) { return w.index() * warp_size + lane; }), sum);
         });
         block.each_warp([&](auto const& w) {
@@ -55,9 +63,9 @@ struct add_parts {
     }
 };
 template <class Device, std::same_as<float*>... To>
-void launch_add_parts(Device device, float const* sums, index_t parts, index_t stride, index_t c, To... to) {
+void launch_add_parts(Device device, float const* sums, sum_parts parts, index_t c, To... to) {
     constexpr int arrays = sizeof...(to);
-    launch(device, add_parts<arrays>{sums, parts, stride, c, {to...}}, (arrays * c + warp_size - 1) / warp_size);
+    launch(device, add_parts<arrays>{sums, parts, c, {to...}}, (arrays * c + warp_size - 1) / warp_size);
 }
 
 /// `body(at)` for the columns, from `first` on, that a warp of `Warps` takes of c, 32 N at once.
@@ -166,7 +174,7 @@ void add_sums_of(Device device, index_t n, index_t c, Numbers const& numbers, fl
     auto* const sums = scratch<partial_sums, float>(device, cut.count * c);
     sum_part<N, Numbers> const kernel{cut, c, sums, numbers};
     launch(device, kernel, cut.count * kernel.blocks_a_part());
-    launch_add_parts(device, sums, cut.count, c, c, to);
+    launch_add_parts(device, sums, {cut.count, c}, c, to);
 }
 
 /// The numbers of x; with `rounded`, x rounded to bfloat16 goes there on the way.

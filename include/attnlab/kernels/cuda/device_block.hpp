@@ -88,17 +88,23 @@ private:
 #endif
 };
 
-class device_warp {
+/// The same in packs of four numbers a lane.
+template <>
+struct elementary<4> : elementary<1> {};
+
+/// `Size` adjacent lanes of a warp. All groups of a warp meet at the same places: with some of its lanes alone, nvcc has no uniform registers.
+template <int Size>
+class device_group {
 public:
-    static constexpr int held = 1;
+    static constexpr int size = Size, held = 1;
     template <class T>
     using lanes = lanes_of<T, 1>;
     using number = lanes<float>;
     using whole = lanes<int>;
     using flag = lanes<bool>;
 
-    __device__ int index() const { return static_cast<int>(threadIdx.x) / warp_size; }
-    static __device__ int lane() { return static_cast<int>(threadIdx.x) % warp_size; }
+    __device__ int index() const { return static_cast<int>(threadIdx.x) / Size; }
+    static __device__ int lane() { return static_cast<int>(threadIdx.x) % Size; }
 
     template <class F>
     static __device__ auto each_lane(F f) {
@@ -122,20 +128,21 @@ public:
     }
     template <class T>
     static __device__ lanes<T> shifted(lanes<T> const& x, int by) {
-        T const lower = __shfl_up_sync(~0u, x.v[0], static_cast<unsigned>(by));
+        T const lower = __shfl_up_sync(~0u, x.v[0], static_cast<unsigned>(by), Size);
         return lanes<T>(lane() >= by ? lower : T(0));
     }
     static __device__ bool any(flag f) { return __any_sync(~0u, f.v[0]) != 0; }
     static __device__ bool all(flag f) { return __all_sync(~0u, f.v[0]) != 0; }
     template <class T>
     static __device__ T of_lane(lanes<T> const& x, int lane) {
-        return __shfl_sync(~0u, x.v[0], lane);
+        return __shfl_sync(~0u, x.v[0], lane, Size);
     }
     template <class T>
     static __device__ lanes<T> from_lanes(lanes<T> const& x, whole lane) {
-        return lanes<T>(__shfl_sync(~0u, x.v[0], lane.v[0]));
+        return lanes<T>(__shfl_sync(~0u, x.v[0], lane.v[0], Size));
     }
 };
+using device_warp = device_group<warp_size>;
 
 template <class T>
 class device_shared {
@@ -154,8 +161,10 @@ public:
         if (in.v[0]) data_[at.v[0]] = x.v[0];
     }
     __device__ T one(device_warp, index_t at) const { return data_[at]; }
-    __device__ T const* reads(device_warp, index_t first, index_t) const { return data_ + first; }
-    __device__ T* writes(device_warp, index_t first, index_t) const { return data_ + first; }
+    template <class Group>
+    __device__ T const* reads(Group, index_t first, index_t) const { return data_ + first; }
+    template <class Group>
+    __device__ T* writes(Group, index_t first, index_t) const { return data_ + first; }
     __device__ void copy_async(device_warp, device_warp::whole at, device_warp::lanes<T const*> from, device_warp::flag in = device_warp::flag(true)) const {
         if (in.v[0])
             asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(at.v[0])), "l"(from.v[0]) : "memory");
@@ -202,7 +211,11 @@ public:
     static __device__ int warps() { return static_cast<int>(blockDim.x) / warp_size; }
     template <class Body>
     __device__ void each_warp(Body body) {
-        body(warp{});
+        each_group<warp_size>(body);
+    }
+    template <int Size, class Body>
+    __device__ void each_group(Body body) {
+        body(device_group<Size>{});
         __syncthreads();
     }
     template <class F>

@@ -20,19 +20,22 @@ namespace attnlab::gpu {
 
 class emulated_block;
 
-/// A warp: lanes 0 .. 31 in one object. What its lanes do, they do at once.
-class emulated_warp {
+/// `Size` adjacent lanes, a warp or a part of one, in one object. What its lanes do, they do at once.
+template <int Size>
+class emulated_group {
 public:
-    static constexpr int held = warp_size;
+    static constexpr int size = Size, held = Size;
     template <class T>
     using lanes = lanes_of<T, held>;
     using number = lanes<float>;
     using whole = lanes<int>;
     using flag = lanes<bool>;
 
-    emulated_warp(emulated_block& block, int index) : block_(&block), index_(index) {}
+    emulated_group(emulated_block& block, int index) : block_(&block), index_(index) {}
     int index() const { return index_; }
     emulated_block& block() const { return *block_; }
+    /// How often lanes of this host thread met so far.
+    static inline thread_local index_t meetings = 0;
 
     /// f(lane), lane by lane.
     template <class F>
@@ -52,11 +55,12 @@ public:
         f();
     }
     /// What lanes wrote before it, all lanes read after it.
-    inline void sync() const;
+    void sync() const;
 
     /// `op` over lanes whose numbers differ in the bits of `First` / 2, ..., `Last` alone: all of them get the result.
     template <int First, int Last, class T, class Op>
     static lanes<T> butterfly(lanes<T> x, Op op) {
+        ++meetings;
         for (int bit = First / 2; bit >= Last; bit /= 2) {
             lanes<T> const old = x;
             for (int l = 0; l < held; ++l) x.v[l] = op(old.v[l], old.v[l ^ bit]);
@@ -66,6 +70,7 @@ public:
     /// From the lane `by` below; 0 in the first ones.
     template <class T>
     static lanes<T> shifted(lanes<T> const& x, int by) {
+        ++meetings;
         lanes<T> r(T(0));
         for (int l = by; l < held; ++l) r.v[l] = x.v[l - by];
         return r;
@@ -89,6 +94,7 @@ private:
     emulated_block* block_;
     int index_;
 };
+using emulated_warp = emulated_group<warp_size>;
 
 /// An array in shared memory.
 template <class T>
@@ -121,11 +127,13 @@ public:
     /// One element that all lanes read.
     T one(emulated_warp const& w, index_t at) const { return read(w, at, -1); }
     /// Elements first, first + 1, ... as plain memory: what is done with them is done by all lanes.
-    T const* reads(emulated_warp const& w, index_t first, index_t n) const {
+    template <int Size>
+    T const* reads(emulated_group<Size> const& w, index_t first, index_t n) const {
         for (index_t i = first; i < first + n; ++i) read(w, i, -1);
         return all_->values.data() + first;
     }
-    T* writes(emulated_warp const& w, index_t first, index_t n) const {
+    template <int Size>
+    T* writes(emulated_group<Size> const& w, index_t first, index_t n) const {
         for (index_t i = first; i < first + n; ++i) write(w, i, -1);
         return all_->values.data() + first;
     }
@@ -139,8 +147,10 @@ private:
         std::vector<T> values;
         std::vector<mark> marks;
     };
-    inline T& read(emulated_warp const& w, index_t at, int lane) const;
-    inline T& write(emulated_warp const& w, index_t at, int lane) const;
+    template <int Size>
+    T& read(emulated_group<Size> const& w, index_t at, int lane) const;
+    template <int Size>
+    T& write(emulated_group<Size> const& w, index_t at, int lane) const;
     mark& mark_of(index_t at) const {
         require(0 <= at && at < size(), "shared memory: element ", at, " of ", size());
         return all_->marks[static_cast<std::size_t>(at)];
@@ -180,15 +190,28 @@ public:
     /// A phase: `body(warp)` by every warp, then a barrier.
     template <class Body>
     void each_warp(Body body) {
-        std::vector<int> order(static_cast<std::size_t>(warps_));
-        for (int i = 0; i < warps_; ++i) order[static_cast<std::size_t>(i)] = i;
-        for (int i = warps_ - 1; i > 0; --i) {   // another order each phase
+        each_group<warp_size>(body);
+    }
+    /// The same by every group of `Size` lanes; to shared memory groups of a phase are as foreign to one another as warps. Those of a warp
+    /// meet at the same places, or a GPU would hang.
+    template <int Size, class Body>
+    void each_group(Body body) {
+        constexpr int of_warp = warp_size / Size;
+        int const groups = warps_ * of_warp;
+        std::vector<index_t> met(static_cast<std::size_t>(warps_), -1);
+        std::vector<int> order(static_cast<std::size_t>(groups));
+        for (int i = 0; i < groups; ++i) order[static_cast<std::size_t>(i)] = i;
+        for (int i = groups - 1; i > 0; --i) {   // another order each phase
             order_ = order_ * 1664525u + 1013904223u;
             std::swap(order[static_cast<std::size_t>(i)], order[(order_ >> 8) % static_cast<std::uint32_t>(i + 1)]);
         }
         for (int i : order) {
             step_ = 0;
-            body(warp(*this, i));
+            emulated_group<Size>::meetings = 0;
+            body(emulated_group<Size>(*this, i));
+            index_t& of_others = met[static_cast<std::size_t>(i / of_warp)];
+            require(of_others < 0 || of_others == emulated_group<Size>::meetings, "the groups of warp ", i / of_warp, " part: lanes of one meet where those of another do not");
+            of_others = emulated_group<Size>::meetings;
         }
         ++phase_;
     }
@@ -247,10 +270,15 @@ private:
     std::vector<std::deque<std::vector<std::unique_ptr<copy>>>> copies_;
 };
 
-inline void emulated_warp::sync() const { block_->next_step(); }
+template <int Size>
+void emulated_group<Size>::sync() const {
+    ++meetings;
+    block_->next_step();
+}
 
 template <class T>
-T& emulated_shared<T>::read(emulated_warp const& w, index_t at, int lane) const {
+template <int Size>
+T& emulated_shared<T>::read(emulated_group<Size> const& w, index_t at, int lane) const {
     mark& m = mark_of(at);
     require(!m.in_flight, "shared memory: element ", at, " is read while an asynchronous copy is under way");
     require(m.written_in >= 0, "shared memory: element ", at, " is read and nobody wrote it");
@@ -263,7 +291,8 @@ T& emulated_shared<T>::read(emulated_warp const& w, index_t at, int lane) const 
     return all_->values[static_cast<std::size_t>(at)];
 }
 template <class T>
-T& emulated_shared<T>::write(emulated_warp const& w, index_t at, int lane) const {
+template <int Size>
+T& emulated_shared<T>::write(emulated_group<Size> const& w, index_t at, int lane) const {
     mark& m = mark_of(at);
     require(!m.in_flight, "shared memory: element ", at, " is written while an asynchronous copy is under way");
     if (m.written_in == block_->phase()) {

@@ -5,6 +5,7 @@
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/attention/row_point.hpp>
 #include <attnlab/kernels/cuda/gemm.hpp>
+#include <attnlab/kernels/cuda/input_dots.hpp>
 #include <attnlab/kernels/cuda/linear.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 
@@ -84,6 +85,7 @@ void multiply_input(Device device, attention_problem<float> const& p, attention_
         each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) {
             index_t const out = p.H * numbers;
             saved.projections[i].resize({p.B, p.T, out});
+            if (multiply_few(device, p.input, p.parameters[i], saved.projections[i].data(), n, p.width, out)) return;
             linear_forward(device, view<float const, 2>(p.input, {n, p.width}), view<float const, 2>(p.parameters[i], {out, p.width}), static_cast<float const*>(nullptr),
                            view<float, 2>(saved.projections[i].data(), {n, out}));
         });
@@ -95,21 +97,27 @@ input_products<Policy> with_gradients(Device device, attention_problem<float> co
     auto out = products_of<Policy>(p, saved);
     if constexpr (input_products<Policy>::any) {
         index_t const tokens = p.B * p.T * p.H;
+        auto const in_fours = [](index_t n) { return (n + 3) / 4 * 4; };   // each array begins on sixteen bytes
         index_t size = 0;
-        each_multiplied<Policy>(p.sizes(), [&](std::size_t, index_t numbers) { size += tokens * numbers; });
+        each_multiplied<Policy>(p.sizes(), [&](std::size_t, index_t numbers) { size += in_fours(tokens * numbers); });
         float* next = scratch<for_projections, float>(device, size);
         fill_zero(device, next, size);
-        each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) { out.gradients[i] = next, next += tokens * numbers; });
+        each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) { out.gradients[i] = next, next += in_fours(tokens * numbers); });
     }
     return out;
 }
-/// From those, gradients by the parameters and by x.
+/// Whether row by row, gradients are added to those by x, beside what comes through products.
+template <class Policy>
+inline constexpr bool rows_write_input = Policy::adds_to_input || Policy::reads_head_input;
+/// From those, gradients by the parameters and by x: these are added to where rows wrote some, else assigned.
 template <class Policy, class Device>
 void back_through_products(Device device, attention_problem<float> const& p, input_products<Policy> const& products, attention_gradients<float> const& gradients) {
+    bool written = rows_write_input<Policy>;
     each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) {
         index_t const n = p.B * p.T, out = p.H * numbers, in = p.width;
         gemm(device, true, false, out, in, n, 1, products.gradients[i], out, p.input, in, 1, gradients.parameters[i], in);
-        if (gradients.input) gemm(device, false, false, n, in, out, 1, products.gradients[i], out, p.parameters[i], in, 1, gradients.input, in);
+        if (gradients.input) gemm(device, false, false, n, in, out, 1, products.gradients[i], out, p.parameters[i], in, written, gradients.input, in);
+        written = true;
     });
 }
 

@@ -22,6 +22,13 @@ namespace attnlab::gpu {
 /// Shared memory that every GPU from sm_80 on gives a block.
 inline constexpr index_t most_shared_bytes = 163 * 1024;
 
+/// How many warps the blocks of a kernel have: at most `Kernel::warps`, where it knows better when it is started.
+template <class Kernel>
+int warps_of(Kernel const& kernel) {
+    if constexpr (requires { kernel.warps_now(); }) return kernel.warps_now();
+    else return Kernel::warps;
+}
+
 /// Runs blocks 0 .. `blocks` on the host, in an order that no kernel may count on.
 template <class Kernel>
 void launch(emulated_cuda, Kernel const& kernel, index_t blocks) {
@@ -31,7 +38,7 @@ void launch(emulated_cuda, Kernel const& kernel, index_t blocks) {
     for (index_t i = 0; i < blocks; ++i) {
         index_t const id = i % 2 == 0 ? i / 2 : blocks - 1 - i / 2;   // from both ends
         try {
-            emulated_block block(Kernel::warps, kernel.shared_bytes(), static_cast<std::uint32_t>(id));
+            emulated_block block(warps_of(kernel), kernel.shared_bytes(), static_cast<std::uint32_t>(id));
             kernel(block, id);
         } catch (...) {
 #pragma omp critical
@@ -78,7 +85,7 @@ void launch(cuda, Kernel const& kernel, index_t blocks) {
         check(cudaFuncSetAttribute(run_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "shared memory for a kernel");
         most = bytes;
     }
-    run_kernel<Kernel><<<static_cast<unsigned>(blocks), Kernel::warps * warp_size, static_cast<std::size_t>(bytes), stream()>>>(kernel);
+    run_kernel<Kernel><<<static_cast<unsigned>(blocks), warps_of(kernel) * warp_size, static_cast<std::size_t>(bytes), stream()>>>(kernel);
     check(cudaGetLastError(), "starting a kernel");
 }
 /// Waits until all that was started is done: the host may then read what kernels wrote.

@@ -78,9 +78,9 @@ void linear_forward_onto(Device device, view<float const, 2> onto, view<X const,
     gpu::multiply_rows(device, false, true, n, out, in, 1, gpu::factor<gpu::rounded_input, T>(device, x).data(), in, w.data(), in, 1, onto.data(), y.data(), out, bias);
 }
 
-/// dx (N,I) = dy w, unless null; dw (O,I) += dy^T x; dbias (O) += the sum of dy's rows, unless null. dy, x and dx are of float, or rounded as w is.
-template <cuda_device Device, class Y, class X, class T, class D>
-void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias) {
+namespace gpu {
+template <class Device, class Y, class X, class T, class D>
+void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias, float onto) {
     index_t const n = x.shape(0), in = x.shape(1), out = w.shape(0);
     assert(w.shape(1) == in && dy.shape(0) == n && dy.shape(1) == out && dw.shape() == w.shape());
     view<T const, 2> upstream;
@@ -95,8 +95,20 @@ void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, vie
         if (dbias) gpu::add_column_sums(device, dy, dbias);
     }
     auto const input = gpu::factor<gpu::rounded_input, T>(device, x);
-    if (dx) gpu::multiply_rows(device, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, 0, dx, dx, in, nullptr);
+    if (dx) gpu::multiply_rows(device, false, false, n, in, out, 1, upstream.data(), out, w.data(), in, onto, dx, dx, in, nullptr);
     gemm(device, true, false, out, in, n, 1, upstream.data(), out, input.data(), in, 1, dw.data(), in);
+}
+}  // namespace gpu
+
+/// dx (N,I) = dy w, unless null; dw (O,I) += dy^T x; dbias (O) += the sum of dy's rows, unless null. dy, x and dx are of float, or rounded as w is.
+template <cuda_device Device, class Y, class X, class T, class D>
+void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias) {
+    gpu::linear_backward(device, dy, x, w, dx, dw, dbias, 0);
+}
+/// The same, but dx += dy w: the product's library adds.
+template <cuda_device Device, class T>
+void linear_backward_onto(Device device, view<float const, 2> dy, view<float const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias) {
+    gpu::linear_backward(device, dy, x, w, dx, dw, dbias, 1);
 }
 
 }  // namespace attnlab

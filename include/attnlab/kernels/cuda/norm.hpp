@@ -145,7 +145,7 @@ void layer_norm_backward(Device device, view<T const, 2> dy, view<float const, 2
     with_width(c, {dy.data(), x.data(), weight, dx.data(), rounded_dx}, [&](auto n) {
         launch(device, layer_norm_backward_part<n, T>{cut, dy.data(), x.data(), weight, mean, rstd, c, dx.data(), rounded_dx, sums, dx_sums != nullptr}, cut.count);
     });
-    launch_add_parts(device, sums, cut.count, 3 * c, c, dweight, dbias, dx_sums);
+    launch_add_parts(device, sums, {cut.count, 3 * c}, c, dweight, dbias, dx_sums);
 }
 
 }  // namespace gpu

@@ -122,7 +122,7 @@ void rms_norm_backward(Device device, view<float const, 2> dy, view<float const,
     gpu::with_width(c, {dy.data(), x.data(), weight, dx.data()}, [&](auto width) {
         gpu::launch(device, gpu::rms_norm_backward_part<width>{cut, dy.data(), x.data(), weight, offset, eps, c, dx.data(), roots, sums}, cut.count);
     });
-    gpu::launch_add_parts(device, sums, cut.count, c, c, dweight);
+    gpu::launch_add_parts(device, sums, {cut.count, c}, c, dweight);
 }
 
 }  // namespace attnlab

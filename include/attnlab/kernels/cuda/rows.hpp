@@ -27,14 +27,14 @@ constexpr void store(float* p, typename Warp::number const& x, index_t n) {
     });
 }
 
-/// Sum over the lanes, the same bits on the host and on a device.
+/// Sum over the lanes of a warp or of a part of one, the same bits on the host and on a device.
 template <class Warp>
 constexpr float sum(typename Warp::number const& x) {
-    return Warp::template butterfly<warp_size, 1>(x, [](float a, float b) { return a + b; }).v[0];
+    return Warp::template butterfly<Warp::size, 1>(x, [](float a, float b) { return a + b; }).v[0];
 }
 template <class Warp>
 constexpr float largest(typename Warp::number const& x) {
-    return Warp::template butterfly<warp_size, 1>(x, [](float a, float b) { return a > b ? a : b; }).v[0];
+    return Warp::template butterfly<Warp::size, 1>(x, [](float a, float b) { return a > b ? a : b; }).v[0];
 }
 
 /// `body(i)` for the beginnings of the chunks of a row of n.

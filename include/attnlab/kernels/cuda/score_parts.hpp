@@ -31,7 +31,7 @@ struct head_part : score_leaf<G> {
     }
 
 private:
-    constexpr auto program() const { return expr::evaluator<row_lanes<typename G::warp>, typename G::policy, E>(formula_); }
+    constexpr auto program() const { return expr::evaluator<row_lanes<typename G::warp, 1>, typename G::policy, E>(formula_); }
     E formula_;
     number value_, adjoint_;
 };

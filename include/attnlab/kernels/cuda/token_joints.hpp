@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -12,19 +13,33 @@
 
 namespace attnlab::gpu {
 
-/// The program of a formula of `Policy` on a warp.
-template <class Policy, class Warp, class Formula>
-constexpr auto program_on(Warp const&, Formula const& formula) {
-    return row_program<row_lanes<Warp>, Policy, std::remove_const_t<Formula>>(formula);
+/// What is in memory that all blocks see, at y, becomes x.
+template <class Lanes, class V>
+constexpr void write(Lanes, float* y, V x) {
+    if constexpr (std::is_same_v<V, float>) Lanes::once([&] { *y = x; });
+    else Lanes::write(y, x);
+}
+/// A formula of `Policy` on a row: y = what it makes of the row.
+template <class Policy, class Lanes, class Formula>
+constexpr void make_row(Lanes lanes, row_point<float> const& r, Formula const& formula, float* y) {
+    expr::as_row<Lanes, Policy, Formula> root(formula);
+    root.forward(r);
+    expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { write(lanes, y + i, root.template at<V>(r, i)); });
+}
+/// From dy, its gradients.
+template <class Policy, class Lanes, class Formula>
+constexpr void pull_row(Lanes, row_point<float>& r, Formula const& formula, float const* dy) {
+    row_program<Lanes, Policy, Formula>(formula).backward(r, dy);
 }
 /// y = x, y = 0 on a row of n.
-template <class Warp>
-constexpr void copy_row(Warp const&, float* y, float const* x, index_t n) {
-    each_chunk(n, [&](index_t i) { store<Warp>(y + i, load<Warp>(x + i, n - i), n - i); });
+template <class Lanes>
+constexpr void copy_row(Lanes lanes, float* y, float const* x, index_t n) {
+    Lanes::sync();   // the numbers of the row's tail one lane wrote
+    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { write(lanes, y + i, expr::load<Lanes, V>(x + i)); });
 }
-template <class Warp>
-constexpr void clear_row(Warp const&, float* y, index_t n) {
-    each_chunk(n, [&](index_t i) { store<Warp>(y + i, typename Warp::number(0.0f), n - i); });
+template <class Lanes>
+constexpr void clear_row(Lanes, float* y, index_t n) {
+    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { expr::store<Lanes, V>(y + i, V(0.0f)); });
 }
 
 enum class prologue { query, key, value };
@@ -37,53 +52,61 @@ constexpr auto prologue_formula() {
 
 template <class Policy, prologue Which>
 struct prologue_forward {
+    using formula_type = decltype(prologue_formula<Policy, Which>());
+    static constexpr index_t scratch_rows = 0;
     heads<float const> from;
     heads<float> to;
-    template <class Warp>
-    constexpr void operator()(Warp const& w, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+    std::array<heads<float const>, 2> rows() const { return {from, to}; }
+    template <class Lanes>
+    constexpr void operator()(Lanes lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
         r.source = from.row(b, h, t);
-        program_on<Policy>(w, formula).forward(r, to.row(b, h, t));
+        make_row<Policy>(lanes, r, formula, to.row(b, h, t));
     }
 };
 template <class Policy, prologue Which>
 struct prologue_backward {
+    using formula_type = decltype(prologue_formula<Policy, Which>());
+    static constexpr index_t scratch_rows = 1;
     heads<float const> from;
-    heads<float> d;          ///< by what the prologue made, becomes by what it was given
-    float* room;             ///< (parts, warps, D)
-    index_t T;
-    template <class Warp>
-    constexpr void operator()(Warp const& w, row_point<float>& r, index_t part, index_t b, index_t h, index_t t) const {
+    heads<float> d;   ///< by what the prologue made, becomes by what it was given
+    std::array<heads<float const>, 2> rows() const { return {from, d}; }
+    template <class Lanes>
+    constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
-        index_t const D = r.head_size;
-        float *const row = d.row(b, h, t), *const dy = room + (part * warps_of_token<Policy> + w.index()) * D;
-        copy_row(w, dy, row, D);
-        clear_row(w, row, D);
-        w.sync();
-        r.source = from.row(b, h, t), r.d_source = row;
-        program_on<Policy>(w, formula).backward(r, dy);
+        float* const row = d.row(b, h, t);
+        r.source = from.row(b, h, t), r.d_source = scratch;
+        clear_row(lanes, r.d_source, r.head_size);
+        pull_row<Policy>(lanes, r, formula, row);
+        copy_row(lanes, row, r.d_source, r.head_size);
     }
 };
 
 template <class Policy>
 struct numbers_forward {
+    using formula_type = std::remove_const_t<decltype(Policy::tokens.a)>;
+    static constexpr index_t scratch_rows = 0;
     float* tokens;   ///< (B, H, T)
     index_t H, T;
-    template <class Warp>
-    constexpr void operator()(Warp const&, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+    std::array<heads<float const>, 0> rows() const { return {}; }
+    template <class Lanes>
+    constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
-        float const x = expr::evaluator<row_lanes<Warp>, Policy, std::remove_const_t<decltype(formula)>>(formula).forward(r);
-        Warp::once([&] { tokens[(b * H + h) * T + t] = x; });
+        float const x = expr::evaluator<Lanes, Policy, std::remove_const_t<decltype(formula)>>(formula).forward(r);
+        Lanes::once([&] { tokens[(b * H + h) * T + t] = x; });
     }
 };
 template <class Policy>
 struct numbers_backward {
+    using formula_type = std::remove_const_t<decltype(Policy::tokens.a)>;
+    static constexpr index_t scratch_rows = 0;
     float const* d_tokens;   ///< (B, H, T)
     index_t H, T;
-    template <class Warp>
-    constexpr void operator()(Warp const&, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+    std::array<heads<float const>, 0> rows() const { return {}; }
+    template <class Lanes>
+    constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
-        expr::evaluator<row_lanes<Warp>, Policy, std::remove_const_t<decltype(formula)>> number(formula);
+        expr::evaluator<Lanes, Policy, std::remove_const_t<decltype(formula)>> number(formula);
         number.forward(r);
         number.backward(r, d_tokens[(b * H + h) * T + t]);
     }
@@ -117,7 +140,7 @@ template <class Policy>
 struct output_rows {
     heads<float const> weighted, query;
     float const *reference, *sum;   ///< (B, H, T)
-    index_t H, T, D;
+    index_t H, T;
 
     constexpr void look(row_point<float>& r, index_t b, index_t h, index_t t) const {
         r.source = weighted.row(b, h, t);
@@ -130,44 +153,57 @@ struct output_rows {
 };
 template <class Policy>
 struct output_forward {
-    output_rows<Policy> rows;
+    using formula_type = std::remove_const_t<decltype(Policy::output)>;
+    static constexpr index_t scratch_rows = 0;
+    output_rows<Policy> of;
     heads<float> y;
-    template <class Warp>
-    constexpr void operator()(Warp const& w, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+    std::array<heads<float const>, 3> rows() const { return {of.weighted, of.query, y}; }
+    template <class Lanes>
+    constexpr void operator()(Lanes lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
-        rows.look(r, b, h, t);
-        program_on<Policy>(w, formula).forward(r, y.row(b, h, t));
+        of.look(r, b, h, t);
+        make_row<Policy>(lanes, r, formula, y.row(b, h, t));
     }
 };
 template <class Policy>
 struct output_backward {
-    output_rows<Policy> rows;
+    using formula_type = std::remove_const_t<decltype(Policy::output)>;
+    static constexpr index_t scratch_rows = Policy::output_reads_query ? 2 : 1;
+    output_rows<Policy> of;
     heads<float const> dy;
     heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
     float* d_log_normalizer;            ///< (B, H, T)
-    template <class Warp>
-    constexpr void operator()(Warp const& w, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
+    std::array<heads<float const>, 5> rows() const { return {of.weighted, of.query, dy, d_weighted, d_query}; }
+    template <class Lanes>
+    constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
-        rows.look(r, b, h, t);
-        r.d_source = d_weighted.row(b, h, t), r.d_query = d_query.row(b, h, t);
-        clear_row(w, r.d_source, rows.D);
-        if constexpr (Policy::output_reads_query) clear_row(w, r.d_query, rows.D);
-        w.sync();
-        program_on<Policy>(w, formula).backward(r, dy.row(b, h, t));
-        Warp::once([&] { d_log_normalizer[(b * rows.H + h) * rows.T + t] = r.d_log_normalizer; });
+        of.look(r, b, h, t);
+        r.d_source = scratch;   // sums that a formula adds to at several places cost less there than in global memory
+        clear_row(lanes, r.d_source, r.head_size);
+        if constexpr (Policy::output_reads_query) {
+            r.d_query = scratch + r.head_size;
+            clear_row(lanes, r.d_query, r.head_size);
+        }
+        pull_row<Policy>(lanes, r, formula, dy.row(b, h, t));
+        copy_row(lanes, d_weighted.row(b, h, t), r.d_source, r.head_size);
+        if constexpr (Policy::output_reads_query) copy_row(lanes, d_query.row(b, h, t), r.d_query, r.head_size);
+        if constexpr (Policy::reads_log_normalizer) Lanes::once([&] { d_log_normalizer[(b * of.H + h) * of.T + t] = r.d_log_normalizer; });
     }
 };
 
 /// A slot's share of each row, (B, H, T).
 template <class Policy>
 struct slot_rows {
-    output_rows<Policy> rows;
+    using formula_type = decltype(Policy::slot());
+    static constexpr index_t scratch_rows = 0;
+    output_rows<Policy> of;
     float* share;
-    template <class Warp>
-    constexpr void operator()(Warp const&, row_point<float>& r, index_t, index_t b, index_t h, index_t t) const {
-        rows.look(r, b, h, t);
-        float const x = slot_share<row_lanes<Warp>, Policy>(r);
-        Warp::once([&] { share[(b * rows.H + h) * rows.T + t] = x; });
+    std::array<heads<float const>, 2> rows() const { return {of.weighted, of.query}; }
+    template <class Lanes>
+    constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
+        of.look(r, b, h, t);
+        float const x = slot_share<Lanes, Policy>(r);
+        Lanes::once([&] { share[(b * of.H + h) * of.T + t] = x; });
     }
 };
 

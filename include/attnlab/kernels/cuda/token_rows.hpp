@@ -1,21 +1,21 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <vector>
 
 #include <attnlab/kernels/cuda/column_sums.hpp>
+#include <attnlab/kernels/cuda/gradient_copies.hpp>
 #include <attnlab/kernels/cuda/input_products.hpp>
 #include <attnlab/kernels/cuda/row_lanes.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 
 /// \file
-/// What a policy does token by token: a block walks the tokens of its part, so that gradients of parameters are sums in a fixed order. Its warps share the heads
-/// of a token; where heads add to one gradient by x, one warp walks them, so that it needs no atomic.
+/// What a policy does token by token: four heads of a token a warp, 8 lanes each, where they lie so, else one. A block walks the tokens of its part, so that
+/// gradients of parameters are sums in a fixed order, and each head belongs to one group of lanes of a block, so that they need no atomics.
 
 namespace attnlab::gpu {
-
-struct for_copies;   ///< the purpose of memory
 
 /// The problem as kernels take it along.
 template <class Policy>
@@ -29,143 +29,186 @@ tile_problem<Policy> portable(attention_problem<float> const& p) {
     return out;
 }
 
-/// Copies of the gradients of a policy's parameters, each with all heads', one parameter after the other: (copies, numbers). One that heads
-/// share has room for each of them, since they are walked at once; what is read through products has its gradient from there (input_products.hpp).
-template <class Policy>
-struct gradient_copies {
-    float* all = nullptr;
-    index_t copies = 0, numbers = 0;
-    std::array<index_t, Policy::parameter_count + 1> offset{}, of_head{};   ///< of each parameter: where it begins, and how many numbers a head has
+/// How a warp has rows: one each in `Lanes` lanes, N adjacent channels a lane at once, of heads of `Size` channels, or of any where it is 0.
+template <int Lanes, int N, int Size>
+struct row_form {
+    static constexpr int lanes = Lanes, rows = warp_size / Lanes;
+    static constexpr index_t head_size(index_t D) { return Size > 0 ? Size : D; }
+    template <class Group>
+    using lanes_of = row_lanes<Group, N>;
+};
+/// For what begins on sixteen bytes and heads of which four are a warp's. Heads of 64 have a form of their own, in which addresses are constants: a third of the instructions.
+template <int Size>
+using four_rows = row_form<8, 4, Size>;
+using one_row = row_form<warp_size, 1, 0>;
 
-    static constexpr gradient_copies of(head_sizes n, index_t copies) {
-        gradient_copies g;
-        g.copies = copies;
-        std::size_t i = 0;
-        std::apply(
-            [&]<class... P>(P const&... p) {
-                ((g.offset[i] = g.numbers, g.of_head[i] = is_multiplied<Policy, P> ? 0 : p.per_head(n), g.numbers += n.heads * g.of_head[i], ++i), ...);
-            },
-            Policy::parameters);
-        return g;
-    }
-    constexpr index_t size() const { return copies * numbers; }
-    /// Where copy i has the gradients of head h.
-    constexpr std::array<float*, Policy::parameter_count + 1> at(index_t h, index_t i) const {
-        std::array<float*, Policy::parameter_count + 1> out{};
-        for (std::size_t k = 0; k < Policy::parameter_count; ++k) out[k] = all + i * numbers + offset[k] + h * of_head[k];
-        return out;
+/// How the tokens, and the heads of each, are shared.
+struct token_parts {
+    static constexpr int most_warps = 8;
+    index_t tokens, length, count;   ///< tokens of a part, parts
+    int warps = 1, groups;           ///< of a block; groups of lanes share the heads
+
+    /// `rows` of a warp divide the heads, and so do those of a block, which has as many warps as that allows (3 for 12 heads), or one where `alone`: none waits
+    /// for another. Parts are so many that all have about `all_warps` warps.
+    token_parts(index_t n, index_t heads, int rows, bool alone, index_t all_warps) : tokens(n) {
+        for (int w = 2; w <= most_warps && !alone; ++w)
+            if (heads % (rows * w) == 0) warps = w;
+        groups = rows * warps;
+        length = (n * warps + all_warps - 1) / all_warps;
+        count = length > 0 ? (n + length - 1) / length : 0;
     }
 };
 
-/// Adds all copies, in an order that depends on their number alone, to the parameters' gradients.
-template <class Policy, class Device>
-void take_gradients(Device device, gradient_copies<Policy> const& g, head_sizes n, std::vector<float*> const& to) {
-    std::size_t i = 0;
-    std::apply(
-        [&]<class... P>(P const&... p) {
-            [[maybe_unused]] auto const take = [&]<class Q>(Q const&) {
-                index_t const heads_at_once = Q::shared ? 1 : n.heads, columns = heads_at_once * g.of_head[i];
-                if (columns > 0)
-                    for (index_t h = 0; h < n.heads; h += heads_at_once)
-                        launch_add_parts(device, g.all + g.offset[i] + h * g.of_head[i], g.copies, g.numbers, columns, to[i]);
-                ++i;
-            };
-            (take(p), ...);
-        },
-        Policy::parameters);
-}
-
-/// How many warps share the heads of a token.
-template <class Policy>
-inline constexpr int warps_of_token = Policy::adds_to_input ? 1 : 4;
-
-/// The scratch memory of a warp holds two rows of D, and the angles of a token (row_lanes.hpp); `visitor(warp, row, part, b, h, t)` for the heads of each token of a part.
-template <class Policy, class Visitor>
+/// `visitor(lanes, row, scratch, b, h, t)` for the heads of each token of a part. A visitor says what formula it has, how many rows of scratch memory it
+/// takes beside those that rotations turn, and which rows in memory it reads and writes.
+template <class Policy, class Visitor, class Form>
 struct token_kernel {
-    static constexpr int warps = warps_of_token<Policy>;
+    static constexpr int warps = token_parts::most_warps;
+    static constexpr int resident = 24 / warps;   ///< 24 warps of a multiprocessor: enough to wait for memory, of 80 registers
     tile_problem<Policy> p;
-    index_t heads, parts;
+    index_t heads;
+    token_parts parts;
     Visitor visitor;
     input_products<Policy> products;
+    float const* angles;              ///< (T, rotations, D)
     gradient_copies<Policy> copies;   ///< one a part, on the way back: assigned where they are `near`, else added to
     float* d_input;                   ///< (B, T, C), or null
 
-    constexpr index_t shared_floats() const { return 3 * p.D + 2; }   ///< of a warp
+    int warps_now() const { return parts.warps; }
+    /// Rows of scratch memory of a group; 8 numbers more, so that in a warp four groups' lanes meet in no bank.
+    constexpr index_t scratch_floats() const { return (Visitor::scratch_rows + 2 * expr::count_rotations<typename Visitor::formula_type>()) * Form::head_size(p.D) + Form::lanes; }
     /// Whether a part gathers its gradients in shared memory.
-    constexpr bool near() const { return copies.all != nullptr && copies.numbers <= 12 * 1024; }
+    constexpr bool near() const { return copies.numbers > 0 && copies.numbers <= 12 * 1024; }
     constexpr index_t near_floats() const { return near() ? copies.numbers : 0; }
-    constexpr index_t shared_bytes() const { return (warps * shared_floats() + near_floats()) * static_cast<index_t>(sizeof(float)) + 32; }
+    constexpr index_t shared_bytes() const { return (parts.groups * scratch_floats() + near_floats()) * static_cast<index_t>(sizeof(float)) + 32; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
-        auto const room = block.template shared<float>(warps * shared_floats()), sums = block.template shared<float>(near_floats());
-        block.each_warp([&]<class Warp>(Warp const& w) {
-            float* const scratch = room.writes(w, w.index() * shared_floats(), shared_floats());
-            Warp::once([&] { scratch[3 * p.D] = scratch[3 * p.D + 1] = 0; });   // angles of no rotation
+        auto const room = block.template shared<float>(parts.groups * scratch_floats()), sums = block.template shared<float>(near_floats());
+        block.template each_group<Form::lanes>([&]<class Group>(Group const& g) {
+            // Divisions of 64 bits would be a part of this kernel that shows.
+            auto const narrow = [](index_t n) { return static_cast<std::uint32_t>(n); };
+            std::uint32_t const T = narrow(p.T), begin = narrow(part) * narrow(parts.length), beyond = begin + narrow(parts.length),
+                                end = beyond < narrow(parts.tokens) ? beyond : narrow(parts.tokens), first_b = begin / T, first_t = begin % T;
+            float* const scratch = room.writes(g, g.index() * scratch_floats(), scratch_floats());
             auto mine = copies;
             if (near()) {
-                mine.all = sums.writes(w, 0, 0);
-                each_number(w, [&](index_t i) { mine.all[i] = 0; });
+                mine.all = sums.writes(g, 0, 0);
+                each_number(g, [&](index_t at, index_t n) { sums.writes(g, at, n); }, [&](index_t i) { mine.all[i] = 0; });
+                g.sync();
             }
-            w.sync();
-            index_t const tokens = p.B * p.T;
-            for (index_t bt = tokens * part / parts; bt < tokens * (part + 1) / parts; ++bt)
-                for (index_t h = w.index(); h < heads; h += warps) {
-                    auto const values = attnlab::detail::of_head<Policy>(p.parameters, p.sizes(), h);
-                    auto row = p.template row<Policy>(bt / p.T, h, bt % p.T, values.data());
-                    row.heads = heads;
-                    row.scratch = scratch;
+            each_head(g, heads, [&](index_t h) {
+                auto const values = attnlab::detail::of_head<Policy>(p.parameters, p.sizes(), h);
+                auto const gradients = mine.at(h, near() ? 0 : part);
+                std::uint32_t b = first_b, t = first_t;
+                for (std::uint32_t bt = begin; bt < end; ++bt) {
+                    auto row = p.template row<Policy>(b, h, t, values.data());
+                    row.heads = heads, row.head_size = Form::head_size(p.D);
+                    row.scratch = scratch + Visitor::scratch_rows * row.head_size;
+                    if constexpr (expr::rotations_of<Policy>::count > 0) row.angles = angles + t * expr::rotations_of<Policy>::count * p.D;
                     typename input_products<Policy>::of_row own;
                     products.look(row, own, bt, h);
-                    auto const gradients = mine.at(h, near() ? 0 : part);
                     row.gradients = gradients.data();
                     row.d_input = d_input ? d_input + bt * row.width : nullptr;
-                    visitor(w, row, part, bt / p.T, h, bt % p.T);
-                    w.sync();
+                    visitor(typename Form::template lanes_of<Group>{}, row, scratch, b, h, t);
+                    g.sync();
+                    if (++t == T) t = 0, ++b;
                 }
-            if (near()) each_number(w, [&](index_t i) { copies.all[part * copies.numbers + i] = mine.all[i]; });
+            });
+            if (near()) each_number(g, [](index_t, index_t) {}, [&](index_t i) { copies.all[part * copies.numbers + i] = mine.all[i]; });
         });
     }
 
 private:
-    /// `body(i)` for the numbers of the heads that a warp has, a lane a number.
-    template <class Warp, class Body>
-    constexpr void each_number(Warp const& w, Body body) const {
+    /// `body(h)` for the heads that a group has of n: a loop that is the same for all groups of a warp.
+    template <class Group, class Body>
+    constexpr void each_head(Group const& g, index_t n, Body body) const {
+        for (index_t first = 0; first < n; first += parts.groups) body(first + g.index());
+    }
+    /// `row(at, n)`, then `number(i)` for each of its numbers, a lane a number: the gradients of the heads that a group has.
+    template <class Group, class Row, class Number>
+    constexpr void each_number(Group const& g, Row row, Number number) const {
         for (std::size_t k = 0; k < Policy::parameter_count; ++k)
-            for (index_t h = w.index(); h < p.H; h += warps)
-                for (index_t first = 0; first < copies.of_head[k]; first += warp_size)
-                    Warp::visit([&](int lane, int) {
-                        if (first + lane < copies.of_head[k]) body(copies.offset[k] + h * copies.of_head[k] + first + lane);
+            each_head(g, p.H, [&](index_t h) {
+                index_t const at = copies.offset[k] + h * copies.of_head[k], n = copies.of_head[k];
+                row(at, n);
+                for (index_t first = 0; first < n; first += Group::size)
+                    Group::visit([&](int lane, int) {
+                        if (first + lane < n) number(at + first + lane);
                     });
+            });
     }
 };
-/// On the way forward every token is a part.
-template <class Policy, class Device, class Visitor>
-void each_token(Device device, attention_problem<float> const& p, index_t heads, input_products<Policy> const& products, Visitor const& visitor) {
-    index_t const parts = p.B * p.T;
-    launch(device, token_kernel<Policy, Visitor>{portable<Policy>(p), heads, parts, visitor, products, {}, nullptr}, parts);
-}
-/// On the way back each part has gradients of its own: as many as there is room for, and as a GPU runs at once, twice.
-template <class Policy>
-index_t backward_parts(attention_problem<float> const& p) {
-    index_t const numbers = gradient_copies<Policy>::of(p.sizes(), 1).numbers, room = 1 << 22;
-    return std::min(p.B * p.T, std::clamp<index_t>(room / std::max<index_t>(numbers, 1), 512, 2112));
-}
-/// Copies for parts of tokens, or of tiles.
+
+/// Cosines and sines of the angles of a position, a warp a position; in double.
+template <class Rotation>
+struct angle_rows {
+    float* to;
+    index_t D, stride;
+    template <class Warp>
+    constexpr void operator()(Warp const&, index_t position) const {
+        rotary_pairs const pairs = Rotation::pairs(D);
+        index_t const half = pairs.rotated / 2;
+        for (index_t first = 0; first < half; first += warp_size)
+            Warp::visit([&](int lane, int) {
+                index_t const i = first + lane;
+                if (i >= half) return;
+                double const angle = static_cast<double>(position) * Rotation::frequency(i, pairs);
+                float* const row = to + position * stride;
+                row[i] = static_cast<float>(std::cos(angle)), row[i + half] = static_cast<float>(std::sin(angle));
+            });
+    }
+};
+/// The angles of a policy's rotations, once for all heads, of q and of k, forward and back.
 template <class Policy, class Device>
-gradient_copies<Policy> room_for_copies(Device device, head_sizes n, index_t count) {
-    auto copies = gradient_copies<Policy>::of(n, count);
-    copies.all = scratch<for_copies, float>(device, copies.size());
-    return copies;
+void make_angles(Device device, attention_problem<float> const& p, attention_saved<float>& saved) {
+    using rotations = expr::rotations_of<Policy>;
+    if constexpr (rotations::count > 0) {
+        saved.angles.resize({p.T * rotations::count * p.D});
+        rotations::each([&]<class Rotation>(Rotation, index_t i) {
+            launch_rows(device, p.T, angle_rows<Rotation>{saved.angles.data() + i * p.D, p.D, rotations::count * p.D});
+        });
+    }
 }
-/// Every token's heads on the way back, with gradients of x and of parameters.
+
+/// `run(Form{}, parts)`: the form of rows by where all that a visitor and the policy's programs touch begins, and parts that have `all_warps` warps. Where heads add to
+/// one gradient by x, a warp walks them.
+template <class Policy, class Visitor, class Run>
+void with_rows_of_tokens(attention_problem<float> const& p, index_t heads, Visitor const& visitor, index_t all_warps, Run run) {
+    auto const with = [&]<class Form>(Form form) { run(form, token_parts(p.B * p.T, heads, Form::rows, Policy::adds_to_input, all_warps)); };
+    if constexpr (Policy::adds_to_input) {
+        with(one_row{});
+    } else {
+        index_t sizes = p.D | p.width | heads;
+        std::vector<void const*> arrays(p.parameters.begin(), p.parameters.end());
+        arrays.push_back(p.input);
+        for (attnlab::heads<float const> const& x : visitor.rows()) sizes |= x.batch | x.head | x.position, arrays.push_back(x.data);
+        with_width(sizes, arrays, [&](auto n) {
+            if constexpr (n == 1) with(one_row{});
+            else if (p.D == 64) with(four_rows<64>{});
+            else with(four_rows<0>{});
+        });
+    }
+}
+/// Every token's heads on the way forward.
 template <class Policy, class Device, class Visitor>
-void each_token_back(Device device, attention_problem<float> const& p, index_t heads, input_products<Policy> const& products, attention_gradients<float> const& gradients,
-                     Visitor const& visitor) {
-    auto const copies = room_for_copies<Policy>(device, p.sizes(), backward_parts<Policy>(p));
-    token_kernel<Policy, Visitor> const kernel{portable<Policy>(p), heads, copies.copies, visitor, products, copies, gradients.input};
-    if (!kernel.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
-    launch(device, kernel, copies.copies);
-    take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
+void each_token(Device device, attention_problem<float> const& p, index_t heads, attention_saved<float> const& saved, Visitor const& visitor) {
+    with_rows_of_tokens<Policy>(p, heads, visitor, 1 << 15, [&]<class Form>(Form, token_parts const& parts) {
+        launch(device, token_kernel<Policy, Visitor, Form>{portable<Policy>(p), heads, parts, visitor, products_of<Policy>(p, saved), saved.angles.data(), {}, nullptr}, parts.count);
+    });
+}
+/// Every token's heads on the way back, with gradients of x and of parameters. Parts have gradients of their own, which are written and read once more: they are as
+/// few as an H100 has at once.
+template <class Policy, class Device, class Visitor>
+void each_token_back(Device device, attention_problem<float> const& p, index_t heads, attention_saved<float> const& saved, input_products<Policy> const& products,
+                     attention_gradients<float> const& gradients, Visitor const& visitor) {
+    constexpr index_t multiprocessors = 132;
+    with_rows_of_tokens<Policy>(p, heads, visitor, multiprocessors * 24, [&]<class Form>(Form, token_parts const& parts) {
+        auto const copies = room_for_copies<Policy, typename Visitor::formula_type>(device, p.sizes(), parts.count);
+        token_kernel<Policy, Visitor, Form> const kernel{portable<Policy>(p), heads, parts, visitor, products, saved.angles.data(), copies, gradients.input};
+        if (!kernel.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
+        launch(device, kernel, parts.count);
+        take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
+    });
 }
 
 }  // namespace attnlab::gpu

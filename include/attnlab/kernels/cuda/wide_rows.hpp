@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <type_traits>
+#include <vector>
 
 #include <attnlab/core/bfloat16.hpp>
 #include <attnlab/kernels/cuda/rows.hpp>
@@ -141,7 +141,7 @@ constexpr held_row<N, Read> hold(index_t n, Read read) {
 
 /// `run(Wide or one)`, a std::integral_constant: how many numbers a lane may take at once of rows of n numbers in these arrays.
 template <int Wide = 4, class Run>
-void with_width(index_t n, std::initializer_list<void const*> arrays, Run run) {
+void with_width(index_t n, std::vector<void const*> const& arrays, Run run) {
     bool const wide = n % Wide == 0 && std::all_of(arrays.begin(), arrays.end(), [](void const* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; });
     if (wide)
         run(std::integral_constant<int, Wide>{});

@@ -63,6 +63,7 @@ void attention_backward(ref, attention_problem<double> const& p, attention_saved
                         heads<double const> dy, attention_gradients<double> const& gradients) {
     using detail::matrix, detail::product, detail::pulled, detail::transposed;
     matrix const zeros(p.T, p.D);
+    if (Policy::reads_input && gradients.input) std::fill_n(gradients.input, p.B * p.T * p.width, 0.0);
     for (index_t b = 0; b < p.B; ++b)
         for (index_t h = 0; h < p.kv_heads(); ++h) {
             detail::put_rows(zeros, gradients.k, b, h);

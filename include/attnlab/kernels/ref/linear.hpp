@@ -31,4 +31,11 @@ inline void linear_backward(ref, view<double const, 2> dy, view<double const, 2>
     }
 }
 
+/// The same, but dx += dy w.
+inline void linear_backward_onto(ref, view<double const, 2> dy, view<double const, 2> x, view<double const, 2> w, double* dx, view<double, 2> dw, double* dbias) {
+    linear_backward(ref{}, dy, x, w, nullptr, dw, dbias);
+    auto DX = as_xt(view<double, 2>(dx, x.shape()));
+    xt::noalias(DX) += xt::linalg::dot(as_xt(dy), as_xt(w));
+}
+
 }  // namespace attnlab

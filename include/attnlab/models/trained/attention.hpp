@@ -80,7 +80,6 @@ public:
         for (auto* p : learned_) g.parameters.push_back(p ? p->gradient.data() : w.unread.data());
         if (policy_->reads_input) {
             w.d_input.resize(x.shape());
-            zero(Device{}, flat(*w.d_input));
             g.input = w.d_input.data();
         }
         policy_->backward(problem(x, s, pass, context), s.rows, merged_heads(view<S const, 3>(s.z), d_->head_size),
