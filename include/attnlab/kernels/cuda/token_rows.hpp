@@ -163,7 +163,7 @@ template <class Policy, class Device>
 void make_angles(Device device, attention_problem<float> const& p, attention_saved<float>& saved) {
     using rotations = expr::rotations_of<Policy>;
     if constexpr (rotations::count > 0) {
-        saved.angles.resize({p.T * rotations::count * p.D});
+        saved.angles.resize(std::array{p.T * rotations::count * p.D});
         rotations::each([&]<class Rotation>(Rotation, index_t i) {
             launch_rows(device, p.T, angle_rows<Rotation>{saved.angles.data() + i * p.D, p.D, rotations::count * p.D});
         });
