@@ -19,6 +19,10 @@ if(ATTNLAB_CUDA)
   if(CMAKE_CUDA_COMPILER)
     enable_language(CUDA)
     find_package(CUDAToolkit REQUIRED)
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has it; in the cache, for a project around this one as well
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20 CACHE INTERNAL "")
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20 CACHE INTERNAL "")
+    endif()
     set(ATTNLAB_CUDA_FOUND TRUE)
     # For several GPUs; sums over ranks go by MPI without it. -DATTNLAB_NCCL_LIBRARY= leaves it out.
     find_path(ATTNLAB_NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV NCCL_ROOT PATH_SUFFIXES include)
@@ -110,9 +114,10 @@ endfunction()
 
 # How attnlab's CUDA sources are compiled.
 function(attnlab_set_up_cuda target)
-  # An option and not CUDA_STANDARD, of which CMake 3.25 does not know 20. Functions of user and library run on the device unmarked, for they are constexpr. Off: 186, a loop over no
+  set_target_properties(${target} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
+  # Functions of user and library run on the device unmarked, for they are constexpr. Off: 186, a loop over no
   # elements of a pack; 554, a conversion that `requires` rules out.
-  set(flags -std=c++20 --threads=0 --expt-relaxed-constexpr -diag-suppress=186,554 -Xcompiler=-fopenmp,-Wall,-Wextra)
+  set(flags --threads=0 --expt-relaxed-constexpr -diag-suppress=186,554 -Xcompiler=-fopenmp,-Wall,-Wextra)
   if(ATTNLAB_SIMULATED_GPU)
     # Which reads PTX: that of an H100, unless a caller's attnlab_simulated_version says otherwise.
     if(NOT attnlab_simulated_version)

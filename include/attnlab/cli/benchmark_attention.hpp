@@ -71,7 +71,7 @@ public:
             std::transform(from.begin(), from.end(), to.begin(), [](float x) { return bfloat16(x); });
         };
         result_ = rows(y_), upstream_ = rows(dy_);
-        if (products == precision::bfloat16 && !kernels.has_output) {   // as in a model on a GPU
+        if (products == precision::bfloat16) {   // as in a model on a GPU
             round(y_, rounded_y_), round(dy_, rounded_dy_);
             result_ = rows(rounded_y_), upstream_ = rows(rounded_dy_);
         }

@@ -51,7 +51,7 @@ public:
         auto const [B, T] = batch;
         s.B = B, s.T = T;
         s.qkv.resize({B * T, all_width()}, precision_of_rows(x, !wants_rows<Observer>));
-        s.z.resize({B * T, width_}, wants_rows<Observer> || Policy::has_output ? precision::float32 : products_);
+        s.z.resize({B * T, width_}, wants_rows<Observer> ? precision::float32 : products_);
         if (s.qkv.is_rounded()) project_.forward(x, s.qkv);
         else project_.forward(x, s.qkv.whole());
         auto const p = problem(x, s, context);

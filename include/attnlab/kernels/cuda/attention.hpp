@@ -154,10 +154,13 @@ struct for_key_tokens;
 
 /// Gradients of the weighted values and of log Z, from those of the result. Returns where they are.
 template <class Policy, class Device>
-heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
-                                       heads<float const> dy, float* d_log_normalizer, attention_gradients<float> const& gradients) {
-    index_t const size = p.B * p.T * p.H * p.D;
-    auto const d_weighted = merged_heads(view<float, 3>(scratch<for_weighted, float>(device, size), {p.B, p.T, p.H * p.D}), p.D);
+stored_heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
+                                              stored_heads<float const> const& dy, float* d_log_normalizer, attention_gradients<float> const& gradients) {
+    auto const room = [&]<class T>(std::type_identity<T>) {
+        return merged_heads(view<T, 3>(scratch<for_weighted, T>(device, p.B * p.T * p.H * p.D), {p.B, p.T, p.H * p.D}), p.D);
+    };
+    bool const rounds = p.products == precision::bfloat16;   // as tiles would
+    stored_heads<float> const d_weighted = rounds ? stored_heads<float>(room(std::type_identity<bfloat16>{})) : stored_heads<float>(room(std::type_identity<float>{}));
     each_token_back<Policy>(device, p, p.H, saved, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer});
     return d_weighted;
 }
@@ -175,7 +178,7 @@ void back_through_prologue(Device device, attention_problem<float> const& given,
 
 }  // namespace gpu
 
-/// Gradients from dy; y is what forward returned. Where the policy has an output joint, neither is rounded.
+/// Gradients from dy; y is what forward returned. Either may be rounded.
 template <class Policy, cuda_device Device>
 void attention_backward(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, stored_heads<float const> y,
                         stored_heads<float const> dy, attention_gradients<float> const& gradients) {
@@ -192,7 +195,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     stored_heads<float const> weighted = y;
     if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
     else if constexpr (Policy::has_output) weighted = merged_heads(view<float const, 3>(saved.core), p.D);
-    gpu::with_stored<!Policy::has_output>(d_weighted, [&]<class A>(heads<A> from) {
+    gpu::with_stored<true>(d_weighted, [&]<class A>(heads<A> from) {
         gpu::with_stored<!Policy::has_output && Policy::one_pass>(weighted, [&]<class B>(heads<B> of) {
             index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
             gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {

@@ -21,14 +21,14 @@ struct row_parts {
     static constexpr index_t most = 512;   ///< some blocks for each multiprocessor of the largest GPUs
 };
 
-/// Where parts of a sum lie: `count` of them `stride` numbers apart, each in `pieces` that are `apart`.
+/// Where parts of sums lie: `count` of them `stride` numbers apart, each in `pieces` that are `apart`.
 struct sum_parts {
     index_t count, stride, pieces = 1, apart = 0;
     constexpr index_t size() const { return count * pieces; }
     constexpr index_t operator()(index_t i) const { return i / pieces * stride + i % pieces * apart; }
 };
 
-/// Adds the sums of all parts, each (Arrays, c), to arrays of c numbers, those that are null left out.
+/// Adds the sums of all parts, (Arrays, c) each, to arrays of c numbers, those that are null left out.
 template <int Arrays>
 struct add_parts {
     static constexpr int warps = 16;

@@ -18,11 +18,12 @@ struct row_lanes {
     static constexpr bool are_threads = true;  ///< what belongs to the whole row is written by one of them
     static constexpr bool recomputes = true;   ///< what is costly is computed again on the way back: registers are dear
 
-    static constexpr pack load(float const* p) {
+    template <class T>
+    static constexpr pack load(T const* p) {
         pack r;
         Group::visit([&](int lane, int i) {
-            auto const a = *reinterpret_cast<detail::adjacent<float, N> const*>(p + N * lane);
-            for (int k = 0; k < N; ++k) r.v[N * i + k] = a.v[k];
+            auto const a = *reinterpret_cast<detail::adjacent<T, N> const*>(p + N * lane);
+            for (int k = 0; k < N; ++k) r.v[N * i + k] = static_cast<float>(a.v[k]);
         });
         return r;
     }
@@ -33,8 +34,11 @@ struct row_lanes {
             *reinterpret_cast<detail::adjacent<float, N>*>(p + N * lane) = a;
         });
     }
-    /// To global memory, in one access.
-    static constexpr void write(float* p, pack const& x) { gpu::store<Group, N>(p, x, width); }
+    /// To global memory, rounded to T, in one access.
+    template <class T>
+    static constexpr void write(T* p, pack const& x) {
+        gpu::store<Group, N>(p, x, width);
+    }
     static constexpr float sum(pack const& x) { return gpu::sum<Group, N>(x); }
     static constexpr pack counting() {
         pack r;

@@ -13,29 +13,52 @@
 
 namespace attnlab::gpu {
 
-/// What is in memory that all blocks see, at y, becomes x.
-template <class Lanes, class V>
-constexpr void write(Lanes, float* y, V x) {
-    if constexpr (std::is_same_v<V, float>) Lanes::once([&] { *y = x; });
-    else Lanes::write(y, x);
-}
+/// A row in memory that all blocks see, of floats or, where that is not null, rounded.
+struct stored_row {
+    float* whole;
+    bfloat16* rounded = nullptr;
+
+    constexpr stored_row(float* row) : whole(row) {}
+    constexpr stored_row(stored_heads<float> const& all, index_t b, index_t h, index_t t)
+        : whole(all.is_rounded() ? nullptr : all.whole.row(b, h, t)), rounded(all.is_rounded() ? all.rounded.row(b, h, t) : nullptr) {}
+    /// Its numbers i, ... become x.
+    template <class Lanes, class V>
+    constexpr void write(Lanes lanes, index_t i, V x) const {
+        rounded ? put(lanes, rounded + i, x) : put(lanes, whole + i, x);
+    }
+
+private:
+    template <class Lanes, class T, class V>
+    static constexpr void put(Lanes, T* y, V x) {
+        if constexpr (std::is_same_v<V, float>) Lanes::once([&] { *y = static_cast<T>(x); });
+        else Lanes::write(y, x);
+    }
+};
 /// A formula of `Policy` on a row: y = what it makes of the row.
 template <class Policy, class Lanes, class Formula>
-constexpr void make_row(Lanes lanes, row_point<float> const& r, Formula const& formula, float* y) {
+constexpr void make_row(Lanes lanes, row_point<float> const& r, Formula const& formula, stored_row const& y) {
     expr::as_row<Lanes, Policy, Formula> root(formula);
     root.forward(r);
-    expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { write(lanes, y + i, root.template at<V>(r, i)); });
+    expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { y.write(lanes, i, root.template at<V>(r, i)); });
 }
 /// From dy, its gradients.
 template <class Policy, class Lanes, class Formula>
 constexpr void pull_row(Lanes, row_point<float>& r, Formula const& formula, float const* dy) {
     row_program<Lanes, Policy, Formula>(formula).backward(r, dy);
 }
-/// y = x, y = 0 on a row of n.
+/// On a row of n: y = x, from scratch memory; y = x, to scratch memory; y = 0.
 template <class Lanes>
-constexpr void copy_row(Lanes lanes, float* y, float const* x, index_t n) {
+constexpr void copy_row(Lanes lanes, stored_row const& y, float const* x, index_t n) {
     Lanes::sync();   // the numbers of the row's tail one lane wrote
-    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { write(lanes, y + i, expr::load<Lanes, V>(x + i)); });
+    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { y.write(lanes, i, expr::load<Lanes, V>(x + i)); });
+}
+template <class Lanes>
+constexpr void widen_row(Lanes, float* y, bfloat16 const* x, index_t n) {
+    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) {
+        if constexpr (std::is_same_v<V, float>) expr::store<Lanes, V>(y + i, static_cast<float>(x[i]));
+        else expr::store<Lanes, V>(y + i, Lanes::load(x + i));
+    });
+    Lanes::sync();
 }
 template <class Lanes>
 constexpr void clear_row(Lanes, float* y, index_t n) {
@@ -56,7 +79,7 @@ struct prologue_forward {
     static constexpr index_t scratch_rows = 0;
     heads<float const> from;
     heads<float> to;
-    std::array<heads<float const>, 2> rows() const { return {from, to}; }
+    std::array<row_layout, 2> rows() const { return {from, to}; }
     template <class Lanes>
     constexpr void operator()(Lanes lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
@@ -70,7 +93,7 @@ struct prologue_backward {
     static constexpr index_t scratch_rows = 1;
     heads<float const> from;
     heads<float> d;   ///< by what the prologue made, becomes by what it was given
-    std::array<heads<float const>, 2> rows() const { return {from, d}; }
+    std::array<row_layout, 2> rows() const { return {from, d}; }
     template <class Lanes>
     constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
@@ -88,7 +111,7 @@ struct numbers_forward {
     static constexpr index_t scratch_rows = 0;
     float* tokens;   ///< (B, H, T)
     index_t H, T;
-    std::array<heads<float const>, 0> rows() const { return {}; }
+    std::array<row_layout, 0> rows() const { return {}; }
     template <class Lanes>
     constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
@@ -102,7 +125,7 @@ struct numbers_backward {
     static constexpr index_t scratch_rows = 0;
     float const* d_tokens;   ///< (B, H, T)
     index_t H, T;
-    std::array<heads<float const>, 0> rows() const { return {}; }
+    std::array<row_layout, 0> rows() const { return {}; }
     template <class Lanes>
     constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
@@ -156,24 +179,25 @@ struct output_forward {
     using formula_type = std::remove_const_t<decltype(Policy::output)>;
     static constexpr index_t scratch_rows = 0;
     output_rows<Policy> of;
-    heads<float> y;
-    std::array<heads<float const>, 3> rows() const { return {of.weighted, of.query, y}; }
+    stored_heads<float> y;
+    std::array<row_layout, 3> rows() const { return {of.weighted, of.query, y}; }
     template <class Lanes>
     constexpr void operator()(Lanes lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
         of.look(r, b, h, t);
-        make_row<Policy>(lanes, r, formula, y.row(b, h, t));
+        make_row<Policy>(lanes, r, formula, {y, b, h, t});
     }
 };
 template <class Policy>
 struct output_backward {
     using formula_type = std::remove_const_t<decltype(Policy::output)>;
-    static constexpr index_t scratch_rows = Policy::output_reads_query ? 2 : 1;
+    static constexpr index_t scratch_rows = Policy::output_reads_query ? 3 : 2;
     output_rows<Policy> of;
-    heads<float const> dy;
-    heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
+    stored_heads<float const> dy;
+    stored_heads<float> d_weighted;     ///< assigned
+    heads<float> d_query;               ///< the same, where the formula reads the query
     float* d_log_normalizer;            ///< (B, H, T)
-    std::array<heads<float const>, 5> rows() const { return {of.weighted, of.query, dy, d_weighted, d_query}; }
+    std::array<row_layout, 5> rows() const { return {of.weighted, of.query, dy, d_weighted, d_query}; }
     template <class Lanes>
     constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
@@ -181,11 +205,13 @@ struct output_backward {
         r.d_source = scratch;   // sums that a formula adds to at several places cost less there than in global memory
         clear_row(lanes, r.d_source, r.head_size);
         if constexpr (Policy::output_reads_query) {
-            r.d_query = scratch + r.head_size;
+            r.d_query = scratch + 2 * r.head_size;
             clear_row(lanes, r.d_query, r.head_size);
         }
-        pull_row<Policy>(lanes, r, formula, dy.row(b, h, t));
-        copy_row(lanes, d_weighted.row(b, h, t), r.d_source, r.head_size);
+        float* const widened = scratch + r.head_size;
+        if (dy.is_rounded()) widen_row(lanes, widened, dy.rounded.row(b, h, t), r.head_size);
+        pull_row<Policy>(lanes, r, formula, dy.is_rounded() ? widened : dy.whole.row(b, h, t));
+        copy_row(lanes, {d_weighted, b, h, t}, r.d_source, r.head_size);
         if constexpr (Policy::output_reads_query) copy_row(lanes, d_query.row(b, h, t), r.d_query, r.head_size);
         if constexpr (Policy::reads_log_normalizer) Lanes::once([&] { d_log_normalizer[(b * of.H + h) * of.T + t] = r.d_log_normalizer; });
     }
@@ -198,7 +224,7 @@ struct slot_rows {
     static constexpr index_t scratch_rows = 0;
     output_rows<Policy> of;
     float* share;
-    std::array<heads<float const>, 2> rows() const { return {of.weighted, of.query}; }
+    std::array<row_layout, 2> rows() const { return {of.weighted, of.query}; }
     template <class Lanes>
     constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
         of.look(r, b, h, t);

@@ -60,6 +60,16 @@ struct token_parts {
     }
 };
 
+/// Where rows lie.
+struct row_layout {
+    void const* data;
+    index_t strides;   ///< all that divides each of them divides this
+    template <class T>
+    row_layout(attnlab::heads<T> const& x) : data(x.data), strides(x.batch | x.head | x.position) {}
+    template <class S>
+    row_layout(stored_heads<S> const& x) : row_layout(x.is_rounded() ? row_layout(x.rounded) : row_layout(x.whole)) {}
+};
+
 /// `visitor(lanes, row, scratch, b, h, t)` for the heads of each token of a part. A visitor says what formula it has, how many rows of scratch memory it
 /// takes beside those that rotations turn, and which rows in memory it reads and writes.
 template <class Policy, class Visitor, class Form>
@@ -182,7 +192,7 @@ void with_rows_of_tokens(attention_problem<float> const& p, index_t heads, Visit
         index_t sizes = p.D | p.width | heads;
         std::vector<void const*> arrays(p.parameters.begin(), p.parameters.end());
         arrays.push_back(p.input);
-        for (attnlab::heads<float const> const& x : visitor.rows()) sizes |= x.batch | x.head | x.position, arrays.push_back(x.data);
+        for (row_layout const& x : visitor.rows()) sizes |= x.strides, arrays.push_back(x.data);
         with_width(sizes, arrays, [&](auto n) {
             if constexpr (n == 1) with(one_row{});
             else if (p.D == 64) with(four_rows<64>{});
