@@ -53,7 +53,7 @@ void check_rounded_rows(attention_inputs in) {
         each_entry(from.shape(), [&](index_t b, index_t h, index_t t, index_t i) { to.row(b, h, t)[i] = bfloat16(static_cast<float>(from(b, h, t, i))); });
     };
     put(qkv.part(0), in.q), put(qkv.part(1), in.k), put(qkv.part(2), in.v), put(dy.part(0), in.dy);
-    if constexpr (!Policy::reads_rows) {
+    if constexpr (!Policy::has_prologue) {
         c.problem.q = qkv.part(0), c.problem.k = qkv.part(1), c.problem.v = qkv.part(2);
         c.gradients.q = d_qkv.part(0), c.gradients.k = d_qkv.part(1), c.gradients.v = d_qkv.part(2);
     }
@@ -67,7 +67,7 @@ void check_rounded_rows(attention_inputs in) {
         check_near(what, floats, *expected, bfloat16_tolerance, 1);   // where all of a row cancels, what was rounded stays
     };
     near("y", y.take(0), e.y);
-    if constexpr (Policy::reads_rows) {
+    if constexpr (Policy::has_prologue) {
         auto const floats = [](char const* what, tensor<float, 4> const& found, tensor<float, 4> const& expected) { check_near(what, *found, *expected, bfloat16_tolerance, 1); };
         floats("dq", c.d_qkv.take(0), e.dq), floats("dk", c.d_qkv.take(1), e.dk), floats("dv", c.d_qkv.take(2), e.dv);
     } else {
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(in_bfloat16, Policy, differentiable) {   // a kink
     check<Policy, device>(in, bfloat16_tolerance, 1);
 }
 BOOST_AUTO_TEST_CASE_TEMPLATE(rows_that_lie_rounded, Policy, weightings_on_cuda) {
-    if constexpr (!Policy::reads_rows && !Policy::has_output)
+    if constexpr (!Policy::has_prologue && !Policy::has_output)
         for (auto n : {sizes(2, 2, 64, 64), sizes(2, 4, 150, 64, 2)})
             BOOST_TEST_CONTEXT("T " << n.T << ", heads of k " << n.kv_heads()) check_rounded_rows<Policy, device>(inputs<Policy>(n, 25));
 }

@@ -195,6 +195,25 @@ BOOST_AUTO_TEST_CASE(linear_with_gelu) {
 // What tensor cores do with a float's lower bits is theirs.
 BOOST_AUTO_TEST_CASE(linear_of_tfloat32) { check_linear<attnlab::tfloat32>(2e-3); }
 
+#ifndef ATTNLAB_TESTS_ON_GPU   // on a GPU policies that read x have it
+BOOST_AUTO_TEST_CASE(products_of_few_columns) {
+    for (index_t outputs : {1, 12, 13, 32})
+        for (index_t c : {8, 132, 768})
+            for (index_t n : {1, 67}) {
+                auto const x = random<2>({n, c}, 1), w = random<2>({outputs, c}, 2);
+                tensor<double, 2> expected({n, outputs});
+                attnlab::gemm(ref{}, false, true, n, outputs, c, 1, x.data(), c, w.data(), c, 0, expected.data(), outputs);
+                auto const xf = narrow(x), wf = narrow(w);
+                tensor<float, 2> found({n, outputs});
+                BOOST_TEST(attnlab::gpu::multiply_few(device{}, xf.data(), wf.data(), found.data(), n, c, outputs));
+                check_close(found, expected, 1e-4);
+            }
+    tensor<float, 2> const x({3, 8}), w({33, 8});
+    tensor<float, 2> y({3, 33});
+    BOOST_TEST(!attnlab::gpu::multiply_few(device{}, x.data(), w.data(), y.data(), 3, 8, 33));
+}
+#endif
+
 BOOST_AUTO_TEST_CASE(rounds_as_the_type_does) {
     for (index_t n : {1, 4, 103}) {
         auto const x = narrow(random<1>({n}, 1));

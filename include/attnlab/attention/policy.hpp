@@ -105,8 +105,6 @@ public:
     static constexpr bool adds_to_input = in_rows<expr::input_tag> && !has_input_products;
     /// Whether an output joint reads the query.
     static constexpr bool output_reads_query = expr::mentions<expr::query_tag, decltype(output)>;
-    /// Whether a joint reads rows of q, k or v, and adds to their gradients: else nothing but scores and weighted sums do.
-    static constexpr bool reads_rows = has_prologue || output_reads_query;
     /// Whether x is read, the layer's input; and whether its part that belongs to a head.
     static constexpr bool reads_head_input = in_rows<expr::head_input_tag>;
     static constexpr bool reads_input = in_rows<expr::input_tag> || reads_head_input || has_projections;

@@ -34,7 +34,7 @@ struct attention_problem : attention_context {
     index_t H_kv = 0;                    ///< heads of k and v: a divisor of H (grouped queries, 2305.13245); 0: H
     index_t width = 0;                   ///< C of `input`
     S scale = 1;                         ///< 1 / sqrt(D)
-    stored_heads<S const> q, k, v;       ///< k and v of H_kv heads; rounded where tiles alone read them (policy::reads_rows)
+    stored_heads<S const> q, k, v;       ///< k and v of H_kv heads; rounded where tiles alone read them (no policy::has_prologue)
     S const* input = nullptr;            ///< x (B, T, C), for policies whose joints read x
     Pointers parameters;                 ///< in the policy's order, each for all heads
 
@@ -156,7 +156,7 @@ struct attention_saved {
 /// Where gradients go: q, k, v are assigned, and so is input by policies that read it; parameters are added to.
 template <class S>
 struct attention_gradients {
-    stored_heads<S> q, k, v;             ///< rounded where products alone read them (policy::reads_rows)
+    stored_heads<S> q, k, v;             ///< rounded where products alone read them (no policy::has_prologue)
     S* input = nullptr;
     std::vector<S*> parameters;
 };

@@ -45,7 +45,7 @@ public:
         std::apply([&](auto const&... p) { (declare(all, name, p, deviation), ...); }, Policy::parameters);
     }
 
-    /// x (N, C), of a batch (B, T), -> y (N, C), to which `onto` is added unless it is empty. x is not rounded where the policy reads it.
+    /// x (N, C), of a batch (B, T), -> y (N, C), to which `onto` is added unless it is empty. Where the policy reads x it has to be there as floats, too.
     template <observer Observer>
     void forward(view<S const, 2> onto, factor<Device> const& x, std::array<index_t, 2> batch, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         auto const [B, T] = batch;
@@ -75,7 +75,7 @@ public:
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
         if constexpr (reads_input) g.input = dx.whole().data();   // to which q's, k's and v's are added
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged(s.z, s), merged(std::as_const(w.dz), s), g);
-        if constexpr (reads_input) project_.backward_onto(std::as_const(w.dqkv).whole(), x.whole(), dx.whole().data());
+        if constexpr (reads_input) project_.backward_onto(w.dqkv, x, dx.whole().data());
         else if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx);
         else project_.backward(std::as_const(w.dqkv).whole(), x, dx);
     }
@@ -88,7 +88,7 @@ private:
     index_t all_width() const { return width_ + 2 * kv_heads_ * head_size(); }
 
     /// Of rows of q, k and v, or of gradients by them: rounded where tiles and products alone read them.
-    precision precision_of_rows(factor<Device> const& x, bool unseen) const { return x.is_rounded() && unseen && !Policy::reads_rows ? products_ : precision::float32; }
+    precision precision_of_rows(factor<Device> const& x, bool unseen) const { return x.is_rounded() && unseen && !Policy::has_prologue ? products_ : precision::float32; }
     template <class T>
     static view<T, 3> in_batch(view<T, 2> x, saved const& s) {
         return x.reshaped(std::array{s.B, s.T, x.shape(1)});

@@ -21,10 +21,13 @@ class factor {
 public:
     static constexpr bool may_be_rounded = is_cuda<Device>;
 
-    void resize(std::array<index_t, 2> shape, precision products) {
-        is_rounded_ = may_be_rounded && products == precision::bfloat16;
-        is_rounded_ ? rounded_.resize(shape) : whole_.resize(shape);
+    /// \param both  somebody reads the rows as they were, too: where they are rounded there are both
+    void resize(std::array<index_t, 2> shape, precision products, bool both = false) {
+        is_rounded_ = may_be_rounded && products == precision::bfloat16, has_whole_ = both || !is_rounded_;
+        if (is_rounded_) rounded_.resize(shape);
+        if (has_whole_) whole_.resize(shape);
     }
+    bool has_whole() const { return has_whole_; }
     bool is_rounded() const { return is_rounded_; }
     std::array<index_t, 2> const& shape() const { return is_rounded_ ? rounded_.shape() : whole_.shape(); }
 
@@ -36,7 +39,7 @@ public:
 private:
     tensor<S, 2> whole_;
     tensor<bfloat16, 2> rounded_;
-    bool is_rounded_ = false;
+    bool is_rounded_ = false, has_whole_ = false;
 };
 
 /// `body(rows...)`: views of factors that are all rounded, or all not.
@@ -59,11 +62,18 @@ void watch([[maybe_unused]] Observer& o, Site site, [[maybe_unused]] index_t lay
                 if (!asked(o, site, layer)) return;
                 auto const rows = x.rounded();
                 using element = std::conditional_t<std::is_const_v<Factor>, float const, float>;
-                tensor<float, 2> seen(x.shape());
-                std::transform(rows.begin(), rows.end(), seen.data(), [](bfloat16 v) { return static_cast<float>(v); });
-                watch(o, site, layer, in_batch(view<element, 2>(*seen)));
+                tensor<float, 2> room;
+                view<element, 2> seen;
+                if (x.has_whole()) {
+                    seen = x.whole();
+                } else {
+                    room.resize(x.shape());
+                    std::transform(rows.begin(), rows.end(), room.data(), [](bfloat16 v) { return static_cast<float>(v); });
+                    seen = *room;
+                }
+                watch(o, site, layer, in_batch(seen));
                 if constexpr (alters<Observer, Site> && !std::is_const_v<Factor>)
-                    std::transform(seen.data(), seen.data() + seen.size(), rows.begin(), [](float v) { return bfloat16(v); });
+                    std::transform(seen.begin(), seen.end(), rows.begin(), [](float v) { return bfloat16(v); });
                 return;
             }
         watch(o, site, layer, in_batch(x.whole()));

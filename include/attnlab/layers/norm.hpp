@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <type_traits>
 
 #include <attnlab/core/parameter.hpp>
 #include <attnlab/layers/factor.hpp>
@@ -24,7 +25,10 @@ public:
 
     void forward(view<S const, 2> x, view<S, 2> y, saved& s) const { normalize(x, y, s); }
     void forward(view<S const, 2> x, factor<Device>& y, saved& s) const {
-        with_rows([&](auto rows) { normalize(x, rows, s); }, y);
+        with_rows([&]<class T>(view<T, 2> rows) {
+            if constexpr (std::is_same_v<T, S>) normalize(x, rows, s);
+            else normalize(x, rows, s, y.has_whole() ? y.whole().data() : nullptr);
+        }, y);
     }
     /// Adds to d: the stream's own gradient passes by the norm. \param next  the bias's gradient of the Linear that takes d next, or null
     void backward(view<S const, 2> dy, view<S const, 2> x, saved const& s, stream_gradient<Device> const& d, S* next) const { pass_back(dy, x, s, d, next); }
@@ -44,11 +48,11 @@ private:
         run();
     }
 
-    template <class T>
-    void normalize(view<S const, 2> x, view<T, 2> y, saved& s) const {
+    template <class T, class... Whole>
+    void normalize(view<S const, 2> x, view<T, 2> y, saved& s, Whole... whole) const {
         s.mean.resize({x.shape(0)});
         s.rstd.resize({x.shape(0)});
-        layer_norm_forward(Device{}, x, weight_->value.data(), bias_ ? bias_->value.data() : nullptr, eps_, y, s.mean.data(), s.rstd.data());
+        layer_norm_forward(Device{}, x, weight_->value.data(), bias_ ? bias_->value.data() : nullptr, eps_, y, s.mean.data(), s.rstd.data(), whole...);
     }
 
     S eps_;

@@ -25,7 +25,15 @@ struct row_parts {
 struct sum_parts {
     index_t count, stride, pieces = 1, apart = 0;
     constexpr index_t size() const { return count * pieces; }
-    constexpr index_t operator()(index_t i) const { return i / pieces * stride + i % pieces * apart; }
+    /// `body(at)` for those from `begin` on, in order.
+    template <class Body>
+    constexpr void each(index_t begin, index_t end, Body body) const {
+        index_t part = pieces == 1 ? begin : begin / pieces, piece = begin - part * pieces;
+        for (index_t i = begin; i < end; ++i) {
+            body(part * stride + piece * apart);
+            if (++piece == pieces) piece = 0, ++part;
+        }
+    }
 };
 
 /// Adds the sums of all parts, (Arrays, c) each, to arrays of c numbers, those that are null left out.
@@ -47,7 +55,7 @@ struct add_parts {
         block.each_warp([&](auto const& w) {
             typename warp::number sum(0.0f);
             index_t const from = w.index() * each, to = from + each < all ? from + each : all;
-            for (index_t p = from; p < to; ++p) sum += load<warp>(sums + parts(p) + begin, width);
+            parts.each(from, to, [&](index_t at) { sum += load<warp>(sums + at + begin, width); });
             total.put(w, warp::each_lane([&](int lane) { return w.index() * warp_size + lane; }), sum);
         });
         block.each_warp([&](auto const& w) {

@@ -6,62 +6,79 @@
 
 namespace attnlab::gpu {
 
-/// x (n, c), w (outputs, c), y (n, outputs), of at most `Most` outputs. 8 lanes have two rows, and as many sums of each as there are outputs; x comes a step
-/// ahead, and w, which all read, from the first cache.
+/// x (n, c), w (outputs, c), y (n, outputs), of at most `Most` outputs. w lies in shared memory, of which a warp uses what it reads for `rows` of x, 32 N channels at once.
 template <int N, int Most>
 struct input_dots {
-    static constexpr int warps = 4, lanes = 8, rows = 2, rows_of_block = warps * warp_size / lanes * rows;
+    static constexpr int warps = 8, rows = Most > 16 ? 2 : 4;   ///< as many sums as registers have room for
     float const *x, *w;
     float* y;
     index_t n, c, outputs;
 
-    constexpr index_t shared_bytes() const { return 0; }
+    constexpr index_t shared_bytes() const { return outputs * c * static_cast<index_t>(sizeof(float)); }
+    /// As many as an H100 has at once, or fewer: each brings w to shared memory once.
+    constexpr index_t blocks() const {
+        constexpr index_t most = 132 * 3;
+        index_t const needed = (n + warps * rows - 1) / (warps * rows);
+        return needed < most ? needed : most;
+    }
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
-        block.template each_group<lanes>([&]<class Group>(Group const& g) {
-            using number = typename Group::number;
-            constexpr index_t step = N * lanes;
-            index_t const first = id * rows_of_block + g.index() * rows;
-            number sums[rows][Most];
-            for (auto& of_row : sums)
-                for (number& sum : of_row) sum = number(0.0f);
-            // Beyond the last row, or output, the last one is read once more and nothing is written: lanes of a warp stay together.
-            auto const read = [&](int r, index_t i) { return load<Group, N>(x + (first + r < n ? first + r : n - 1) * c + i, c - i); };
-            wide<Group, N> next[rows] = {read(0, 0), read(1, 0)};
-            for (index_t i = 0; i < c; i += step) {
-                wide<Group, N> const now[rows] = {next[0], next[1]};
-                unrolled<rows>([&](int r) { next[r] = read(r, i + step); });
-                g.sync();   // or nvcc would have them wait for the products
-                unrolled<Most>([&](int o) {
-                    auto const of_output = load<Group, N>(w + (o < outputs ? o : outputs - 1) * c + i, c - i);
-                    unrolled<rows>([&](int r) {
-                        for (int l = 0; l < Group::held; ++l)
-                            for (int k = 0; k < N; ++k) sums[r][o].v[l] += now[r].v[N * l + k] * of_output.v[N * l + k];
-                    });
-                });
-            }
-            unrolled<rows>([&](int r) {
-                unrolled<Most>([&](int o) {
-                    float const total = sum<Group>(sums[r][o]);
-                    Group::visit([&](int lane, int) {
-                        if (lane == o % lanes && o < outputs && first + r < n) y[(first + r) * outputs + o] = total;
-                    });
+        using warp = typename Block::warp;
+        auto const near = block.template shared<float>(outputs * c);
+        block.each_warp([&](auto const& w_) {
+            for (index_t i = w_.index() * 4 * warp_size; i < outputs * c; i += warps * 4 * warp_size)
+                near.copy_async(w_, warp::each_lane([&](int lane) { return static_cast<int>(i) + 4 * lane; }), warp::each_lane([&](int lane) { return w + i + 4 * lane; }),
+                                warp::each_lane([&](int lane) { return i + 4 * lane < outputs * c; }));
+            block.commit(w_);
+            block.wait(w_, 0);
+        });
+        block.each_warp([&](auto const& w_) {
+            float const* const factors = near.reads(w_, 0, outputs * c);
+            for (index_t first = (id * warps + w_.index()) * rows; first < n; first += blocks() * warps * rows) some<warp>(factors, first);
+        });
+    }
+
+private:
+    /// Rows first, ... : of those beyond the last, the last one is read again and nothing is written.
+    template <class Warp>
+    constexpr void some(float const* factors, index_t first) const {
+        using number = typename Warp::number;
+        number sums[rows][Most];
+        for (auto& of_row : sums)
+            for (number& sum : of_row) sum = number(0.0f);
+        for (index_t i = 0; i < c; i += N * warp_size) {
+            wide<Warp, N> of_row[rows];
+            unrolled<rows>([&](int r) { of_row[r] = load<Warp, N>(x + (first + r < n ? first + r : n - 1) * c + i, c - i); });
+            unrolled<Most>([&](int o) {   // the last output again, where there are fewer: a question each would cost more
+                auto const factor = load<Warp, N>(factors + (o < outputs ? o : outputs - 1) * c + i, c - i);
+                unrolled<rows>([&](int r) {
+                    for (int l = 0; l < Warp::held; ++l)
+                        for (int k = 0; k < N; ++k) sums[r][o].v[l] += of_row[r].v[N * l + k] * factor.v[N * l + k];
                 });
             });
+        }
+        unrolled<rows>([&](int r) {
+            number mine(0.0f);   // of lane o: output o
+            unrolled<Most>([&](int o) {
+                float const total = sum<Warp>(sums[r][o]);
+                Warp::visit([&](int lane, int l) {
+                    if (lane == o) mine.v[l] = total;
+                });
+            });
+            if (first + r < n) store<Warp>(y + (first + r) * outputs, mine, outputs);
         });
     }
 };
-/// Whether it was few enough columns, of rows on sixteen bytes and a w that the first cache holds: then y is made.
+/// Whether it was few enough columns, of rows on sixteen bytes and a w that shared memory holds: then y is made.
 template <class Device>
 bool multiply_few(Device device, float const* x, float const* w, float* y, index_t n, index_t c, index_t outputs) {
-    constexpr index_t cached = 1 << 15;
     bool done = false;
     with_width(c, {x, w}, [&](auto width) {
         if constexpr (width == 4) {
             auto const run = [&]<int Most>(std::integral_constant<int, Most>) {
-                using kernel = input_dots<width, Most>;
-                if (done || outputs > Most || outputs * c > cached) return;
-                launch(device, kernel{x, w, y, n, c, outputs}, (n + kernel::rows_of_block - 1) / kernel::rows_of_block);
+                input_dots<width, Most> const kernel{x, w, y, n, c, outputs};
+                if (done || outputs > Most || kernel.shared_bytes() > most_shared_bytes) return;
+                launch(device, kernel, kernel.blocks());
                 done = true;
             };
             run(std::integral_constant<int, 12>{}), run(std::integral_constant<int, 16>{}), run(std::integral_constant<int, 32>{});

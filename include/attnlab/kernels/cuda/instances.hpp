@@ -34,8 +34,9 @@ template void linear_backward(cuda, view<bfloat16 const, 2>, view<bfloat16 const
 template void linear_backward_onto(cuda, view<float const, 2>, view<float const, 2>, view<float const, 2>, float*, view<float, 2>, float*);
 template void linear_backward_onto(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward_onto(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
+template void linear_backward_onto(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<float, 2>, float*, float*);
-template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<bfloat16, 2>, float*, float*);
+template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<bfloat16, 2>, float*, float*, float*);
 template void layer_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float const*, float const*, view<float, 2>, float*, float*, bfloat16*, float*);
 template void layer_norm_backward(cuda, view<bfloat16 const, 2>, view<float const, 2>, float const*, float const*, float const*, view<float, 2>, float*, float*, bfloat16*, float*);
 template void gelu_backward(cuda, gelu_form, view<float const, 1>, view<float, 1>);

@@ -19,7 +19,7 @@ struct layer_norm_row {
     float eps;
     index_t c;
     T* y;
-    float *mean, *rstd;
+    float *mean, *rstd, *whole;   ///< y once more, as floats, or null
 
     template <class Warp>
     constexpr void operator()(Warp const&, index_t row) const {
@@ -40,6 +40,7 @@ struct layer_norm_row {
             auto scaled = (v - numbers(center)) * numbers(r) * load<Warp, N>(weight + i, c - i);
             if (bias) scaled += load<Warp, N>(bias + i, c - i);
             store<Warp, N>(out + i, scaled, c - i);
+            if (whole) store<Warp, N>(whole + row * c + i, scaled, c - i);
         });
         Warp::once([&] { mean[row] = center, rstd[row] = r; });
     }
@@ -127,11 +128,11 @@ private:
 };
 
 template <class T, class Device>
-void layer_norm_forward(Device device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<T, 2> y, float* mean, float* rstd) {
+void layer_norm_forward(Device device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<T, 2> y, float* mean, float* rstd, float* whole) {
     index_t const c = x.shape(1);
     assert(x.shape() == y.shape());
-    with_width(c, {x.data(), weight, bias, y.data()}, [&](auto n) {
-        launch_rows(device, x.shape(0), layer_norm_row<n, T>{x.data(), weight, bias, eps, c, y.data(), mean, rstd});
+    with_width(c, {x.data(), weight, bias, y.data(), whole}, [&](auto n) {
+        launch_rows(device, x.shape(0), layer_norm_row<n, T>{x.data(), weight, bias, eps, c, y.data(), mean, rstd, whole});
     });
 }
 
@@ -150,16 +151,16 @@ void layer_norm_backward(Device device, view<T const, 2> dy, view<float const, 2
 
 }  // namespace gpu
 
-/// x, y (N,C); weight (C); bias (C) or null; mean and rstd (N) are kept for the backward pass. y may be x, or of bfloat16, rounded.
+/// x, y (N,C); weight (C); bias (C) or null; mean and rstd (N) are kept for the backward pass. y may be x, or of bfloat16, rounded, and then `whole` (N,C) what was rounded, unless null.
 template <cuda_device Device>
 void layer_norm_forward(Device device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<float, 2> y, float* mean,
                         float* rstd) {
-    gpu::layer_norm_forward(device, x, weight, bias, eps, y, mean, rstd);
+    gpu::layer_norm_forward(device, x, weight, bias, eps, y, mean, rstd, nullptr);
 }
 template <cuda_device Device>
 void layer_norm_forward(Device device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<bfloat16, 2> y, float* mean,
-                        float* rstd) {
-    gpu::layer_norm_forward(device, x, weight, bias, eps, y, mean, rstd);
+                        float* rstd, float* whole) {
+    gpu::layer_norm_forward(device, x, weight, bias, eps, y, mean, rstd, whole);
 }
 
 /// With h = (x - mean) rstd and g = dy weight: dx += rstd (g - mean of g - h mean of (g h)), the residual stream's gradient;

@@ -324,7 +324,7 @@ constexpr void put_two(T* row, index_t c, index_t D, float a, float b) {
 struct rows_place {
     index_t b, h, first, channel = 0;
 };
-/// These rows, of a problem's T and D, become c times `scale`; or, of rows that are not rounded, are added to.
+/// These rows, of a problem's T and D, become c times `scale`, or are added to.
 template <class Warp, std::size_t N, class Problem>
 constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, stored_heads<float> const& all, rows_place at, Problem const& p, float scale = 1, bool add = false) {
     auto const put = [&]<class T>(heads<T> const& to) {
@@ -337,11 +337,10 @@ constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, s
                     index_t const channel = at.channel + 8 * n + column_of(lane, 0);
                     auto const& two = c[static_cast<std::size_t>(n)];
                     float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
-                    if constexpr (std::is_same_v<T, float>)
-                        if (add) {
-                            if (channel < p.D) x += row[channel];
-                            if (channel + 1 < p.D) y += row[channel + 1];
-                        }
+                    if (add) {
+                        if (channel < p.D) x += static_cast<float>(row[channel]);
+                        if (channel + 1 < p.D) y += static_cast<float>(row[channel + 1]);
+                    }
                     put_two(row, channel, p.D, x, y);
                 });
             });

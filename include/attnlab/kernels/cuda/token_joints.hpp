@@ -46,23 +46,28 @@ template <class Policy, class Lanes, class Formula>
 constexpr void pull_row(Lanes, row_point<float>& r, Formula const& formula, float const* dy) {
     row_program<Lanes, Policy, Formula>(formula).backward(r, dy);
 }
-/// On a row of n: y = x, from scratch memory; y = x, to scratch memory; y = 0.
+/// y = x, from scratch memory, y = 0 on a row of n.
 template <class Lanes>
 constexpr void copy_row(Lanes lanes, stored_row const& y, float const* x, index_t n) {
     Lanes::sync();   // the numbers of the row's tail one lane wrote
     expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { y.write(lanes, i, expr::load<Lanes, V>(x + i)); });
 }
 template <class Lanes>
-constexpr void widen_row(Lanes, float* y, bfloat16 const* x, index_t n) {
-    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) {
-        if constexpr (std::is_same_v<V, float>) expr::store<Lanes, V>(y + i, static_cast<float>(x[i]));
-        else expr::store<Lanes, V>(y + i, Lanes::load(x + i));
-    });
-    Lanes::sync();
-}
-template <class Lanes>
 constexpr void clear_row(Lanes, float* y, index_t n) {
     expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { expr::store<Lanes, V>(y + i, V(0.0f)); });
+}
+
+/// A row as floats: where it lies, or, if it is rounded, in scratch memory.
+template <class Lanes>
+constexpr float const* whole_row(Lanes, stored_heads<float const> const& all, float* scratch, index_t n, index_t b, index_t h, index_t t) {
+    if (!all.is_rounded()) return all.whole.row(b, h, t);
+    bfloat16 const* const x = all.rounded.row(b, h, t);
+    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) {
+        if constexpr (std::is_same_v<V, float>) expr::store<Lanes, V>(scratch + i, static_cast<float>(x[i]));
+        else expr::store<Lanes, V>(scratch + i, Lanes::load(x + i));
+    });
+    Lanes::sync();
+    return scratch;
 }
 
 enum class prologue { query, key, value };
@@ -161,13 +166,16 @@ struct scan_program {
 /// An output joint's view of a row.
 template <class Policy>
 struct output_rows {
-    heads<float const> weighted, query;
+    static constexpr index_t scratch_rows = Policy::output_reads_query;
+    heads<float const> weighted;
+    stored_heads<float const> query;
     float const *reference, *sum;   ///< (B, H, T)
     index_t H, T;
 
-    constexpr void look(row_point<float>& r, index_t b, index_t h, index_t t) const {
+    template <class Lanes>
+    constexpr void look(Lanes lanes, row_point<float>& r, [[maybe_unused]] float* scratch, index_t b, index_t h, index_t t) const {
         r.source = weighted.row(b, h, t);
-        r.query = query.row(b, h, t);
+        if constexpr (Policy::output_reads_query) r.query = whole_row(lanes, query, scratch, r.head_size, b, h, t);
         if constexpr (Policy::reads_log_normalizer) {
             index_t const i = (b * H + h) * T + t;
             r.log_normalizer = attnlab::detail::log_normalizer<Policy>(reference[i], sum[i]);
@@ -177,42 +185,40 @@ struct output_rows {
 template <class Policy>
 struct output_forward {
     using formula_type = std::remove_const_t<decltype(Policy::output)>;
-    static constexpr index_t scratch_rows = 0;
+    static constexpr index_t scratch_rows = output_rows<Policy>::scratch_rows;
     output_rows<Policy> of;
     stored_heads<float> y;
     std::array<row_layout, 3> rows() const { return {of.weighted, of.query, y}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
-        of.look(r, b, h, t);
+        of.look(lanes, r, scratch, b, h, t);
         make_row<Policy>(lanes, r, formula, {y, b, h, t});
     }
 };
 template <class Policy>
 struct output_backward {
     using formula_type = std::remove_const_t<decltype(Policy::output)>;
-    static constexpr index_t scratch_rows = Policy::output_reads_query ? 3 : 2;
+    static constexpr index_t scratch_rows = 2 + output_rows<Policy>::scratch_rows + Policy::output_reads_query;
     output_rows<Policy> of;
     stored_heads<float const> dy;
-    stored_heads<float> d_weighted;     ///< assigned
-    heads<float> d_query;               ///< the same, where the formula reads the query
+    stored_heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
     float* d_log_normalizer;            ///< (B, H, T)
     std::array<row_layout, 5> rows() const { return {of.weighted, of.query, dy, d_weighted, d_query}; }
     template <class Lanes>
     constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
-        of.look(r, b, h, t);
-        r.d_source = scratch;   // sums that a formula adds to at several places cost less there than in global memory
+        auto const room = [&](index_t row) { return scratch + row * r.head_size; };
+        of.look(lanes, r, room(3), b, h, t);
+        r.d_source = room(0);   // sums that a formula adds to at several places cost less there than in global memory
         clear_row(lanes, r.d_source, r.head_size);
         if constexpr (Policy::output_reads_query) {
-            r.d_query = scratch + 2 * r.head_size;
+            r.d_query = room(2);
             clear_row(lanes, r.d_query, r.head_size);
         }
-        float* const widened = scratch + r.head_size;
-        if (dy.is_rounded()) widen_row(lanes, widened, dy.rounded.row(b, h, t), r.head_size);
-        pull_row<Policy>(lanes, r, formula, dy.is_rounded() ? widened : dy.whole.row(b, h, t));
+        pull_row<Policy>(lanes, r, formula, whole_row(lanes, dy, room(1), r.head_size, b, h, t));
         copy_row(lanes, {d_weighted, b, h, t}, r.d_source, r.head_size);
-        if constexpr (Policy::output_reads_query) copy_row(lanes, d_query.row(b, h, t), r.d_query, r.head_size);
+        if constexpr (Policy::output_reads_query) copy_row(lanes, {d_query, b, h, t}, r.d_query, r.head_size);
         if constexpr (Policy::reads_log_normalizer) Lanes::once([&] { d_log_normalizer[(b * of.H + h) * of.T + t] = r.d_log_normalizer; });
     }
 };
@@ -221,13 +227,13 @@ struct output_backward {
 template <class Policy>
 struct slot_rows {
     using formula_type = decltype(Policy::slot());
-    static constexpr index_t scratch_rows = 0;
+    static constexpr index_t scratch_rows = output_rows<Policy>::scratch_rows;
     output_rows<Policy> of;
     float* share;
     std::array<row_layout, 2> rows() const { return {of.weighted, of.query}; }
     template <class Lanes>
-    constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
-        of.look(r, b, h, t);
+    constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
+        of.look(lanes, r, scratch, b, h, t);
         float const x = slot_share<Lanes, Policy>(r);
         Lanes::once([&] { share[(b * of.H + h) * of.T + t] = x; });
     }
