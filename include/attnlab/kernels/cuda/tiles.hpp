@@ -213,8 +213,8 @@ constexpr void copy_records(Warp const& w, Shared const& to, int at, typename Sh
 template <class Mask>
 class query_sees {
 public:
-    constexpr query_sees() = default;
-    explicit constexpr query_sees(index_t first) : first_(static_cast<int>(first)) {}   ///< nothing
+    query_sees() = default;   // trivial: nvcc would not have it in lanes on a device otherwise
+    explicit constexpr query_sees(index_t first) : begin_{}, length_{}, query_(0), first_(static_cast<int>(first)) {}   ///< nothing
     constexpr query_sees(visible_keys<Mask> const& visible, index_t query, index_t first) : query_(static_cast<int>(query)), first_(static_cast<int>(first)) {
         for (std::size_t r = 0; r < count; ++r) {
             auto const& range = visible.ranges()[r];
@@ -245,9 +245,9 @@ public:
 
 private:
     static constexpr std::size_t count = visible_keys<Mask>::range_count;
-    std::array<int, count> begin_{};
-    std::array<std::uint32_t, count> length_{};
-    int query_ = 0, first_ = 0;
+    int begin_[count];
+    std::uint32_t length_[count];
+    int query_, first_;
 };
 /// Query i of sequence b, which may be beyond the last.
 template <class Policy, class Problem>
@@ -274,7 +274,7 @@ public:
 
 private:
     bool all_;
-    std::array<typename Warp::template lanes<query_sees<typename Policy::mask>>, 2> rows_;
+    std::array<typename Warp::template lanes<query_sees<typename Policy::mask>>, 2> rows_{};
 };
 /// The same of rows that are keys j0 .. j0 + 16 and `Columns` that are queries from i0 on: bit 4 n + i of element i of fragment n. What a query sees is found by one lane for all.
 template <class Policy, class Warp, int Columns>
