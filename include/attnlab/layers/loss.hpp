@@ -66,11 +66,10 @@ private:
         index_t const n = h.shape(0), C = h.shape(1), V = vocabulary_;
         counted_ = std::count_if(targets, targets + n, [](std::int32_t t) { return t != -1; });
         // At least 256 rows, or the products wait for the table, which each slab reads three times: with V 50304 that is 49 MiB. A GPU
-        // has room for half a gigabyte, and with few slabs it hardly feels the table's gradient, read and written by each.
-        index_t const numbers = is_cuda<Device> ? 1 << 27 : 1 << 20;
-        index_t const slab = std::min(n, std::max<index_t>(256, numbers / V));
+        // has room for two gigabytes, or for one of floats, and does not feel the table's gradient, which each slab reads and writes.
         // Where a GPU multiplies in bfloat16 and learns, logits are rounded on their way through memory, as nanoGPT's are under autocast.
         bool const rounds = !std::is_same_v<X, S> && dh && form_.scale == 1 && form_.cap == 0;
+        index_t const numbers = !is_cuda<Device> ? 1 << 20 : rounds ? 1 << 30 : 1 << 28, slab = std::min(n, std::max<index_t>(256, numbers / V));
         table_.update();
         rounds ? rounded_slab_.resize({slab, V}) : slab_.resize({slab, V});
         losses_.resize({n});

@@ -139,8 +139,9 @@ struct numbers_backward {
         number.backward(r, d_tokens[(b * H + h) * T + t]);
     }
 };
-/// Each row of T numbers summed along the sequence, or from its end, in double: a warp a row.
+/// Each row of T numbers summed along the sequence, or from its end, in double: a warp a row, some adjacent numbers a lane.
 struct scan_program {
+    static constexpr int of_lane = 4;
     float* x;
     index_t T;
     bool from_end;
@@ -148,15 +149,24 @@ struct scan_program {
     constexpr void operator()(Warp const&, index_t row) const {
         float* const numbers = x + row * T;
         double before = 0;
-        for (index_t first = 0; first < T; first += warp_size) {
-            auto const place = [&](int lane) { return from_end ? T - 1 - first - lane : first + lane; };
-            auto sums = Warp::each_lane([&](int lane) { return first + lane < T ? static_cast<double>(numbers[place(lane)]) : 0.0; });
+        for (index_t first = 0; first < T; first += of_lane * warp_size) {
+            auto const turn = [&](int lane, int k) { return first + of_lane * lane + k; };
+            auto const place = [&](int lane, int k) { return from_end ? T - 1 - turn(lane, k) : turn(lane, k); };
+            typename Warp::template lanes<double> own[of_lane];   // sums of what a lane has, one number more each
+            unrolled<of_lane>([&](int k) {
+                own[k] = Warp::each_lane([&](int lane) { return turn(lane, k) < T ? static_cast<double>(numbers[place(lane, k)]) : 0.0; });
+                if (k > 0) own[k] += own[k - 1];
+            });
+            auto sums = own[of_lane - 1];
             for (int step = 1; step < warp_size; step *= 2) {
                 auto const lower = Warp::shifted(sums, step);
                 sums = sums + lower;
             }
-            Warp::visit([&](int lane, int i) {
-                if (first + lane < T) numbers[place(lane)] = static_cast<float>(before + sums.v[i]);
+            auto const below = Warp::shifted(sums, 1);
+            unrolled<of_lane>([&](int k) {
+                Warp::visit([&](int lane, int i) {
+                    if (turn(lane, k) < T) numbers[place(lane, k)] = static_cast<float>(before + below.v[i] + own[k].v[i]);
+                });
             });
             before += Warp::of_lane(sums, warp_size - 1);
         }
