@@ -69,7 +69,8 @@ struct looks {
 };
 struct changes {
     using sites = site_list<>;
-    using alters = site_list<site::mlp_post>;
+    using alters = site_list<site::ln1_normalized, site::mlp_post>;
+    void operator()(site::ln1_normalized, index_t, view<float, 3> x) { x(1, 3, 4) = -20; }
     void operator()(site::mlp_post, index_t, view<float, 3> x) { x(1, 2, 5) = -40; }
 };
 
@@ -159,13 +160,23 @@ BOOST_AUTO_TEST_CASE(trains_in_bfloat16_without_biases) {
 BOOST_AUTO_TEST_CASE(trains_in_bfloat16_without_other_joints) { check_bfloat16<std::tuple_element_t<0, attnlab::testing::weightings_on_cuda>>(small()); }
 BOOST_AUTO_TEST_CASE(trains_in_bfloat16_where_joints_read_the_input) { check_bfloat16<std::tuple_element_t<3, attnlab::testing::joints_on_cuda>>(small()); }
 
-/// Observers are shown floats, and what they change is rounded again.
-BOOST_AUTO_TEST_CASE(observers_see_and_change_rounded_rows) {
+// Heads of 64 channels, as kernels are compiled for: tiles read rows where the layer has them.
+using reads_input = std::tuple_element_t<1, attnlab::testing::joints_on_cuda>;
+BOOST_AUTO_TEST_CASE(trains_in_bfloat16_with_heads_that_tiles_read_in_place) {
+    gpt_config c = small();
+    c.n_embd = 128, c.init_std = 0.1;
+    check_bfloat16<std::tuple_element_t<0, attnlab::testing::weightings_on_cuda>>(c);
+    check_bfloat16<reads_input>(c);
+}
+
+/// Observers are shown floats, and what they change is rounded again, also where joints read it as it was.
+using observed = std::tuple<policy, reads_input>;
+BOOST_AUTO_TEST_CASE_TEMPLATE(observers_see_and_change_rounded_rows, Policy, observed) {
     batch const b;
     gpt_config half = small();
     half.products = precision::bfloat16;
-    model_on_device m(half);
-    model_on_cpu expected(small());
+    gpt<Policy, device> m(half);
+    gpt<Policy, cpu> expected(small());
     m.parameters().initialize(3), expected.parameters().initialize(3);
     looks o, on_cpu;
     double const unchanged = m.loss_and_gradient(b.ids(), b.targets(), 0.5, o);
