@@ -6,6 +6,7 @@
 
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/core/device.hpp>
+#include <attnlab/kernels/cuda/adjoint_rows.hpp>
 #include <attnlab/kernels/cuda/attention_backward.hpp>
 #include <attnlab/kernels/cuda/attention_forward.hpp>
 #include <attnlab/kernels/cuda/attention_statistics.hpp>

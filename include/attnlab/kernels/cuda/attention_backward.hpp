@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include <attnlab/kernels/cuda/score_joint.hpp>
+#include <attnlab/kernels/cuda/tile_walk.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/token_rows.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>

@@ -2,6 +2,7 @@
 #include <array>
 
 #include <attnlab/kernels/cuda/score_joint.hpp>
+#include <attnlab/kernels/cuda/tile_walk.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
 #include <attnlab/kernels/threshold_search.hpp>

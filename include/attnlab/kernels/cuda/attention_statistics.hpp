@@ -4,6 +4,7 @@
 
 #include <attnlab/kernels/attention_statistics.hpp>
 #include <attnlab/kernels/cuda/score_joint.hpp>
+#include <attnlab/kernels/cuda/tile_walk.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
 

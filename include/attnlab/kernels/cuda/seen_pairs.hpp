@@ -1,0 +1,182 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include <attnlab/attention/mask.hpp>
+#include <attnlab/kernels/cuda/tiles.hpp>
+
+/// \file
+/// Which pairs of query and key are seen: of a tile, asked once for all its warps, and, of a tile that is not seen whole, of each pair.
+
+namespace attnlab::gpu {
+
+/// Whether a tile's pairs of query and key are seen.
+enum class tile_seen { none, some, all };
+
+/// What queries i0 .. i0 + rows of sequence b see of a tile of keys; the same for all warps. Where a mask is monotone the first and the last of them speak for all, once for
+/// all tiles ("some" may then be said of a tile that none sees); else every tile asks every query.
+template <class Policy, class Problem>
+class rows_seen {
+    using mask = typename Policy::mask;
+    static constexpr bool known = attnlab::detail::is_monotone<mask> && !attnlab::detail::has_holes<mask>;
+    struct hull {
+        int some_begin, some_end, all_begin, all_end;
+    };
+
+public:
+    constexpr rows_seen(Problem const& p, index_t b, index_t i0, index_t rows) : p_(p), b_(b), i0_(i0), rows_(rows) {
+        if constexpr (known) {
+            index_t const end = i0 + rows < p.T ? i0 + rows : p.T;
+            auto const first = p.template visible<Policy>(b, i0 < p.T ? i0 : 0).ranges(), last = p.template visible<Policy>(b, end > 0 ? end - 1 : 0).ranges();
+            for (std::size_t r = 0; r < hulls_.size(); ++r) {
+                auto const whole = [](index_t x) { return static_cast<int>(x); };
+                hulls_[r] = {whole(first[r].begin), whole(last[r].end), whole(last[r].begin), whole(first[r].end)};
+                if (i0 + rows > p.T) hulls_[r].all_end = -1;
+                if (i0 >= p.T) hulls_[r].some_end = -1;
+                for (int* x : {&hulls_[r].some_begin, &hulls_[r].some_end, &hulls_[r].all_begin, &hulls_[r].all_end}) *x = kept(*x);
+            }
+        }
+    }
+    template <class Block>
+    constexpr tile_seen operator()([[maybe_unused]] Block& block, int j0, int columns) const {
+        if constexpr (known) {
+            bool some = false, all = false;
+            for (auto const& h : hulls_) {
+                some = some || (h.some_begin < j0 + columns && j0 < h.some_end);
+                all = all || (h.all_begin <= j0 && j0 + columns <= h.all_end);
+            }
+            return all ? tile_seen::all : some ? tile_seen::some : tile_seen::none;
+        } else {
+            auto const in = [&](index_t r) { return i0_ + r < p_.T; };
+            auto const row = [&](index_t r) { return p_.template visible<Policy>(b_, i0_ + r); };
+            if (!block.any(rows_, [&](index_t r) { return in(r) && row(r).some(j0, columns); })) return tile_seen::none;
+            return block.all(rows_, [&](index_t r) { return in(r) && row(r).all(j0, columns); }) ? tile_seen::all : tile_seen::some;
+        }
+    }
+
+private:
+    Problem const& p_;
+    index_t b_, i0_, rows_;
+    std::array<hull, known ? visible_keys<mask>::range_count : 0> hulls_{};
+};
+template <class Policy, class Problem>
+constexpr rows_seen<Policy, Problem> what_rows_see(Problem const& p, index_t b, index_t i0, index_t rows) {
+    return {p, b, i0, rows};
+}
+
+/// `body(std::true_type{})` for a tile that is seen whole, else of false_type: compiled twice where products are instructions of their own, beside which questions
+/// of what is seen would count.
+template <class Products, bool Light = true, class Body>
+constexpr void whole_or_not(tile_seen seen, Body body) {
+    if constexpr (Light && Products::written_out)
+        if (seen == tile_seen::all) return body(std::true_type{});
+    body(std::false_type{});
+}
+
+/// What a query sees of the keys from some key on, in whole numbers of 32 bits: those of 64 would be most of a tile on the diagonal.
+template <class Mask>
+class query_sees {
+public:
+    query_sees() = default;   // trivial: nvcc would not have it in lanes on a device otherwise
+    explicit constexpr query_sees(index_t first) : begin_{}, length_{}, query_(0), first_(static_cast<int>(first)) {}   ///< nothing
+    constexpr query_sees(visible_keys<Mask> const& visible, index_t query, index_t first) : query_(static_cast<int>(query)), first_(static_cast<int>(first)) {
+        for (std::size_t r = 0; r < count; ++r) {
+            auto const& range = visible.ranges()[r];
+            begin_[r] = static_cast<int>(range.begin - first), length_[r] = static_cast<std::uint32_t>(range.end - range.begin);
+        }
+    }
+    /// Of key first + c.
+    constexpr bool operator()(int c) const {
+        bool in = false;
+        for (std::size_t r = 0; r < count; ++r) in = in || static_cast<std::uint32_t>(c - begin_[r]) < length_[r];
+        if constexpr (visible_keys<Mask>::has_holes) in = in && Mask::sees(query_, first_ + c);
+        return in;
+    }
+    /// Of the lane that each lane names.
+    template <class Warp>
+    static constexpr typename Warp::template lanes<query_sees> from_lanes(typename Warp::template lanes<query_sees> x, typename Warp::whole lane) {
+        auto const take = [&](auto part) {
+            auto const taken = Warp::from_lanes(each(x, [&](query_sees q) { return part(q); }), lane);
+            Warp::visit([&](int, int l) { part(x.v[l]) = taken.v[l]; });
+        };
+        for (std::size_t r = 0; r < count; ++r) {
+            take([r](query_sees& q) -> int& { return q.begin_[r]; });
+            take([r](query_sees& q) -> std::uint32_t& { return q.length_[r]; });
+        }
+        if constexpr (visible_keys<Mask>::has_holes) take([](query_sees& q) -> int& { return q.query_; });
+        return x;
+    }
+
+private:
+    static constexpr std::size_t count = visible_keys<Mask>::range_count;
+    int begin_[count];
+    std::uint32_t length_[count];
+    int query_, first_;
+};
+/// Query i of sequence b, which may be beyond the last.
+template <class Policy, class Problem>
+constexpr query_sees<typename Policy::mask> sees_of(Problem const& p, index_t b, index_t i, index_t first) {
+    if (i >= p.T) return query_sees<typename Policy::mask>(first);
+    return {p.template visible<Policy>(b, i), i, first};
+}
+
+/// Which pairs of a tile are seen, where a warp's rows are queries i0 .. i0 + 16 and its columns keys from j0 on.
+template <class Policy, class Warp>
+class seen_pairs {
+public:
+    template <class Problem>
+    constexpr seen_pairs(Problem const& p, tile_seen seen, index_t b, index_t i0, index_t j0) : all_(seen == tile_seen::all) {
+        if (all_) return;
+        unrolled<2>([&](int half) {
+            rows_[static_cast<std::size_t>(half)] = Warp::each_lane([&](int lane) { return sees_of<Policy>(p, b, i0 + row_of(lane, 2 * half), j0 + column_of(lane, 0)); });
+        });
+    }
+    /// Of element i of fragment n.
+    constexpr typename Warp::flag operator()(int n, int i) const {
+        return each(rows_[static_cast<std::size_t>(i / 2)], [&](query_sees<typename Policy::mask> const& sees) { return all_ || sees(8 * n + i % 2); });
+    }
+
+private:
+    bool all_;
+    std::array<typename Warp::template lanes<query_sees<typename Policy::mask>>, 2> rows_{};
+};
+/// The same of rows that are keys j0 .. j0 + 16 and `Columns` that are queries from i0 on: bit 4 n + i of element i of fragment n. What a query sees is found by one lane for all.
+template <class Policy, class Warp, int Columns>
+class seen_turned {
+    using sees = query_sees<typename Policy::mask>;
+
+public:
+    template <class Problem>
+    constexpr seen_turned(Problem const& p, tile_seen seen, index_t b, index_t j0, index_t i0) : bits_(seen == tile_seen::all ? ~0u : 0u) {
+        if (seen == tile_seen::all) return;
+        unrolled<Columns / warp_size>([&](int part) {
+            auto const known = Warp::each_lane([&](int lane) { return sees_of<Policy>(p, b, i0 + part * warp_size + lane, j0); });
+            unrolled<4>([&](int n) {
+                unrolled<2>([&](int k) {
+                    auto const of_column = sees::template from_lanes<Warp>(known, Warp::each_lane([&](int lane) { return 8 * n + column_of(lane, k); }));
+                    Warp::visit([&](int lane, int l) {
+                        for (int half = 0; half < 2; ++half)
+                            if (of_column.v[l](lane / 4 + 8 * half)) bits_.v[l] |= 1u << (16 * part + 4 * n + 2 * half + k);
+                    });
+                });
+            });
+        });
+    }
+    constexpr typename Warp::flag operator()(int n, int i) const {
+        return each(bits_, [&](std::uint32_t bits) { return (bits >> (4 * n + i) & 1) != 0; });
+    }
+
+private:
+    typename Warp::template lanes<std::uint32_t> bits_;
+};
+/// Either. `Whole`: all are seen, and nothing is asked.
+template <class Policy, class Warp, int Columns, bool Turned, bool Whole, class Problem>
+constexpr auto pairs_of(Warp const&, [[maybe_unused]] Problem const& p, [[maybe_unused]] tile_seen seen, [[maybe_unused]] index_t b, [[maybe_unused]] index_t row,
+                        [[maybe_unused]] index_t column) {
+    if constexpr (Whole) return [](int, int) { return typename Warp::flag(true); };
+    else if constexpr (Turned) return seen_turned<Policy, Warp, Columns>(p, seen, b, row, column);
+    else return seen_pairs<Policy, Warp>(p, seen, b, row, column);
+}
+
+}  // namespace attnlab::gpu
