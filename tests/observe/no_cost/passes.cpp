@@ -13,8 +13,8 @@ namespace attnlab {
 template <class>
 constexpr void no_hook(auto&&...) {}
 template <class Policy, class Device, class S>
-void kernel_alone(attention_problem<S> const& p, attention_saved<S>& rows, tensor<S, 3>& z, auto&, index_t) {
-    attention_forward<Policy>(Device{}, p, rows, merged_heads(*z, p.D));
+void kernel_alone(attention_problem<S> const& p, attention_saved<S>& rows, stored_heads<S> const& z, auto&, index_t) {
+    attention_forward<Policy>(Device{}, p, rows, z);
 }
 }  // namespace attnlab
 #define watch(...) static_cast<void>(0)
