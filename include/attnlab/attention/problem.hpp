@@ -115,6 +115,8 @@ constexpr S log_normalizer(S m, S z) {
 template <class S>
 struct attention_saved {
     tensor<S, 3> core;               ///< (B, T, H D): sum_j w_ij v_j; empty without an output joint, where it is the result itself
+    tensor<bfloat16, 3> rounded_core;   ///< on a GPU in its place, where the result is rounded
+    bool core_is_rounded = false;
     tensor<S, 3> by_sum;             ///< (B, T, H D): sum_j dw_ij/dZ_i v_j, where a weight does not separate; else empty
     tensor<S, 3> reference, sum;     ///< (B, H, T): m_i, and Z_i e^-m_i or the threshold t_i - m_i
     tensor<S, 3> q, k, v;            ///< (B, T, H D), (B, T, H_kv D): what a prologue made of q, k, v; else empty
@@ -125,8 +127,9 @@ struct attention_saved {
 
     /// Makes room. `Policy` says for what.
     template <class Policy>
-    void resize(attention_problem<S> const& p) {
-        if constexpr (Policy::has_output) core.resize({p.B, p.T, p.H * p.D});
+    void resize(attention_problem<S> const& p, bool rounds_core = false) {
+        core_is_rounded = rounds_core;
+        if constexpr (Policy::has_output) rounds_core ? rounded_core.resize({p.B, p.T, p.H * p.D}) : core.resize({p.B, p.T, p.H * p.D});
         if constexpr (!Policy::one_pass) by_sum.resize({p.B, p.T, p.H * p.D});
         if constexpr (Policy::has_query) q.resize({p.B, p.T, p.H * p.D});
         if constexpr (Policy::has_key) k.resize({p.B, p.T, p.kv_heads() * p.D});
@@ -134,6 +137,15 @@ struct attention_saved {
         if constexpr (Policy::has_tokens) tokens.resize({p.B, p.H, p.T});
         reference.resize({p.B, p.H, p.T});
         sum.resize({p.B, p.H, p.T});
+    }
+    /// The heads of `core`, as they are.
+    stored_heads<S> core_rows(index_t D) {
+        if (core_is_rounded) return merged_heads(*rounded_core, D);
+        return merged_heads(*core, D);
+    }
+    stored_heads<S const> core_rows(index_t D) const {
+        if (core_is_rounded) return merged_heads(view<bfloat16 const, 3>(rounded_core), D);
+        return merged_heads(view<S const, 3>(core), D);
     }
     /// The weighted values: `core`, or the result `y` where the policy has no output joint.
     template <class Policy>

@@ -65,14 +65,14 @@ void with_tiles(attention_problem<float> const& p, Body body) {
 
 template <class Policy>
 output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_saved<float> const& saved) {
-    return {merged_heads(view<float const, 3>(saved.core), p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T};
+    return {saved.core_rows(p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T};
 }
 
 /// Products of x, q, k, v as the scores see them, token numbers: into `saved`. Returns the problem as the tiles see it.
 template <class Policy, class Device>
-attention_problem<float> before_tiles(Device device, attention_problem<float> const& given, attention_saved<float>& saved) {
+attention_problem<float> before_tiles(Device device, attention_problem<float> const& given, attention_saved<float>& saved, bool rounds_core) {
     expr::check_rotations_of<Policy>(given.D);
-    saved.template resize<Policy>(given);
+    saved.template resize<Policy>(given, rounds_core);
     multiply_input<Policy>(device, given, saved);
     make_angles<Policy>(device, given, saved);
     auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, tensor<float, 3>& to) {
@@ -94,10 +94,10 @@ attention_problem<float> before_tiles(Device device, attention_problem<float> co
 /// y (B, H, T, D) by the policy; keeps in `saved` what backward needs.
 template <class Policy, cuda_device Device>
 void attention_forward(Device device, attention_problem<float> const& given, attention_saved<float>& saved, stored_heads<float> y) {
-    auto const p = gpu::before_tiles<Policy>(device, given, saved);
+    auto const p = gpu::before_tiles<Policy>(device, given, saved, y.is_rounded());
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         stored_heads<float> to = y;
-        if constexpr (Policy::has_output) to = merged_heads(*saved.core, p.D);
+        if constexpr (Policy::has_output) to = saved.core_rows(p.D);
         gpu::tile_inputs<Products> in(p, D);
         in.pack_into(device, saved.packed);
         gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, in.v.source, in.own_scale, to,
@@ -195,9 +195,9 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
     stored_heads<float const> weighted = y;
     if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
-    else if constexpr (Policy::has_output) weighted = merged_heads(view<float const, 3>(saved.core), p.D);
+    else if constexpr (Policy::has_output) weighted = saved.core_rows(p.D);
     gpu::with_stored<true>(d_weighted, [&]<class A>(heads<A> from) {
-        gpu::with_stored<!Policy::has_output && Policy::one_pass>(weighted, [&]<class B>(heads<B> of) {
+        gpu::with_stored<Policy::one_pass>(weighted, [&]<class B>(heads<B> of) {
             index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
             gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {
                 using program = gpu::adjoint_rows<Policy, n, A, B>;

@@ -176,16 +176,15 @@ struct scan_program {
 /// An output joint's view of a row.
 template <class Policy>
 struct output_rows {
-    static constexpr index_t scratch_rows = Policy::output_reads_query;
-    heads<float const> weighted;
-    stored_heads<float const> query;
+    static constexpr index_t scratch_rows = 1 + Policy::output_reads_query;
+    stored_heads<float const> weighted, query;
     float const *reference, *sum;   ///< (B, H, T)
     index_t H, T;
 
     template <class Lanes>
-    constexpr void look(Lanes lanes, row_point<float>& r, [[maybe_unused]] float* scratch, index_t b, index_t h, index_t t) const {
-        r.source = weighted.row(b, h, t);
-        if constexpr (Policy::output_reads_query) r.query = whole_row(lanes, query, scratch, r.head_size, b, h, t);
+    constexpr void look(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
+        r.source = whole_row(lanes, weighted, scratch, r.head_size, b, h, t);
+        if constexpr (Policy::output_reads_query) r.query = whole_row(lanes, query, scratch + r.head_size, r.head_size, b, h, t);
         if constexpr (Policy::reads_log_normalizer) {
             index_t const i = (b * H + h) * T + t;
             r.log_normalizer = attnlab::detail::log_normalizer<Policy>(reference[i], sum[i]);
@@ -219,11 +218,11 @@ struct output_backward {
     constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
         auto const room = [&](index_t row) { return scratch + row * r.head_size; };
-        of.look(lanes, r, room(3), b, h, t);
+        of.look(lanes, r, room(2), b, h, t);
         r.d_source = room(0);   // sums that a formula adds to at several places cost less there than in global memory
         clear_row(lanes, r.d_source, r.head_size);
         if constexpr (Policy::output_reads_query) {
-            r.d_query = room(2);
+            r.d_query = room(2 + output_rows<Policy>::scratch_rows);
             clear_row(lanes, r.d_query, r.head_size);
         }
         pull_row<Policy>(lanes, r, formula, whole_row(lanes, dy, room(1), r.head_size, b, h, t));
