@@ -129,7 +129,11 @@ struct attention_saved {
     template <class Policy>
     void resize(attention_problem<S> const& p, bool rounds_core = false) {
         core_is_rounded = rounds_core;
-        if constexpr (Policy::has_output) rounds_core ? rounded_core.resize({p.B, p.T, p.H * p.D}) : core.resize({p.B, p.T, p.H * p.D});
+        if constexpr (Policy::has_output) {
+            std::array<index_t, 3> const shape{p.B, p.T, p.H * p.D};
+            if (rounds_core) rounded_core.resize(shape);
+            else core.resize(shape);
+        }
         if constexpr (!Policy::one_pass) by_sum.resize({p.B, p.T, p.H * p.D});
         if constexpr (Policy::has_query) q.resize({p.B, p.T, p.H * p.D});
         if constexpr (Policy::has_key) k.resize({p.B, p.T, p.kv_heads() * p.D});
