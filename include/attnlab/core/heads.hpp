@@ -44,6 +44,12 @@ struct stored_heads {
     constexpr bool is_rounded() const { return rounded.data != nullptr; }
     constexpr operator heads<S>() const { return whole; }
     constexpr S* row(index_t b, index_t h, index_t t) const { return whole.row(b, h, t); }
+    /// `body(rows)`, of one type or the other.
+    template <class Body>
+    constexpr auto visit(Body body) const {
+        if (is_rounded()) return body(rounded);
+        return body(whole);
+    }
 };
 
 /// The heads inside a (B, T, W) tensor whose last axis holds H rows of D starting at `offset`.

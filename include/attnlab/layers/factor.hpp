@@ -21,9 +21,12 @@ class factor {
 public:
     static constexpr bool may_be_rounded = is_cuda<Device>;
 
+    /// Whether rows that products of this precision read are rounded.
+    static constexpr bool rounds(precision products) { return may_be_rounded && products == precision::bfloat16; }
+
     /// \param both  somebody reads the rows as they were, too: where they are rounded there are both
     void resize(std::array<index_t, 2> shape, precision products, bool both = false) {
-        is_rounded_ = may_be_rounded && products == precision::bfloat16, has_whole_ = both || !is_rounded_;
+        is_rounded_ = rounds(products), has_whole_ = both || !is_rounded_;
         if (is_rounded_) rounded_.resize(shape);
         if (has_whole_) whole_.resize(shape);
     }

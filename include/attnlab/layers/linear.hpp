@@ -57,12 +57,12 @@ public:
     void forward(factor<Device> const& x, factor<Device>& y) {
         with_rows([&](auto rows, auto to) { multiply(rows, to); }, x, y);
     }
-    /// y, rounded, and post = gelu(y) in its tanh form, at once: of a GPU.
-    void forward_with_gelu([[maybe_unused]] factor<Device> const& x, [[maybe_unused]] factor<Device>& y, [[maybe_unused]] factor<Device>& post) {
-        if constexpr (is_cuda<Device>) {
-            weight_.update();
-            linear_gelu_forward(Device{}, x.rounded(), weight_.rounded(), bias(), y.rounded(), post.rounded());
-        }
+    /// y, rounded, and post = gelu(y) in its tanh form, at once. A template, for clang instantiates what is none of a class, whatever it requires.
+    template <class GPU = Device>
+        requires is_cuda<GPU>
+    void forward_with_gelu(factor<GPU> const& x, factor<GPU>& y, factor<GPU>& post) {
+        weight_.update();
+        linear_gelu_forward(GPU{}, x.rounded(), weight_.rounded(), bias(), y.rounded(), post.rounded());
     }
     void backward(view<S const, 2> dy, factor<Device> const& x, factor<Device>& dx) const {
         with_rows([&](auto rows, auto to) { multiply_back(dy, rows, to.data(), bias_gradient()); }, x, dx);

@@ -105,7 +105,7 @@ public:
         head_.begin_loss(normed_, targets.data(), scale, normed_gradient_.data());
         watch(seen_by, site::gradient<site::ln_final>{}, 0, std::as_const(normed_gradient_));
         stream_gradient<Device> d{stream_gradient_, {}};
-        if (is_cuda<Device> && config_.products == precision::bfloat16) {
+        if (factor<Device>::rounds(config_.products)) {
             rounded_gradient_.resize(rows(d.whole).shape());
             d.rounded = rounded_gradient_;
         }

@@ -50,13 +50,6 @@ template <class Body>
 void with_products(attention_problem<float> const& p, Body body) {
     p.products == precision::bfloat16 ? body(bfloat16_products{}) : body(float_products{});
 }
-/// `body(rows)`, of floats or, where they `MayBe`, rounded.
-template <bool MayBe, class Body>
-void with_stored(stored_heads<float const> const& x, Body body) {
-    if constexpr (MayBe)
-        if (x.is_rounded()) return body(x.rounded);
-    body(x.whole);
-}
 /// `body(Products{}, std::integral_constant<int, S>{})`: both.
 template <class Device, class Body>
 void with_tiles(attention_problem<float> const& p, Body body) {
@@ -196,15 +189,17 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     stored_heads<float const> weighted = y;
     if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
     else if constexpr (Policy::has_output) weighted = saved.core_rows(p.D);
-    gpu::with_stored<true>(d_weighted, [&]<class A>(heads<A> from) {
-        gpu::with_stored<Policy::one_pass>(weighted, [&]<class B>(heads<B> of) {
-            index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
-            gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {
-                using program = gpu::adjoint_rows<Policy, n, A, B>;
-                gpu::launch_rows(device, padded_rows / program::rows,
-                                 program{gpu::portable<Policy>(p), from, of, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
-            });
+    auto const make_records = [&]<class A, class B>(heads<A> from, heads<B> of) {
+        index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
+        gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {
+            using program = gpu::adjoint_rows<Policy, n, A, B>;
+            gpu::launch_rows(device, padded_rows / program::rows,
+                             program{gpu::portable<Policy>(p), from, of, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
         });
+    };
+    d_weighted.visit([&](auto from) {
+        if constexpr (Policy::one_pass) weighted.visit([&](auto of) { make_records(from, of); });
+        else make_records(from, weighted.whole);   // by_sum is not rounded
     });
 
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {

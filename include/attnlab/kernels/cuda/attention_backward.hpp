@@ -65,7 +65,6 @@ template <class Policy, class Products, int D>
 struct backward_queries {
     using sizes = tile_sizes<Products, D>;
     static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages;
-    using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
     stored_heads<float> dq;
@@ -154,7 +153,6 @@ struct backward_keys {
     static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages,
                          resident = Policy::has_score ? 0 : sizes::resident_keys;
     static constexpr int part = sizes::columns_back, parts = D / part;   ///< of the channels, where accumulators of all would not fit
-    using element = typename Products::element;
 
     backward_inputs<Policy, Products> in;
     stored_heads<float> dk, dv;

@@ -18,7 +18,6 @@ struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
     static constexpr bool light = Policy::one_pass;   ///< in registers
     static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages;
-    using element = typename Products::element;
 
     tile_problem<Policy> p;
     tile_source<Products> q, k, v;

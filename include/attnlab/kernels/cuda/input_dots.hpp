@@ -17,7 +17,7 @@ struct input_dots {
     constexpr index_t shared_bytes() const { return outputs * c * static_cast<index_t>(sizeof(float)); }
     /// As many as an H100 has at once, or fewer: each brings w to shared memory once.
     constexpr index_t blocks() const {
-        constexpr index_t most = 132 * 3;
+        constexpr index_t most = 3 * multiprocessors;
         index_t const needed = (n + warps * rows - 1) / (warps * rows);
         return needed < most ? needed : most;
     }

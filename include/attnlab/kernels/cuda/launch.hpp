@@ -22,6 +22,9 @@ namespace attnlab::gpu {
 /// Shared memory that every GPU from sm_80 on gives a block.
 inline constexpr index_t most_shared_bytes = 163 * 1024;
 
+/// Of an H100: by it kernels that may choose share their work; others run as well.
+inline constexpr index_t multiprocessors = 132;
+
 /// How many warps the blocks of a kernel have: at most `Kernel::warps`, where it knows better when it is started.
 template <class Kernel>
 int warps_of(Kernel const& kernel) {

@@ -55,14 +55,13 @@ struct pack_program {
 /// (B, count, T, D) packed into `to`, B count T padded_D elements.
 template <class Products, class Device>
 void pack(Device device, stored_heads<float const> const& rows, index_t B, index_t count, index_t T, index_t D, int padded_D, typename Products::element* to, float factor = 1) {
-    auto const run = [&]<class From>(heads<From> const& from) {
+    rows.visit([&]<class From>(heads<From> const& from) {
         bool const strides = from.batch % 4 == 0 && from.head % 4 == 0 && from.position % 4 == 0;
         with_width(strides ? D : 1, {from.data, to}, [&]<int N>(std::integral_constant<int, N>) {
             using program = pack_program<Products, N, std::remove_const_t<From>>;
             launch_rows(device, B * count * program::parts(T), program{from, to, count, T, D, first_bit(static_cast<std::uint64_t>(padded_D)), factor});
         });
-    };
-    rows.is_rounded() ? run(rows.rounded) : run(rows.whole);
+    });
 }
 
 /// Rows of heads, and where tiles read them.

@@ -74,7 +74,7 @@ struct rows_place {
 /// These rows, of a problem's T and D, become c times `scale`, or are added to.
 template <class Warp, std::size_t N, class Problem>
 constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, stored_heads<float> const& all, rows_place at, Problem const& p, float scale = 1, bool add = false) {
-    auto const put = [&]<class T>(heads<T> const& to) {
+    all.visit([&]<class T>(heads<T> const& to) {
         unrolled<2>([&](int half) {
             Warp::visit([&](int lane, int l) {
                 index_t const t = at.first + row_of(lane, 2 * half);
@@ -92,8 +92,7 @@ constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, s
                 });
             });
         });
-    };
-    all.is_rounded() ? put(all.rounded) : put(all.whole);
+    });
 }
 /// `body(n, i, x)` for each number x of fragments: element i of fragment n.
 template <std::size_t N, class Fragment, class Body>

@@ -67,7 +67,7 @@ struct row_layout {
     template <class T>
     row_layout(attnlab::heads<T> const& x) : data(x.data), strides(x.batch | x.head | x.position) {}
     template <class S>
-    row_layout(stored_heads<S> const& x) : row_layout(x.is_rounded() ? row_layout(x.rounded) : row_layout(x.whole)) {}
+    row_layout(stored_heads<S> const& x) : row_layout(x.visit([](auto const& rows) { return row_layout(rows); })) {}
 };
 
 /// `visitor(lanes, row, scratch, b, h, t)` for the heads of each token of a part. A visitor says what formula it has, how many rows of scratch memory it
@@ -212,7 +212,6 @@ void each_token(Device device, attention_problem<float> const& p, index_t heads,
 template <class Policy, class Device, class Visitor>
 void each_token_back(Device device, attention_problem<float> const& p, index_t heads, attention_saved<float> const& saved, input_products<Policy> const& products,
                      attention_gradients<float> const& gradients, Visitor const& visitor) {
-    constexpr index_t multiprocessors = 132;
     with_rows_of_tokens<Policy>(p, heads, visitor, multiprocessors * 24, [&]<class Form>(Form, token_parts const& parts) {
         auto const copies = room_for_copies<Policy, typename Visitor::formula_type>(device, p.sizes(), parts.count);
         token_kernel<Policy, Visitor, Form> const kernel{portable<Policy>(p), heads, parts, visitor, products, saved.angles.data(), copies, gradients.input};
