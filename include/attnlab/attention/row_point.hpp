@@ -1,5 +1,6 @@
 #pragma once
 #include <type_traits>
+#include <utility>
 
 #include <attnlab/core/view.hpp>
 
@@ -86,6 +87,9 @@ constexpr void add_to(typename Lanes::scalar* p, V x) {
 /// Calls `body(i, V{})` over 0 .. n in packs, then in single numbers.
 template <class Lanes, class Body>
 constexpr void each_chunk(index_t n, Body body) {
+    if constexpr (requires { Lanes::held_row; })   // written out: rows in registers have no addresses
+        if (n == Lanes::held_row)
+            return [&]<index_t... I>(std::integer_sequence<index_t, I...>) { (body(I * Lanes::width, typename Lanes::pack{}), ...); }(std::make_integer_sequence<index_t, Lanes::held_row / Lanes::width>{});
     index_t const in_packs = n - n % Lanes::width;
     if constexpr (Lanes::width > 1)
         for (index_t i = 0; i < in_packs; i += Lanes::width) body(i, typename Lanes::pack{});

@@ -11,9 +11,13 @@ struct bfloat16 {
     constexpr bfloat16() = default;
     /// Rounds to nearest, ties to even; NaN stays NaN.
     explicit constexpr bfloat16(float x) {
+#ifdef __CUDA_ARCH__
+        asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+#else
         auto const u = std::bit_cast<std::uint32_t>(x);
         std::uint32_t const nearest = (u + 0x7fff + ((u >> 16) & 1)) >> 16, quiet = (u >> 16) | 0x40;
         bits = static_cast<std::uint16_t>(x == x ? nearest : quiet);
+#endif
     }
     explicit constexpr operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 };

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include <attnlab/kernels/cuda/rows.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -8,11 +9,22 @@
 #include <attnlab/kernels/weighting_facts.hpp>
 
 /// \file
-/// The numbers of rows that backward's tiles read, before them.
+/// The numbers of rows that backward's tiles read, before them. Of a weight in one pass an output joint's way back writes them (token_joints.hpp): it has what they need at hand.
 
 namespace attnlab::gpu {
 
-/// g(Z) of each row, and R: what its Z, or threshold, passes on to each score (see weighting_facts::row_adjoint). Adjacent rows of a head share a warp,
+/// What the way back knows of rows beside m and Z: g(Z) of a weight f(s) g(Z), and R, what Z, or the threshold, passes on to each score (weighting_facts::row_adjoint),
+/// from d_weighted . weighted and the gradient by log Z.
+template <class Policy, class L>
+constexpr std::pair<L, L> factor_and_adjoint(L const& m, L const& z, L const& dot, L const& d_log_normalizer) {
+    using facts = weighting_facts<Policy>;
+    if constexpr (Policy::one_pass) return {facts::row_factor(m, z), facts::row_adjoint(m, z, dot, d_log_normalizer)};
+    else return {L(1.0f), dot + select(each(d_log_normalizer, [](float x) { return x == 0; }), d_log_normalizer, d_log_normalizer / z)};
+}
+/// The record of a row beyond T.
+inline constexpr row_record no_row{0, 1, 0, 0};
+
+/// The records of all rows. Adjacent rows of a head share a warp,
 /// 8 lanes a row, twice N adjacent channels a lane at once.
 template <class Policy, int N, class A, class B>
 struct adjoint_rows {
@@ -25,7 +37,6 @@ struct adjoint_rows {
 
     template <class Warp>
     constexpr void operator()(Warp const&, index_t group) const {
-        using facts = weighting_facts<Policy>;
         using number = typename Warp::number;
         // Divisions of 64 bits would be half of this kernel.
         auto const narrow = [](index_t n) { return static_cast<std::uint32_t>(n); };
@@ -34,9 +45,9 @@ struct adjoint_rows {
         auto const query = [&](int lane) { return first + lane / lanes; };
         auto const of_rows = [&](float const* x, float beyond) { return at_queries<Warp>(p, x, b, h, query, beyond); };
         number const m = of_rows(reference, 0), z = of_rows(sum, 1);
-        number f(1.0f), r(0.0f);
+        number dot(0.0f), d_l(0.0f);
         if constexpr (Policy::has_sum || Policy::has_threshold) {
-            number products(0.0f), d_l(0.0f);
+            number products(0.0f);
             for (index_t c = 0; c < p.D; c += 2 * N * lanes)
                 Warp::visit([&](int lane, int i) {
                     using as = detail::adjacent<std::remove_const_t<A>, N>;
@@ -54,19 +65,15 @@ struct adjoint_rows {
                     for (int k = 0; k < 2; ++k)
                         for (int j = 0; j < N; ++j) products.v[i] += static_cast<float>(xs[k].v[j]) * static_cast<float>(ys[k].v[j]);
                 });
-            number const dot = Warp::template butterfly<lanes, 1>(products, [](float x, float y) { return x + y; });
+            dot = Warp::template butterfly<lanes, 1>(products, [](float x, float y) { return x + y; });
             if constexpr (Policy::has_output && Policy::reads_log_normalizer) d_l = of_rows(d_log_normalizer, 0);
-            if constexpr (Policy::one_pass)
-                r = facts::row_adjoint(m, z, dot, d_l);
-            else
-                r = dot + select(each(d_l, [](float x) { return x == 0; }), d_l, d_l / z);
         }
-        if constexpr (Policy::one_pass) f = facts::row_factor(m, z);
+        auto const [factor, adjoint] = factor_and_adjoint<Policy>(m, z, dot, d_l);
         Warp::visit([&](int lane, int i) {
             if (lane % lanes != 0) return;
             index_t const t = query(lane);
-            row_record record{0, 1, 0, 0};
-            if (t < p.T) record = {m.v[i], z.v[i], f.v[i], p.template visible<Policy>(b, t).none() ? 0 : r.v[i]};
+            row_record record = no_row;
+            if (t < p.T) record = {m.v[i], z.v[i], factor.v[i], p.template visible<Policy>(b, t).none() ? 0 : adjoint.v[i]};
             records[group * rows + lane / lanes] = record;
         });
     }

@@ -91,15 +91,17 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         stored_heads<float> to = y;
         if constexpr (Policy::has_output) to = saved.core_rows(p.D);
+        auto const output = gpu::joined_output<Policy>::of(p, saved, y, D);
         gpu::tile_inputs<Products> in(p, D);
         in.pack_into(device, saved.packed);
-        gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, in.v.source, in.own_scale, to,
+        gpu::forward_tiles<Policy, Products, D> tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, in.v.source, in.own_scale, to,
                                                             Policy::one_pass ? heads<float>{} : merged_heads(*saved.by_sum, p.D),
-                                                            saved.reference.data(), saved.sum.data(), saved.tokens.data()};
+                                                            saved.reference.data(), saved.sum.data(), saved.tokens.data(), output, {}};
+        tiles.order = tiles.places();
         gpu::launch(device, tiles, tiles.blocks());
+        if constexpr (Policy::has_output)
+            if (!output.on) gpu::each_token<Policy>(device, p, p.H, saved, gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
     });
-    if constexpr (Policy::has_output)
-        gpu::each_token<Policy>(device, p, p.H, saved, gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
 }
 
 namespace gpu {
@@ -128,9 +130,10 @@ void attention_forward(Device device, attention_problem<float> const& given, att
         gpu::tile_inputs<Products> in(p, D);
         in.packed_in(saved.packed.data());
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
-            gpu::statistics_tiles<Policy, Products, ByKeys> const tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, D, in.own_scale, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+            gpu::statistics_tiles<Policy, Products, ByKeys> tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, D, in.own_scale, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
                                                                           statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
-                                                                          keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
+                                                                          keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data(), {}};
+            tiles.order = tiles.places();
             gpu::launch(device, tiles, tiles.blocks());
         };
         run(std::false_type{});
@@ -146,16 +149,16 @@ struct for_row_numbers;
 struct for_query_tokens;
 struct for_key_tokens;
 
-/// Gradients of the weighted values and of log Z, from those of the result. Returns where they are.
+/// Gradients of the weighted values, which it returns, and of log Z, or what tiles want to know of it, from those of the result.
 template <class Policy, class Device>
 stored_heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
-                                              stored_heads<float const> const& dy, float* d_log_normalizer, attention_gradients<float> const& gradients) {
+                                              stored_heads<float const> const& dy, float* d_log_normalizer, row_record* records, attention_gradients<float> const& gradients) {
     auto const room = [&]<class T>(std::type_identity<T>) {
         return merged_heads(view<T, 3>(scratch<for_weighted, T>(device, p.B * p.T * p.H * p.D), {p.B, p.T, p.H * p.D}), p.D);
     };
     bool const rounds = p.products == precision::bfloat16;   // as tiles would
     stored_heads<float> const d_weighted = rounds ? stored_heads<float>(room(std::type_identity<bfloat16>{})) : stored_heads<float>(room(std::type_identity<float>{}));
-    each_token_back<Policy>(device, p, p.H, saved, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer});
+    each_token_back<Policy>(device, p, p.H, saved, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer, records, p.documents});
     return d_weighted;
 }
 
@@ -181,15 +184,11 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     auto const products = gpu::with_gradients<Policy>(device, p, saved);
     if (gpu::rows_write_input<Policy> && gradients.input) gpu::fill_zero(device, gradients.input, p.B * p.T * p.width);
     float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
-    stored_heads<float const> d_weighted = dy;
-    if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, products, dy, d_log_normalizer, gradients);
-
     index_t const padded_rows = p.B * p.H * gpu::padded_length(p.T);
     auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
-    stored_heads<float const> weighted = y;
-    if constexpr (!Policy::one_pass) weighted = merged_heads(view<float const, 3>(saved.by_sum), p.D);
-    else if constexpr (Policy::has_output) weighted = saved.core_rows(p.D);
-    auto const make_records = [&]<class A, class B>(heads<A> from, heads<B> of) {
+    stored_heads<float const> d_weighted = dy;
+    if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, products, dy, d_log_normalizer, records, gradients);
+    [[maybe_unused]] auto const make_records = [&]<class A, class B>(heads<A> from, heads<B> of) {
         index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
         gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {
             using program = gpu::adjoint_rows<Policy, n, A, B>;
@@ -198,8 +197,8 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         });
     };
     d_weighted.visit([&](auto from) {
-        if constexpr (Policy::one_pass) weighted.visit([&](auto of) { make_records(from, of); });
-        else make_records(from, weighted.whole);   // by_sum is not rounded
+        if constexpr (!Policy::one_pass) make_records(from, merged_heads(view<float const, 3>(saved.by_sum), p.D));   // by_sum is not rounded
+        else if constexpr (!Policy::has_output) stored_heads<float const>(y).visit([&](auto of) { make_records(from, of); });
     });
 
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
@@ -211,8 +210,9 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         upstream.pack_into(device, p.B, gpu::scratch<gpu::for_dy, typename Products::element>(device, upstream.elements(p.B)));
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), of.q.source, of.k.source, of.v.source, upstream.source, of.own_scale,
                                                         records, saved.tokens.data(), {}};
-        queries by_queries{in, gradients.q, nullptr};
-        keys by_keys{in, gradients.k, gradients.v, nullptr};
+        queries by_queries{in, gradients.q, nullptr, {}};
+        keys by_keys{in, gradients.k, gradients.v, nullptr, {}};
+        by_queries.order = by_queries.places(), by_keys.order = by_keys.places();
         if constexpr (Policy::has_score) {
             auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy, std::remove_const_t<decltype(Policy::score)>>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
             if (copies.size() > 0) gpu::fill_zero(device, copies.all, copies.size());

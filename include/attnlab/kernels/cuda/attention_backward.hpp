@@ -69,21 +69,22 @@ struct backward_queries {
     backward_inputs<Policy, Products> in;
     stored_heads<float> dq;
     float* d_query_tokens;     ///< (B, H, T), added to
+    block_order order;
 
     constexpr index_t shared_bytes() const {
         return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns));
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.H * tiles(); }
+    constexpr block_order places() const { return {in.p.B, in.p.H, tiles(), 2 * bytes_of_rows<Products>(in.p.T, D), in.p.H / in.p.kv_heads()}; }
 
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
         auto const& p = in.p;
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), 2 * bytes_of_rows<Products>(p.T, D));
-        index_t const tile = tiles() - 1 - turn;   // the last queries, which see most, first
-        index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), i0 = tile * own;
+        auto const [b, h, kv, turn] = order(id);
+        index_t const tile = tiles() - 1 - turn, i0 = tile * own;   // the last queries, which see most, first
         using tile_rows = shared_rows<Block, Products, D>;
         using stream = tile_stream<warps, tile_rows, Warp>;
         tile_rows const q(block, own), dy(block, own), k(block, stages * columns), v(block, stages * columns);
@@ -111,9 +112,8 @@ struct backward_queries {
             states[w].joint.begin(p, in.tokens, b, h, i0 + 16 * warp);
             if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens);
         });
-        auto const rows_see = what_rows_see<Policy>(p, b, i0, own);
         walk_tiles<stages>(
-            block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
+            block, p.T, columns, [&](int j) { return what_rows_see<Policy>(p, b, i0, own, j * columns, columns); },
             [&](Warp const& w, int j, int stage) {
                 states[w].k.fetch(w, k, stage * columns, j * columns, columns);
                 states[w].v.fetch(w, v, stage * columns, j * columns, columns);
@@ -157,20 +157,23 @@ struct backward_keys {
     backward_inputs<Policy, Products> in;
     stored_heads<float> dk, dv;
     float* d_key_tokens;     ///< (B, H, T), added to
+    block_order order;
 
     constexpr index_t shared_bytes() const {
         return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns)) + static_cast<index_t>(sizeof(row_record)) * stages * columns;
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.kv_heads() * tiles() * parts; }
+    constexpr index_t heads_of_kv() const { return in.p.H / in.p.kv_heads(); }
+    constexpr block_order places() const { return {in.p.B, in.p.kv_heads(), tiles() * parts, 2 * bytes_of_rows<Products>(in.p.T, D) * heads_of_kv(), heads_of_kv()}; }
 
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         auto const& p = in.p;
-        auto const [pair, turn] = place_of_block(id, p.B * p.kv_heads(), tiles() * parts, 2 * bytes_of_rows<Products>(p.T, D) * (p.H / p.kv_heads()));
+        auto const [b, kv, none, turn] = order(id);
         index_t const channels = turn % parts, tile = turn / parts;   // the first keys, seen by most, first
-        index_t const b = pair / p.kv_heads(), kv = pair % p.kv_heads(), group = p.H / p.kv_heads(), j0 = tile * own;
+        index_t const j0 = tile * own;
         using tile_rows = shared_rows<Block, Products, D>;
         using stream = tile_stream<warps, tile_rows, Warp>;
         tile_rows const k(block, own), v(block, own), q(block, stages * columns), dy(block, stages * columns);
@@ -191,6 +194,7 @@ struct backward_keys {
             for (auto& f : states[w].dv) clear<Warp>(f);
         });
         float const of_all = length_of_all<Policy>(p);
+        index_t const group = order.per_kv();
         for (index_t h = kv * group; h < (kv + 1) * group; ++h) {
             row_record const* const of_queries = in.records_of(b, h, 0);
             block.each_warp([&](Warp const& w) {
@@ -201,7 +205,7 @@ struct backward_keys {
                 }
             });
             walk_tiles<stages>(
-                block, p.T, columns, [&](int i) { return what_rows_see<Policy>(p, b, i * columns, columns)(block, static_cast<int>(j0), own); },
+                block, p.T, columns, [&](int i) { return what_rows_see<Policy>(p, b, i * columns, columns, j0, own); },
                 [&](Warp const& w, int i, int stage) {
                     states[w].q.fetch(w, q, stage * columns, i * columns, columns);
                     states[w].dy.fetch(w, dy, stage * columns, i * columns, columns);

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 
+#include <attnlab/kernels/cuda/fragment_rows.hpp>
 #include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tile_walk.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -26,18 +27,20 @@ struct forward_tiles {
     heads<float> by_sum;                  ///< sum_j dw_ij/dZ_i v_j, where a weight does not separate
     float *reference, *sum;               ///< (B, H, T)
     float const* tokens;                  ///< (B, H, T), of a score joint
+    joined_output<Policy> output;
+    block_order order;
 
     constexpr index_t shared_bytes() const {
         return shared_rows<emulated_block, Products, D>::bytes(rows + 2 * stages * columns);
     }
     constexpr index_t blocks() const { return p.B * p.H * row_tiles(); }
+    constexpr block_order places() const { return {p.B, p.H, row_tiles(), 2 * bytes_of_rows<Products>(p.T, D), p.H / p.kv_heads()}; }
 
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         // The last queries, which see most, first: what is left for the end is short.
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, row_tiles(), 2 * bytes_of_rows<Products>(p.T, D));
-        index_t const tile = row_tiles() - 1 - turn;
-        run<Block> work(*this, block, pair / p.H, pair % p.H, tile * rows);
+        auto const place = order(id);
+        run<Block> work(*this, block, place, (row_tiles() - 1 - place.turn) * rows);
         work.all();
     }
 
@@ -67,13 +70,13 @@ private:
 
         forward_tiles const& all_;
         Block& block;
-        index_t b, h, i0;
+        index_t b, h, kv, i0;
         tile_rows q_, k_, v_;
         scaled_rows<warps, tile_rows> scaled_{q_, rows, all_.own_scale};
         typename Block::template per_warp<state> states;
 
-        constexpr run(forward_tiles const& a, Block& on, index_t sequence, index_t head, index_t first)
-            : all_(a), block(on), b(sequence), h(head), i0(first), q_(on, rows), k_(on, stages * columns), v_(on, stages * columns),
+        constexpr run(forward_tiles const& a, Block& on, block_place const& at, index_t first)
+            : all_(a), block(on), b(at.b), h(at.h), kv(at.kv), i0(first), q_(on, rows), k_(on, stages * columns), v_(on, stages * columns),
               states(on) {}
 
         constexpr void all() {
@@ -82,7 +85,7 @@ private:
                 state& s = states[w];
                 stream(w, q_, all_.q, b, h, p.T).fetch(w, q_, 0, static_cast<int>(i0), rows);
                 block.commit(w);
-                s.k = stream(w, k_, all_.k, b, p.kv_head(h), p.T), s.v = stream(w, v_, all_.v, b, p.kv_head(h), p.T);
+                s.k = stream(w, k_, all_.k, b, kv, p.T), s.v = stream(w, v_, all_.v, b, kv, p.T);
                 start(w, s);
             });
             if constexpr (Policy::one_pass) {
@@ -93,6 +96,8 @@ private:
                 sweep<true>([&](Warp const& w, state& s, auto& scores, auto seen, int stage) { two_passes(w, s, scores, seen, stage); });
             }
             block.each_warp([&](Warp const& w) { finish(w, states[w]); });
+            if constexpr (joined_output<Policy>::can)
+                if (all_.output.on) block.template each_group<4>([&](auto const& g) { join(g, states[g]); });
         }
 
     private:
@@ -115,9 +120,8 @@ private:
         template <bool WithValues, class Body>
         constexpr void sweep(Body body) {
             auto const& p = all_.p;
-            auto const rows_see = what_rows_see<Policy>(p, b, i0, rows);
             walk_tiles<stages>(
-                block, p.T, columns, [&](int j) { return rows_see(block, j * columns, columns); },
+                block, p.T, columns, [&](int j) { return what_rows_see<Policy>(p, b, i0, rows, j * columns, columns); },
                 [&](Warp const& w, int j, int stage) {
                     states[w].k.fetch(w, k_, stage * columns, j * columns, columns);
                     if constexpr (WithValues) states[w].v.fetch(w, v_, stage * columns, j * columns, columns);
@@ -271,9 +275,10 @@ private:
                 });
                 // A row that sees no key has no Z to divide by.
                 flag const none = Warp::each_lane([&](int lane) { return row(lane, warp, half) < p.T && p.template visible<Policy>(b, row(lane, warp, half)).none(); });
+                factor = select(none, number(0.0f), factor);
                 unrolled<2>([&](int e) {
                     auto const i = static_cast<std::size_t>(2 * half + e);
-                    for (auto& f : s.o) f[i] = select(none, number(0.0f), factor * f[i]);
+                    for (auto& f : s.o) f[i] = factor * f[i];
                     if constexpr (has_second)
                         for (auto& f : s.second) f[i] = second * f[i];
                 });
@@ -281,6 +286,14 @@ private:
             rows_place const at{b, h, i0 + 16 * warp};
             put_rows(w, s.o, all_.to, at, p);
             if constexpr (has_second) put_rows(w, s.second, all_.by_sum, at, p);
+        }
+        template <class Group>
+        constexpr void join(Group const& g, state const& s) const {
+            int const lane = Group::held == 1 ? 0 : Group::size * (g.index() % 8);
+            unrolled<2>([&](int half) {
+                auto const& r = s.row[static_cast<std::size_t>(half)];
+                all_.output.make(g, all_.p, s.o, half, b, h, row(Group::size * (g.index() % 8), g.index() / 8, half), r.m.v[lane], r.z.v[lane]);
+            });
         }
     };
 };

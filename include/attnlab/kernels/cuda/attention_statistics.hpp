@@ -30,19 +30,21 @@ struct statistics_tiles {
     index_t const* keys;                     ///< asked for
     index_t key_count;
     float* key_columns;                      ///< (B, H, keys, T)
+    block_order order;
 
     constexpr index_t shared_bytes() const {
         return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size);
     }
     constexpr index_t tiles() const { return (p.T + own - 1) / own; }
     constexpr index_t blocks() const { return p.B * p.H * tiles(); }
+    constexpr block_order places() const { return {p.B, p.H, tiles(), bytes_of_rows<Products>(p.T, size), p.H / p.kv_heads()}; }
 
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
-        auto const [pair, turn] = place_of_block(id, p.B * p.H, tiles(), bytes_of_rows<Products>(p.T, size));
-        index_t const b = pair / p.H, h = pair % p.H, kv = p.kv_head(h), own0 = turn * own;
+        auto const [b, h, kv, turn] = order(id);
+        index_t const own0 = turn * own;
         using tile_rows = shared_rows<Block, Products, 0>;
         tile_rows const mine(block, own, size), others(block, stages * columns, size);
         scaled_rows<warps, tile_rows> scaled(mine, own, own_scale);
@@ -75,10 +77,7 @@ struct statistics_tiles {
         });
         walk_tiles<stages>(
             block, p.T, columns,
-            [&](int j) {
-                return ByKeys ? what_rows_see<Policy>(p, b, j * columns, columns)(block, static_cast<int>(own0), own)
-                              : what_rows_see<Policy>(p, b, own0, own)(block, j * columns, columns);
-            },
+            [&](int j) { return ByKeys ? what_rows_see<Policy>(p, b, j * columns, columns, own0, own) : what_rows_see<Policy>(p, b, own0, own, j * columns, columns); },
             [&](Warp const& w, int j, int stage) {
                 states[w].others.fetch(w, others, stage * columns, j * columns, columns);
             },

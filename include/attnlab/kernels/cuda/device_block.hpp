@@ -194,7 +194,8 @@ public:
     template <class State>
     struct per_warp {
         explicit constexpr per_warp(device_block const&) {}
-        __device__ State& operator[](warp) { return own; }
+        template <int Size>
+        __device__ State& operator[](device_group<Size>) { return own; }
         State own;
     };
 
@@ -223,17 +224,8 @@ public:
         return __syncthreads_or(f(warp{})) != 0;
     }
     template <class F>
-    __device__ bool any(int n, F f) const {
-        bool found = false;
-        for (int first = 0; first < n; first += warp_size) {
-            int const i = first + warp::lane();
-            found = (i < n && f(i)) || found;
-        }
-        return __any_sync(~0u, found) != 0;
-    }
-    template <class F>
-    __device__ bool all(int n, F f) const {
-        return !any(n, [&](int i) { return !f(i); });
+    static __device__ std::uint32_t ballot(F f) {
+        return __ballot_sync(~0u, f(warp::lane()));
     }
     static __device__ void commit(warp) { asm volatile("cp.async.commit_group;" ::: "memory"); }
     /// `left` is known when the kernel is compiled, or 0.

@@ -171,7 +171,8 @@ public:
     template <class State>
     struct per_warp {
         explicit per_warp(emulated_block const& b) : all(static_cast<std::size_t>(b.warps_)) {}
-        State& operator[](warp const& w) { return all[static_cast<std::size_t>(w.index())]; }
+        template <int Size>
+        State& operator[](emulated_group<Size> const& of_warp) { return all[static_cast<std::size_t>(of_warp.index() * Size / warp_size)]; }
         std::vector<State> all;
     };
 
@@ -222,16 +223,12 @@ public:
         each_warp([&](warp const& w) { found = f(w) || found; });
         return found;
     }
-    /// Whether f(i) holds for some, or for all, i in 0 .. n; the same for all warps.
+    /// Bit i says f(i), asked by lane i of every warp, between phases; the same for all warps.
     template <class F>
-    bool any(index_t n, F f) const {
-        bool found = false;
-        for (index_t i = 0; i < n; ++i) found = f(i) || found;
-        return found;
-    }
-    template <class F>
-    bool all(index_t n, F f) const {
-        return !any(n, [&](index_t i) { return !f(i); });
+    static std::uint32_t ballot(F f) {
+        std::uint32_t bits = 0;
+        for (int lane = 0; lane < warp_size; ++lane) bits |= std::uint32_t{f(lane)} << lane;
+        return bits;
     }
 
     /// Asynchronous copies, in groups of each warp: the next group begins; wait until at most `left` groups are under way.

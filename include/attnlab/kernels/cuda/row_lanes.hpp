@@ -113,14 +113,14 @@ private:
 };
 
 /// A product of x that is there for all tokens and heads (input_products.hpp).
-template <class Group, int N, class Policy, class A, class B>
-    requires(Policy::has_input_products && is_input_product<inner<A, B>>::value)
-struct evaluator<gpu::row_lanes<Group, N>, Policy, inner<A, B>> {
+template <class Lanes, class Policy, class A, class B>
+    requires(requires { typename Lanes::group; } && Policy::has_input_products && is_input_product<inner<A, B>>::value)
+struct evaluator<Lanes, Policy, inner<A, B>> {
     using map = std::conditional_t<requires { typename A::learned_tag; }, A, B>;
     static constexpr std::size_t position = Policy::position_of(map::name);
     explicit constexpr evaluator(inner<A, B> const&) {}
     constexpr float forward(row_point<float> const& r) const { return *r.projections[position]; }
-    constexpr void backward(row_point<float>& r, float adjoint) const { add_number<gpu::row_lanes<Group, N>>(r.d_projections[position], adjoint); }
+    constexpr void backward(row_point<float>& r, float adjoint) const { add_number<Lanes>(r.d_projections[position], adjoint); }
 };
 
 }  // namespace expr

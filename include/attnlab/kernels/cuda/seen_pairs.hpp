@@ -14,55 +14,27 @@ namespace attnlab::gpu {
 /// Whether a tile's pairs of query and key are seen.
 enum class tile_seen { none, some, all };
 
-/// What queries i0 .. i0 + rows of sequence b see of a tile of keys; the same for all warps. Where a mask is monotone the first and the last of them speak for all, once for
-/// all tiles ("some" may then be said of a tile that none sees); else every tile asks every query.
+/// What queries i0 .. i0 + rows of sequence b see of keys j0 .. j0 + columns. Where a mask is monotone the first and the last of them speak for all ("some" may then be said
+/// of a tile that none sees); else every query is asked.
 template <class Policy, class Problem>
-class rows_seen {
+constexpr tile_seen what_rows_see(Problem const& p, index_t b, index_t i0, index_t rows, index_t j0, index_t columns) {
     using mask = typename Policy::mask;
-    static constexpr bool known = attnlab::detail::is_monotone<mask> && !attnlab::detail::has_holes<mask>;
-    struct hull {
-        int some_begin, some_end, all_begin, all_end;
-    };
-
-public:
-    constexpr rows_seen(Problem const& p, index_t b, index_t i0, index_t rows) : p_(p), b_(b), i0_(i0), rows_(rows) {
-        if constexpr (known) {
-            index_t const end = i0 + rows < p.T ? i0 + rows : p.T;
-            auto const first = p.template visible<Policy>(b, i0 < p.T ? i0 : 0).ranges(), last = p.template visible<Policy>(b, end > 0 ? end - 1 : 0).ranges();
-            for (std::size_t r = 0; r < hulls_.size(); ++r) {
-                auto const whole = [](index_t x) { return static_cast<int>(x); };
-                hulls_[r] = {whole(first[r].begin), whole(last[r].end), whole(last[r].begin), whole(first[r].end)};
-                if (i0 + rows > p.T) hulls_[r].all_end = -1;
-                if (i0 >= p.T) hulls_[r].some_end = -1;
-                for (int* x : {&hulls_[r].some_begin, &hulls_[r].some_end, &hulls_[r].all_begin, &hulls_[r].all_end}) *x = kept(*x);
-            }
+    if (i0 >= p.T) return tile_seen::none;
+    index_t const end = i0 + rows < p.T ? i0 + rows : p.T;
+    auto const row = [&](index_t i) { return p.template visible<Policy>(b, i); };
+    bool some = false, all = end == i0 + rows;
+    if constexpr (attnlab::detail::is_monotone<mask> && !attnlab::detail::has_holes<mask>) {
+        auto const first = row(i0).ranges(), last = row(end - 1).ranges();
+        bool whole = false;
+        for (std::size_t r = 0; r < first.size(); ++r) {
+            some = some || (first[r].begin < j0 + columns && j0 < last[r].end);
+            whole = whole || (last[r].begin <= j0 && j0 + columns <= first[r].end);
         }
+        all = all && whole;
+    } else {
+        for (index_t i = i0; i < end; ++i) some = some || row(i).some(j0, columns), all = all && row(i).all(j0, columns);
     }
-    template <class Block>
-    constexpr tile_seen operator()([[maybe_unused]] Block& block, int j0, int columns) const {
-        if constexpr (known) {
-            bool some = false, all = false;
-            for (auto const& h : hulls_) {
-                some = some || (h.some_begin < j0 + columns && j0 < h.some_end);
-                all = all || (h.all_begin <= j0 && j0 + columns <= h.all_end);
-            }
-            return all ? tile_seen::all : some ? tile_seen::some : tile_seen::none;
-        } else {
-            auto const in = [&](index_t r) { return i0_ + r < p_.T; };
-            auto const row = [&](index_t r) { return p_.template visible<Policy>(b_, i0_ + r); };
-            if (!block.any(rows_, [&](index_t r) { return in(r) && row(r).some(j0, columns); })) return tile_seen::none;
-            return block.all(rows_, [&](index_t r) { return in(r) && row(r).all(j0, columns); }) ? tile_seen::all : tile_seen::some;
-        }
-    }
-
-private:
-    Problem const& p_;
-    index_t b_, i0_, rows_;
-    std::array<hull, known ? visible_keys<mask>::range_count : 0> hulls_{};
-};
-template <class Policy, class Problem>
-constexpr rows_seen<Policy, Problem> what_rows_see(Problem const& p, index_t b, index_t i0, index_t rows) {
-    return {p, b, i0, rows};
+    return all ? tile_seen::all : some ? tile_seen::some : tile_seen::none;
 }
 
 /// `body(std::true_type{})` for a tile that is seen whole, else of false_type: compiled twice where products are instructions of their own, beside which questions

@@ -1,4 +1,7 @@
 #pragma once
+#include <cstdint>
+
+#include <attnlab/kernels/cuda/bits.hpp>
 #include <attnlab/kernels/cuda/seen_pairs.hpp>
 
 /// \file
@@ -6,30 +9,56 @@
 
 namespace attnlab::gpu {
 
+/// What is seen of each of `count` tiles: 32 are asked at once, a lane a tile. `ask(j)` says it of tile j.
+template <class Block, class Ask>
+class seen_tiles {
+public:
+    constexpr seen_tiles(Block& block, int count, Ask ask) : block_(block), ask_(ask), count_(count) {}
+    /// The next tile from j on of which something is seen, or `count`. In ascending order of j.
+    constexpr int next(int j) {
+        for (; j < count_; j = begin_ + warp_size) {
+            if (j >= begin_ + warp_size) ask_from(j);
+            if (std::uint32_t const left = some_ >> (j - begin_)) return j + first_bit(left);
+        }
+        return count_;
+    }
+    /// What is seen of the tile that `next` has found.
+    constexpr tile_seen of(int j) const { return all_ >> (j - begin_) & 1 ? tile_seen::all : tile_seen::some; }
+
+private:
+    constexpr void ask_from(int j) {
+        begin_ = j;
+        auto const say = [&](int lane) { return j + lane < count_ ? ask_(j + lane) : tile_seen::none; };
+        some_ = block_.ballot([&](int lane) { return say(lane) != tile_seen::none; });
+        all_ = block_.ballot([&](int lane) { return say(lane) == tile_seen::all; });
+    }
+
+    Block& block_;
+    Ask ask_;
+    int count_, begin_ = -warp_size;   ///< of those asked
+    std::uint32_t some_ = 0, all_ = 0;
+};
+
 /// Walks those tiles j of `columns` out of `length` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
 /// ahead where there are two stages; `arrived(warp)`, when they are there, and `visit(j, stage, seen)` after a barrier, with which it ends too.
 template <int Stages, class Block, class SeenOf, class Fetch, class Arrived, class Visit>
 constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Arrived arrived, Visit visit) {
     using Warp = typename Block::warp;
-    int const tiles = static_cast<int>((length + columns - 1) / columns);
-    tile_seen seen{}, seen_after{};
-    auto const next = [&](int j, tile_seen& found) {
-        for (; j < tiles; ++j)
-            if ((found = seen_of(j)) != tile_seen::none) break;
-        return j;
-    };
-    int stage = 0;
-    int j = next(0, seen);
-    if (Stages == 2 && j < tiles)
+    int const count = static_cast<int>((length + columns - 1) / columns);
+    seen_tiles tiles(block, count, seen_of);
+    int stage = 0, j = tiles.next(0);
+    if (j == count) return;
+    if (Stages == 2)
         block.each_warp([&](Warp const& w) {
             fetch(w, j, 0);
             block.commit(w);
         });
-    while (j < tiles) {
-        int const after = next(j + 1, seen_after);
+    while (j < count) {
+        tile_seen const seen = tiles.of(j);
+        int const after = tiles.next(j + 1);
         block.each_warp([&](Warp const& w) {
             if constexpr (Stages == 2) {
-                if (after < tiles) fetch(w, after, 1 - stage);
+                if (after < count) fetch(w, after, 1 - stage);
                 block.commit(w);
                 block.wait(w, 1);
             } else {
@@ -40,7 +69,7 @@ constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen
             arrived(w);
         });
         visit(j, stage, seen);
-        j = after, seen = seen_after;
+        j = after;
         if (Stages == 2) stage = 1 - stage;
     }
 }

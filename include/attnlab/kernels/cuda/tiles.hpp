@@ -6,6 +6,7 @@
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
+#include <attnlab/kernels/cuda/block_order.hpp>
 #include <attnlab/kernels/cuda/tile_products.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 
@@ -21,19 +22,6 @@ using tile_problem = attention_problem<float, std::array<float const*, Policy::p
 /// Rows of q, k, v or do as tiles read them: of the products' elements, of as many channels as the kernel is compiled for, on 16 bytes (pack.hpp).
 template <class Products>
 using tile_source = heads<typename Products::element const>;
-
-/// Which head a block has, and the how-many-th of that head's blocks it is.
-struct block_place {
-    index_t pair, turn;
-};
-/// Blocks start in order of `id`. Heads are taken in groups that the second cache holds, `bytes` a head of what all of its blocks read; within a
-/// group the first blocks of all heads come first, which are given the most work.
-constexpr block_place place_of_block(index_t id, index_t pairs, index_t turns, index_t bytes) {
-    constexpr index_t cache = index_t{16} << 20;   // a third of an H100's
-    index_t const fit = cache / bytes, group = fit < 1 ? 1 : fit < pairs ? fit : pairs;
-    index_t const first = id / (group * turns) * group, size = group < pairs - first ? group : pairs - first, within = id - first * turns;
-    return {first + within % size, within / size};
-}
 
 /// Bytes that T rows of D channels take.
 template <class Products>
@@ -60,13 +48,6 @@ struct tile_sizes {
 #endif
 };
 
-/// Writes numbers c and c + 1 of a row of D, rounded to T: in one access where that is even.
-template <class T>
-constexpr void put_two(T* row, index_t c, index_t D, float a, float b) {
-    if (c + 1 < D && reinterpret_cast<std::uintptr_t>(row + c) % (2 * sizeof(T)) == 0) return detail::write(row + c, detail::adjacent<float, 2>{{a, b}});
-    if (c < D) row[c] = static_cast<T>(a);
-    if (c + 1 < D) row[c + 1] = static_cast<T>(b);
-}
 /// Where a warp's 16 rows go: tokens from `first` on of head h of sequence b, channels from `channel` on.
 struct rows_place {
     index_t b, h, first, channel = 0;
@@ -75,21 +56,33 @@ struct rows_place {
 template <class Warp, std::size_t N, class Problem>
 constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, stored_heads<float> const& all, rows_place at, Problem const& p, float scale = 1, bool add = false) {
     all.visit([&]<class T>(heads<T> const& to) {
+        // Asked once: at each two numbers it is most of what a block does after its tiles.
+        bool const in_twos = (p.D | to.batch | to.head | to.position) % 2 == 0 && reinterpret_cast<std::uintptr_t>(to.data) % (2 * sizeof(T)) == 0;
         unrolled<2>([&](int half) {
             Warp::visit([&](int lane, int l) {
-                index_t const t = at.first + row_of(lane, 2 * half);
+                index_t const t = at.first + row_of(lane, 2 * half), channel = at.channel + column_of(lane, 0);
                 if (t >= p.T) return;
-                T* const row = to.row(at.b, at.h, t);
-                unrolled<static_cast<int>(N)>([&](int n) {
-                    index_t const channel = at.channel + 8 * n + column_of(lane, 0);
-                    auto const& two = c[static_cast<std::size_t>(n)];
-                    float x = two[static_cast<std::size_t>(2 * half)].v[l] * scale, y = two[static_cast<std::size_t>(2 * half + 1)].v[l] * scale;
-                    if (add) {
-                        if (channel < p.D) x += static_cast<float>(row[channel]);
-                        if (channel + 1 < p.D) y += static_cast<float>(row[channel + 1]);
-                    }
-                    put_two(row, channel, p.D, x, y);
-                });
+                T* const row = to.row(at.b, at.h, t) + channel;
+                int const left = static_cast<int>(p.D - channel);
+                auto const number = [&](int n, int e) { return c[static_cast<std::size_t>(n)][static_cast<std::size_t>(2 * half + e)].v[l] * scale; };
+                if (in_twos) {
+                    unrolled<static_cast<int>(N)>([&](int n) {
+                        if (8 * n >= left) return;
+                        detail::adjacent<float, 2> two{{number(n, 0), number(n, 1)}};
+                        if (add) {
+                            auto const before = *reinterpret_cast<detail::adjacent<T, 2> const*>(row + 8 * n);
+                            for (int e = 0; e < 2; ++e) two.v[e] += static_cast<float>(before.v[e]);
+                        }
+                        detail::write(row + 8 * n, two);
+                    });
+                } else {
+                    unrolled<2 * static_cast<int>(N)>([&](int i) {
+                        int const k = 8 * (i / 2) + i % 2;
+                        if (k >= left) return;
+                        float const x = number(i / 2, i % 2);
+                        row[k] = static_cast<T>(add ? x + static_cast<float>(row[k]) : x);
+                    });
+                }
             });
         });
     });

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 
+#include <attnlab/kernels/cuda/adjoint_rows.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/token_rows.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
@@ -212,7 +213,9 @@ struct output_backward {
     output_rows<Policy> of;
     stored_heads<float const> dy;
     stored_heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
-    float* d_log_normalizer;            ///< (B, H, T)
+    float* d_log_normalizer;            ///< (B, H, T), where a weight takes two passes
+    row_record* records;                ///< (B, H, padded T), where it takes one
+    index_t const* documents;           ///< attention_context's
     std::array<row_layout, 5> rows() const { return {of.weighted, of.query, dy, d_weighted, d_query}; }
     template <class Lanes>
     constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
@@ -228,7 +231,37 @@ struct output_backward {
         pull_row<Policy>(lanes, r, formula, whole_row(lanes, dy, room(1), r.head_size, b, h, t));
         copy_row(lanes, {d_weighted, b, h, t}, r.d_source, r.head_size);
         if constexpr (Policy::output_reads_query) copy_row(lanes, {d_query, b, h, t}, r.d_query, r.head_size);
-        if constexpr (Policy::reads_log_normalizer) Lanes::once([&] { d_log_normalizer[(b * of.H + h) * of.T + t] = r.d_log_normalizer; });
+        if constexpr (Policy::one_pass) record(lanes, r, b, h, t);
+        else if constexpr (Policy::reads_log_normalizer) Lanes::once([&] { d_log_normalizer[(b * of.H + h) * of.T + t] = r.d_log_normalizer; });
+    }
+
+private:
+    template <class Lanes>
+    constexpr void record(Lanes, row_point<float> const& r, index_t b, index_t h, index_t t) const {
+        using number = typename Lanes::group::number;
+        index_t const i = (b * of.H + h) * of.T + t;
+        float dot = 0;
+        if constexpr (Policy::has_sum) {   // of what the tiles read: where a row's weight is one key's alone, what it passes on must cancel that key's share
+            expr::row_sum<Lanes> products;
+            expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t c, V) { products.add(expr::load<Lanes, V>(r.source + c) * as_stored(expr::load<Lanes, V>(r.d_source + c))); });
+            dot = products.total();
+        }
+        auto const [factor, adjoint] = factor_and_adjoint<Policy>(number(of.reference[i]), number(of.sum[i]), number(dot), number(r.d_log_normalizer));
+        bool const none = visible_keys<typename Policy::mask>{t, of.T, documents ? documents[b * of.T + t] : 0}.none();
+        Lanes::once([&] {
+            row_record* const of_head = records + (b * of.H + h) * padded_length(of.T);
+            of_head[t] = {of.reference[i], of.sum[i], factor.v[0], none ? 0 : adjoint.v[0]};
+            if (t == of.T - 1)
+                for (index_t beyond = of.T; beyond < padded_length(of.T); ++beyond) of_head[beyond] = no_row;
+        });
+    }
+    /// Numbers of d_weighted, as they can be read there.
+    template <class V>
+    constexpr V as_stored(V x) const {
+        if (!d_weighted.is_rounded()) return x;
+        auto const rounded = [](float e) { return static_cast<float>(bfloat16(e)); };
+        if constexpr (std::is_same_v<V, float>) return rounded(x);
+        else return each(x, rounded);
     }
 };
 

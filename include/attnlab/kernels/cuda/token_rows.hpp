@@ -181,6 +181,15 @@ void make_angles(Device device, attention_problem<float> const& p, attention_sav
     }
 }
 
+/// Whether all that the policy's programs touch begins on sixteen bytes, rows in memory among it.
+template <class Policy, std::size_t N>
+bool on_sixteen_bytes(attention_problem<float> const& p, std::array<row_layout, N> const& rows) {
+    index_t sizes = p.D | p.width;
+    std::vector<void const*> arrays(p.parameters.begin(), p.parameters.end());
+    arrays.push_back(p.input);
+    for (row_layout const& x : rows) sizes |= x.strides, arrays.push_back(x.data);
+    return takes_wide<4>(sizes, arrays);
+}
 /// `run(Form{}, parts)`: the form of rows by where all that a visitor and the policy's programs touch begins, and parts that have `all_warps` warps. Where heads add to
 /// one gradient by x, a warp walks them.
 template <class Policy, class Visitor, class Run>
@@ -189,15 +198,9 @@ void with_rows_of_tokens(attention_problem<float> const& p, index_t heads, Visit
     if constexpr (Policy::adds_to_input) {
         with(one_row{});
     } else {
-        index_t sizes = p.D | p.width | heads;
-        std::vector<void const*> arrays(p.parameters.begin(), p.parameters.end());
-        arrays.push_back(p.input);
-        for (row_layout const& x : visitor.rows()) sizes |= x.strides, arrays.push_back(x.data);
-        with_width(sizes, arrays, [&](auto n) {
-            if constexpr (n == 1) with(one_row{});
-            else if (p.D == 64) with(four_rows<64>{});
-            else with(four_rows<0>{});
-        });
+        if (heads % 4 != 0 || !on_sixteen_bytes<Policy>(p, visitor.rows())) with(one_row{});
+        else if (p.D == 64) with(four_rows<64>{});
+        else with(four_rows<0>{});
     }
 }
 /// Every token's heads on the way forward.

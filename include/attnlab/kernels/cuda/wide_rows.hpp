@@ -29,6 +29,8 @@ constexpr void write(T* p, adjacent<float, N> const& x) {
     if constexpr (std::is_same_v<T, float> && N == 4) {
         asm volatile("{ .reg .u64 g; cvta.to.global.u64 g, %0; st.global.v4.f32 [g], {%1, %2, %3, %4}; }" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3])
                      : "memory");
+    } else if constexpr (std::is_same_v<T, bfloat16> && N == 2) {
+        asm volatile("{ .reg .u64 g; .reg .b32 a; cvta.to.global.u64 g, %0; cvt.rn.bf16x2.f32 a, %2, %1; st.global.b32 [g], a; }" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]) : "memory");
     } else if constexpr (std::is_same_v<T, bfloat16> && N == 4) {
         asm volatile("{ .reg .u64 g; .reg .b32 a, b; cvta.to.global.u64 g, %0; cvt.rn.bf16x2.f32 a, %2, %1; cvt.rn.bf16x2.f32 b, %4, %3; st.global.v2.b32 [g], {a, b}; }"
                      ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3])
@@ -139,11 +141,15 @@ constexpr held_row<N, Read> hold(index_t n, Read read) {
     return {n, read};
 }
 
-/// `run(Wide or one)`, a std::integral_constant: how many numbers a lane may take at once of rows of n numbers in these arrays.
+/// Whether a lane may take `Wide` numbers at once of rows of n numbers in these arrays.
+template <int Wide>
+bool takes_wide(index_t n, std::vector<void const*> const& arrays) {
+    return n % Wide == 0 && std::all_of(arrays.begin(), arrays.end(), [](void const* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; });
+}
+/// `run(Wide or one)`, a std::integral_constant: how many it may take.
 template <int Wide = 4, class Run>
 void with_width(index_t n, std::vector<void const*> const& arrays, Run run) {
-    bool const wide = n % Wide == 0 && std::all_of(arrays.begin(), arrays.end(), [](void const* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; });
-    if (wide)
+    if (takes_wide<Wide>(n, arrays))
         run(std::integral_constant<int, Wide>{});
     else
         run(std::integral_constant<int, 1>{});

@@ -1,0 +1,112 @@
+#pragma once
+#include <tuple>
+
+#include <attnlab/kernels/cuda/token_joints.hpp>
+
+/// \file
+/// An output joint on what forward's tiles have just made: rows in the fragments of products, of which four lanes have one, two adjacent channels of each eight. Token by
+/// token (token_rows.hpp) the weighted values are read again and the result is a kernel of its own: of 1024 tokens a third of forward.
+
+namespace attnlab::gpu {
+
+/// The lanes of a row in `Fragments`: they walk rows in memory as row_lanes<Group, 2> does.
+template <class Group, class Fragments>
+struct fragment_lanes : row_lanes<Group, 2> {
+    static constexpr index_t held_row = 8 * static_cast<index_t>(std::tuple_size_v<Fragments>);   ///< channels
+};
+/// A row that has the weighted values in registers, and the query where it lies.
+template <class Group, class Fragments>
+struct fragment_row : row_point<float> {
+    Fragments const* fragments;
+    int half, first_lane;   ///< of each fragment: rows g or g + 8; the first of a row's lanes, as an object has them
+    bfloat16 const* rounded_query = nullptr;
+
+    constexpr auto weighted(index_t channel) const {
+        typename row_lanes<Group, 2>::pack x;
+        auto const& fragment = (*fragments)[static_cast<std::size_t>(channel / 8)];
+        for (int i = 0; i < Group::held; ++i)
+            for (int k = 0; k < 2; ++k) x.v[2 * i + k] = fragment[static_cast<std::size_t>(2 * half + k)].v[first_lane + i];
+        return x;
+    }
+};
+
+/// What a block of forward takes along to make the result `y` of the weighted values itself.
+template <class Policy>
+struct joined_output {
+    stored_heads<float const> query;
+    stored_heads<float> y;
+    input_products<Policy> products;
+    bool on = false;
+
+    /// For heads of D channels: rows are whole in registers, on sixteen bytes, and nothing turns them.
+    template <class Problem>
+    static joined_output of(Problem const& p, attention_saved<float> const& saved, stored_heads<float> const& y, int D) {
+        joined_output out{p.q, y, products_of<Policy>(p, saved)};
+        if constexpr (can) out.on = p.D == D && on_sixteen_bytes<Policy>(p, std::array<row_layout, 2>{out.query, y});
+        return out;
+    }
+    static constexpr bool can = [] {
+        if constexpr (Policy::has_output) return expr::count_rotations<std::remove_const_t<decltype(Policy::output)>>() == 0;
+        else return false;
+    }();
+
+    /// The result of token t, of whose row m and Z are: by four lanes. What is beyond T computes as the last one, and writes nothing.
+    template <class Group, class Problem, class Fragments>
+    constexpr void make(Group const& g, Problem const& p, Fragments const& fragments, int half, index_t b, index_t h, index_t t, float m, float z) const {
+        using lanes = fragment_lanes<Group, Fragments>;
+        constexpr auto formula = Policy::output;
+        bool const there = t < p.T;
+        if (!there) t = p.T - 1;
+        auto const values = attnlab::detail::of_head<Policy>(p.parameters, p.sizes(), h);
+        fragment_row<Group, Fragments> r;
+        static_cast<row_point<float>&>(r) = p.template row<Policy>(b, h, t, values.data());
+        r.head_size = lanes::held_row;
+        r.fragments = &fragments, r.half = half, r.first_lane = Group::held == 1 ? 0 : Group::size * (g.index() % 8);
+        if constexpr (Policy::output_reads_query) {
+            if (query.is_rounded()) r.rounded_query = query.rounded.row(b, h, t);
+            else r.query = query.whole.row(b, h, t);
+        }
+        if constexpr (Policy::reads_log_normalizer) r.log_normalizer = attnlab::detail::log_normalizer<Policy>(m, z);
+        typename input_products<Policy>::of_row own;
+        products.look(r, own, b * p.T + t, h);
+        expr::as_row<lanes, Policy, std::remove_const_t<decltype(formula)>> root(formula);
+        root.forward(r);
+        typename lanes::pack made[lanes::held_row / lanes::width];   // whole before it is written: what is read would wait for that
+        unrolled<lanes::held_row / lanes::width>([&](int n) { made[n] = root.template at<typename lanes::pack>(r, n * lanes::width); });
+        if (!there) return;
+        y.visit([&]<class T>(heads<T> const& rows) {
+            T* const row = rows.row(b, h, t);
+            unrolled<lanes::held_row / lanes::width>([&](int n) { lanes::write(row + n * lanes::width, made[n]); });
+        });
+    }
+};
+
+}  // namespace attnlab::gpu
+
+namespace attnlab::expr {
+
+template <class Group, class Fragments, class Policy>
+struct evaluator<gpu::fragment_lanes<Group, Fragments>, Policy, symbol<source_tag, length::head>> {
+    explicit constexpr evaluator(symbol<source_tag, length::head>) {}
+    constexpr void forward(row_point<float> const&) const {}
+    template <class V, bool = false>
+    constexpr V at(row_point<float> const& r, [[maybe_unused]] index_t i) const {
+        if constexpr (std::is_same_v<V, float>) return 0;   // of a tail, which these rows do not have
+        else return static_cast<gpu::fragment_row<Group, Fragments> const&>(r).weighted(i);
+    }
+};
+template <class Group, class Fragments, class Policy>
+struct evaluator<gpu::fragment_lanes<Group, Fragments>, Policy, symbol<query_tag, length::head>> {
+    explicit constexpr evaluator(symbol<query_tag, length::head>) {}
+    constexpr void forward(row_point<float> const&) const {}
+    template <class V, bool = false>
+    constexpr V at(row_point<float> const& r, [[maybe_unused]] index_t i) const {
+        if constexpr (std::is_same_v<V, float>) return 0;
+        else {
+            auto const* const rounded = static_cast<gpu::fragment_row<Group, Fragments> const&>(r).rounded_query;
+            return rounded ? gpu::row_lanes<Group, 2>::load(rounded + i) : gpu::row_lanes<Group, 2>::load(r.query + i);
+        }
+    }
+};
+
+}  // namespace attnlab::expr
