@@ -34,14 +34,13 @@ struct adjoint_rows {
     heads<B> weighted;   ///< by_sum where the weight does not separate
     float const *reference, *sum, *d_log_normalizer;
     row_record* records;                       ///< (B, H, padded T), assigned
+    divisor groups, heads_of_sequence;         ///< of a head's rows; heads
 
     template <class Warp>
     constexpr void operator()(Warp const&, index_t group) const {
         using number = typename Warp::number;
-        // Divisions of 64 bits would be half of this kernel.
-        auto const narrow = [](index_t n) { return static_cast<std::uint32_t>(n); };
-        std::uint32_t const groups = narrow(padded_length(p.T) / rows), pair = narrow(group) / groups, of_pair = narrow(group) % groups;
-        index_t const b = pair / narrow(p.H), h = pair % narrow(p.H), first = index_t{of_pair} * rows;
+        auto const n = static_cast<std::uint32_t>(group), pair = groups.quotient(n);
+        index_t const b = heads_of_sequence.quotient(pair), h = heads_of_sequence.rest(pair), first = index_t{groups.rest(n)} * rows;
         auto const query = [&](int lane) { return first + lane / lanes; };
         auto const of_rows = [&](float const* x, float beyond) { return at_queries<Warp>(p, x, b, h, query, beyond); };
         number const m = of_rows(reference, 0), z = of_rows(sum, 1);

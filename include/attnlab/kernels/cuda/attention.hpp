@@ -193,7 +193,8 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {
             using program = gpu::adjoint_rows<Policy, n, A, B>;
             gpu::launch_rows(device, padded_rows / program::rows,
-                             program{gpu::portable<Policy>(p), from, of, saved.reference.data(), saved.sum.data(), d_log_normalizer, records});
+                             program{gpu::portable<Policy>(p), from, of, saved.reference.data(), saved.sum.data(), d_log_normalizer, records,
+                                     gpu::divisor(gpu::padded_length(p.T) / program::rows), gpu::divisor(p.H)});
         });
     };
     d_weighted.visit([&](auto from) {

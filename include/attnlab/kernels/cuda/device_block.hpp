@@ -88,7 +88,9 @@ private:
 #endif
 };
 
-/// The same in packs of four numbers a lane.
+/// The same in packs of two and of four numbers a lane.
+template <>
+struct elementary<2> : elementary<1> {};
 template <>
 struct elementary<4> : elementary<1> {};
 

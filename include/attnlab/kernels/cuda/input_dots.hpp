@@ -10,6 +10,7 @@ namespace attnlab::gpu {
 template <int N, int Most>
 struct input_dots {
     static constexpr int warps = 8, rows = Most > 16 ? 2 : 4;   ///< as many sums as registers have room for
+    static constexpr int resident = Most > 12 ? 2 : 3;          ///< blocks of a multiprocessor: what they wait for together is what memory gives at once
     float const *x, *w;
     float* y;
     index_t n, c, outputs;
@@ -17,7 +18,7 @@ struct input_dots {
     constexpr index_t shared_bytes() const { return outputs * c * static_cast<index_t>(sizeof(float)); }
     /// As many as an H100 has at once, or fewer: each brings w to shared memory once.
     constexpr index_t blocks() const {
-        constexpr index_t most = 3 * multiprocessors;
+        constexpr index_t most = resident * multiprocessors;
         index_t const needed = (n + warps * rows - 1) / (warps * rows);
         return needed < most ? needed : most;
     }
@@ -46,11 +47,19 @@ private:
         number sums[rows][Most];
         for (auto& of_row : sums)
             for (number& sum : of_row) sum = number(0.0f);
-        for (index_t i = 0; i < c; i += N * warp_size) {
+        int const width = static_cast<int>(c), last = static_cast<int>(n - 1 - first), most = static_cast<int>(outputs) - 1;
+        float const* const begin = x + first * c;
+        for (int i = 0; i < width; i += N * warp_size) {
             wide<Warp, N> of_row[rows];
-            unrolled<rows>([&](int r) { of_row[r] = load<Warp, N>(x + (first + r < n ? first + r : n - 1) * c + i, c - i); });
-            unrolled<Most>([&](int o) {   // the last output again, where there are fewer: a question each would cost more
-                auto const factor = load<Warp, N>(factors + (o < outputs ? o : outputs - 1) * c + i, c - i);
+            unrolled<rows>([&](int r) { of_row[r] = load<Warp, N>(begin + (r < last ? r : last) * width + i, width - i); });
+            // Beyond the row x is 0, and what it is multiplied by is the row's first; of fewer outputs the last comes again: a question each would cost more.
+            auto const own = Warp::each_lane([&](int lane) { return factors + i + (N * lane < width - i ? N * lane : 0); });
+            unrolled<Most>([&](int o) {
+                wide<Warp, N> factor;
+                Warp::visit([&](int, int l) {
+                    auto const a = *reinterpret_cast<detail::adjacent<float, N> const*>(own.v[l] + (o < most ? o : most) * width);
+                    for (int k = 0; k < N; ++k) factor.v[N * l + k] = a.v[k];
+                });
                 unrolled<rows>([&](int r) {
                     for (int l = 0; l < Warp::held; ++l)
                         for (int k = 0; k < N; ++k) sums[r][o].v[l] += of_row[r].v[N * l + k] * factor.v[N * l + k];

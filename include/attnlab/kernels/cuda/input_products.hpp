@@ -1,11 +1,12 @@
 #pragma once
 #include <array>
 #include <type_traits>
+#include <utility>
 
 #include <attnlab/attention/problem.hpp>
 #include <attnlab/attention/row_point.hpp>
 #include <attnlab/kernels/cuda/gemm.hpp>
-#include <attnlab/kernels/cuda/input_dots.hpp>
+#include <attnlab/kernels/cuda/input_dot_gradients.hpp>
 #include <attnlab/kernels/cuda/linear.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 
@@ -115,9 +116,10 @@ void back_through_products(Device device, attention_problem<float> const& p, inp
     bool written = rows_write_input<Policy>;
     each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) {
         index_t const n = p.B * p.T, out = p.H * numbers, in = p.width;
+        bool const add = std::exchange(written, true);
+        if (add_few(device, p.input, p.parameters[i], products.gradients[i], gradients.input, add, gradients.parameters[i], n, in, out)) return;
         gemm(device, true, false, out, in, n, 1, products.gradients[i], out, p.input, in, 1, gradients.parameters[i], in);
-        if (gradients.input) gemm(device, false, false, n, in, out, 1, products.gradients[i], out, p.parameters[i], in, written, gradients.input, in);
-        written = true;
+        if (gradients.input) gemm(device, false, false, n, in, out, 1, products.gradients[i], out, p.parameters[i], in, add, gradients.input, in);
     });
 }
 

@@ -1,0 +1,97 @@
+// Which tiles a block walks, and which block has them.
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <attnlab/attention/library.hpp>
+#include <attnlab/kernels/cuda/tile_walk.hpp>
+
+#include "kernels/support.hpp"
+
+namespace {
+
+using namespace attnlab;
+using gpu::tile_seen;
+
+/// What each pair of a tile says, one by one.
+template <class Policy>
+tile_seen asked(attention_problem<float> const& p, index_t b, index_t i0, index_t rows, index_t j0, index_t columns) {
+    index_t seen = 0;
+    for (index_t i = i0; i < std::min(i0 + rows, p.T); ++i)
+        for (index_t j = j0; j < std::min(j0 + columns, p.T); ++j) seen += p.visible<Policy>(b, i).sees(j);
+    return seen == rows * columns ? tile_seen::all : seen > 0 ? tile_seen::some : tile_seen::none;
+}
+using masks = std::tuple<causal, full, sliding_window<70>, sink_window<4, 100>, document, dilated_window<3, 50>, both<sliding_window<90>, document>>;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(tiles)
+
+BOOST_AUTO_TEST_CASE(a_division_is_a_multiplication) {
+    for (index_t d : {1, 2, 3, 7, 12, 25, 64, 100, 641, 65535, 65536, 65537, 1000003, 2147483646, 2147483647}) {
+        gpu::divisor const by(d);
+        BOOST_TEST(by.number() == d);
+        for (index_t q = 0; q < 40; ++q)
+            for (index_t n : {q * d - 1, q * d, q * d + 1, 2147483647 - q, 2147483647 / d * d - q}) {
+                if (n < 0 || n > 2147483647) continue;
+                BOOST_TEST_CONTEXT(n << " / " << d) {
+                    BOOST_TEST(by.quotient(static_cast<std::uint32_t>(n)) == n / d);
+                    BOOST_TEST(by.rest(static_cast<std::uint32_t>(n)) == n % d);
+                }
+            }
+    }
+}
+BOOST_AUTO_TEST_CASE(every_block_has_a_place) {
+    index_t const B = 3, H = 10, turns = 5;
+    for (index_t in_cache : {1, 4, 7, 30, 64}) {   // heads that the cache holds
+        gpu::block_order const order(B, H, turns, (index_t{16} << 20) / in_cache, 5);
+        std::set<std::tuple<index_t, index_t, index_t>> places;
+        for (index_t id = 0; id < B * H * turns; ++id) {
+            auto const [b, h, kv, turn] = order(id);
+            BOOST_TEST((b < B && h < H && turn < turns && kv == h / 5));
+            BOOST_TEST(places.emplace(b, h, turn).second);
+            index_t const heads = std::min(in_cache, B * H), of_group = heads * turns, first = id / of_group * heads, size = std::min(heads, B * H - first);
+            BOOST_TEST(b * H + h == first + id % of_group % size);   // the first blocks of all heads of a group come first
+            BOOST_TEST(turn == id % of_group / size);
+        }
+    }
+}
+BOOST_AUTO_TEST_CASE_TEMPLATE(tiles_are_what_their_pairs_say, Mask, masks) {
+    using policy = attention<Mask, softmax>;
+    for (index_t T : {1, 63, 64, 200, 2500}) {
+        attention_problem<float> p;
+        p.B = 2, p.T = T;
+        std::vector<index_t> documents;
+        for (index_t i = 0; i < p.B * T; ++i) documents.push_back(i % T - i % T % 77);
+        if (reads_documents<Mask>) p.documents = documents.data();
+        index_t const rows = 64, columns = 32, b = 1, step = T > 1000 ? 512 : 64;
+        gpu::emulated_block block(1, 0, 0);
+        auto const check = [&](index_t length, auto ask, auto expected) {
+            int const count = static_cast<int>(length);
+            gpu::seen_tiles tiles(block, count, ask);
+            int j = tiles.next(0);
+            for (int tile = 0; tile < count; ++tile) {
+                auto const e = expected(tile);
+                BOOST_TEST_CONTEXT("tile " << tile) {
+                    BOOST_TEST((tile == j || e == tile_seen::none));
+                    if (tile != j) continue;
+                    bool const whole = tiles.of(j) == tile_seen::all;   // one that two ranges see together is not known to be
+                    BOOST_TEST((visible_keys<Mask>::range_count == 1 ? whole == (e == tile_seen::all) : !whole || e == tile_seen::all));
+                    j = tiles.next(j + 1);
+                }
+            }
+            BOOST_TEST(j == count);
+        };
+        for (index_t own = 0; own < T; own += step)
+            BOOST_TEST_CONTEXT("T " << T << ", from " << own) {
+                check((T + columns - 1) / columns, [&](int j) { return gpu::what_rows_see<policy>(p, b, own, rows, j * columns, columns); },
+                      [&](int j) { return asked<policy>(p, b, own, rows, j * columns, columns); });
+                check((T + rows - 1) / rows, [&](int i) { return gpu::what_rows_see<policy>(p, b, i * rows, rows, own, columns); },
+                      [&](int i) { return asked<policy>(p, b, i * rows, rows, own, columns); });
+            }
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
