@@ -208,9 +208,24 @@ BOOST_AUTO_TEST_CASE(products_of_few_columns) {
                 BOOST_TEST(attnlab::gpu::multiply_few(device{}, xf.data(), wf.data(), found.data(), n, c, outputs));
                 check_close(found, expected, 1e-4);
             }
+    for (index_t outputs : {1, 12, 16, 17, 32})
+        for (index_t c : {4, 68, 768})
+            for (index_t n : {1, 67})
+                for (bool add : {false, true}) {
+                    auto const x = random<2>({n, c}, 1), w = random<2>({outputs, c}, 2), dy = random<2>({n, outputs}, 3);
+                    auto dx = random<2>({n, c}, 4), dw = random<2>({outputs, c}, 5);
+                    auto const xf = narrow(x), wf = narrow(w), dyf = narrow(dy);
+                    auto dxf = narrow(dx), dwf = narrow(dw);
+                    attnlab::gemm(ref{}, false, false, n, c, outputs, 1, dy.data(), outputs, w.data(), c, add, dx.data(), c);
+                    attnlab::gemm(ref{}, true, false, outputs, c, n, 2, dy.data(), outputs, x.data(), c, 1, dw.data(), c);   // with dx, and without
+                    BOOST_TEST(attnlab::gpu::add_few(device{}, xf.data(), wf.data(), dyf.data(), dxf.data(), add, dwf.data(), n, c, outputs));
+                    BOOST_TEST(attnlab::gpu::add_few(device{}, xf.data(), wf.data(), dyf.data(), nullptr, add, dwf.data(), n, c, outputs));
+                    check_close(dxf, dx, 1e-4), check_close(dwf, dw, 1e-4);
+                }
     tensor<float, 2> const x({3, 8}), w({33, 8});
     tensor<float, 2> y({3, 33});
     BOOST_TEST(!attnlab::gpu::multiply_few(device{}, x.data(), w.data(), y.data(), 3, 8, 33));
+    BOOST_TEST(!attnlab::gpu::add_few(device{}, x.data(), w.data(), y.data(), nullptr, false, nullptr, 3, 8, 33));
 }
 #endif
 

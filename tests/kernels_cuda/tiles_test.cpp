@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <attnlab/attention/library.hpp>
+#include <attnlab/kernels/cuda/block_order.hpp>
 #include <attnlab/kernels/cuda/tile_walk.hpp>
 
 #include "kernels/support.hpp"
@@ -46,15 +47,15 @@ BOOST_AUTO_TEST_CASE(a_division_is_a_multiplication) {
 BOOST_AUTO_TEST_CASE(every_block_has_a_place) {
     index_t const B = 3, H = 10, turns = 5;
     for (index_t in_cache : {1, 4, 7, 30, 64}) {   // heads that the cache holds
-        gpu::block_order const order(B, H, turns, (index_t{16} << 20) / in_cache, 5);
+        gpu::block_order const order(B, H, turns, (index_t{16} << 20) / in_cache);
         std::set<std::tuple<index_t, index_t, index_t>> places;
         for (index_t id = 0; id < B * H * turns; ++id) {
-            auto const [b, h, kv, turn] = order(id);
-            BOOST_TEST((b < B && h < H && turn < turns && kv == h / 5));
-            BOOST_TEST(places.emplace(b, h, turn).second);
+            gpu::block_place const at = order(id);
+            BOOST_TEST((at.b < B && at.h < H && at.turn < turns));
+            BOOST_TEST(places.emplace(at.b, at.h, at.turn).second);
             index_t const heads = std::min(in_cache, B * H), of_group = heads * turns, first = id / of_group * heads, size = std::min(heads, B * H - first);
-            BOOST_TEST(b * H + h == first + id % of_group % size);   // the first blocks of all heads of a group come first
-            BOOST_TEST(turn == id % of_group / size);
+            BOOST_TEST(at.b * H + at.h == first + id % of_group % size);   // the first blocks of all heads of a group come first
+            BOOST_TEST(at.turn == id % of_group / size);
         }
     }
 }
@@ -67,10 +68,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(tiles_are_what_their_pairs_say, Mask, masks) {
         for (index_t i = 0; i < p.B * T; ++i) documents.push_back(i % T - i % T % 77);
         if (reads_documents<Mask>) p.documents = documents.data();
         index_t const rows = 64, columns = 32, b = 1, step = T > 1000 ? 512 : 64;
-        gpu::emulated_block block(1, 0, 0);
         auto const check = [&](index_t length, auto ask, auto expected) {
             int const count = static_cast<int>(length);
-            gpu::seen_tiles tiles(block, count, ask);
+            gpu::seen_tiles<gpu::emulated_warp, decltype(ask)> tiles(count, ask);
             int j = tiles.next(0);
             for (int tile = 0; tile < count; ++tile) {
                 auto const e = expected(tile);

@@ -39,8 +39,10 @@ struct attention_problem : attention_context {
     Pointers parameters;                 ///< in the policy's order, each for all heads
 
     constexpr index_t kv_heads() const { return H_kv ? H_kv : H; }
+    /// How many heads read one of k and v.
+    constexpr index_t heads_of_kv() const { return H_kv ? H / H_kv : 1; }
     /// The head of k and v that head h reads.
-    constexpr index_t kv_head(index_t h) const { return h / (H / kv_heads()); }
+    constexpr index_t kv_head(index_t h) const { return h / heads_of_kv(); }
     constexpr head_sizes sizes() const { return {H, D, width}; }
     /// By what kernels multiply q before the scores: a score joint scales by itself.
     template <class Policy>

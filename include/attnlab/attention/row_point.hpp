@@ -87,9 +87,9 @@ constexpr void add_to(typename Lanes::scalar* p, V x) {
 /// Calls `body(i, V{})` over 0 .. n in packs, then in single numbers.
 template <class Lanes, class Body>
 constexpr void each_chunk(index_t n, Body body) {
-    if constexpr (requires { Lanes::held_row; })   // written out: rows in registers have no addresses
-        if (n == Lanes::held_row)
-            return [&]<index_t... I>(std::integer_sequence<index_t, I...>) { (body(I * Lanes::width, typename Lanes::pack{}), ...); }(std::make_integer_sequence<index_t, Lanes::held_row / Lanes::width>{});
+    if constexpr (requires { Lanes::row_size; })   // written out: rows in registers have no addresses
+        if (n == Lanes::row_size)
+            return [&]<index_t... I>(std::integer_sequence<index_t, I...>) { (body(I * Lanes::width, typename Lanes::pack{}), ...); }(std::make_integer_sequence<index_t, Lanes::row_size / Lanes::width>{});
     index_t const in_packs = n - n % Lanes::width;
     if constexpr (Lanes::width > 1)
         for (index_t i = 0; i < in_packs; i += Lanes::width) body(i, typename Lanes::pack{});

@@ -1,8 +1,8 @@
 #pragma once
 #include <cstdint>
 #include <type_traits>
-#include <utility>
 
+#include <attnlab/kernels/cuda/bits.hpp>
 #include <attnlab/kernels/cuda/rows.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 #include <attnlab/kernels/cuda/weigh.hpp>
@@ -15,8 +15,12 @@ namespace attnlab::gpu {
 
 /// What the way back knows of rows beside m and Z: g(Z) of a weight f(s) g(Z), and R, what Z, or the threshold, passes on to each score (weighting_facts::row_adjoint),
 /// from d_weighted . weighted and the gradient by log Z.
+template <class L>
+struct row_adjoint {
+    L factor, adjoint;
+};
 template <class Policy, class L>
-constexpr std::pair<L, L> factor_and_adjoint(L const& m, L const& z, L const& dot, L const& d_log_normalizer) {
+constexpr row_adjoint<L> adjoint_of(L const& m, L const& z, L const& dot, L const& d_log_normalizer) {
     using facts = weighting_facts<Policy>;
     if constexpr (Policy::one_pass) return {facts::row_factor(m, z), facts::row_adjoint(m, z, dot, d_log_normalizer)};
     else return {L(1.0f), dot + select(each(d_log_normalizer, [](float x) { return x == 0; }), d_log_normalizer, d_log_normalizer / z)};
@@ -67,12 +71,12 @@ struct adjoint_rows {
             dot = Warp::template butterfly<lanes, 1>(products, [](float x, float y) { return x + y; });
             if constexpr (Policy::has_output && Policy::reads_log_normalizer) d_l = of_rows(d_log_normalizer, 0);
         }
-        auto const [factor, adjoint] = factor_and_adjoint<Policy>(m, z, dot, d_l);
+        auto const r = adjoint_of<Policy>(m, z, dot, d_l);
         Warp::visit([&](int lane, int i) {
             if (lane % lanes != 0) return;
             index_t const t = query(lane);
             row_record record = no_row;
-            if (t < p.T) record = {m.v[i], z.v[i], factor.v[i], p.template visible<Policy>(b, t).none() ? 0 : adjoint.v[i]};
+            if (t < p.T) record = {m.v[i], z.v[i], r.factor.v[i], p.template visible<Policy>(b, t).none() ? 0 : r.adjoint.v[i]};
             records[group * rows + lane / lanes] = record;
         });
     }

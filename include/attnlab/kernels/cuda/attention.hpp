@@ -94,10 +94,9 @@ void attention_forward(Device device, attention_problem<float> const& given, att
         auto const output = gpu::joined_output<Policy>::of(p, saved, y, D);
         gpu::tile_inputs<Products> in(p, D);
         in.pack_into(device, saved.packed);
-        gpu::forward_tiles<Policy, Products, D> tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, in.v.source, in.own_scale, to,
+        gpu::forward_tiles<Policy, Products, D> const tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, in.v.source, in.own_scale, to,
                                                             Policy::one_pass ? heads<float>{} : merged_heads(*saved.by_sum, p.D),
-                                                            saved.reference.data(), saved.sum.data(), saved.tokens.data(), output, {}};
-        tiles.order = tiles.places();
+                                                            saved.reference.data(), saved.sum.data(), saved.tokens.data(), output};
         gpu::launch(device, tiles, tiles.blocks());
         if constexpr (Policy::has_output)
             if (!output.on) gpu::each_token<Policy>(device, p, p.H, saved, gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
@@ -130,10 +129,9 @@ void attention_forward(Device device, attention_problem<float> const& given, att
         gpu::tile_inputs<Products> in(p, D);
         in.packed_in(saved.packed.data());
         auto const run = [&]<bool ByKeys>(std::bool_constant<ByKeys>) {
-            gpu::statistics_tiles<Policy, Products, ByKeys> tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, D, in.own_scale, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
+            gpu::statistics_tiles<Policy, Products, ByKeys> const tiles{gpu::portable<Policy>(p), in.q.source, in.k.source, D, in.own_scale, saved.reference.data(), saved.sum.data(), share, saved.tokens.data(),
                                                                           statistics.column_sums.data(), statistics.entropy.data(), statistics.largest_score.data(),
-                                                                          keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data(), {}};
-            tiles.order = tiles.places();
+                                                                          keys, static_cast<index_t>(statistics.keys.size()), statistics.columns.data()};
             gpu::launch(device, tiles, tiles.blocks());
         };
         run(std::false_type{});
@@ -183,24 +181,26 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     index_t const rows = p.B * p.H * p.T;
     auto const products = gpu::with_gradients<Policy>(device, p, saved);
     if (gpu::rows_write_input<Policy> && gradients.input) gpu::fill_zero(device, gradients.input, p.B * p.T * p.width);
-    float* const d_log_normalizer = gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
+    float* const d_log_normalizer = Policy::one_pass ? nullptr : gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
     index_t const padded_rows = p.B * p.H * gpu::padded_length(p.T);
     auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
     stored_heads<float const> d_weighted = dy;
     if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, products, dy, d_log_normalizer, records, gradients);
-    [[maybe_unused]] auto const make_records = [&]<class A, class B>(heads<A> from, heads<B> of) {
-        index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
-        gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {
-            using program = gpu::adjoint_rows<Policy, n, A, B>;
-            gpu::launch_rows(device, padded_rows / program::rows,
-                             program{gpu::portable<Policy>(p), from, of, saved.reference.data(), saved.sum.data(), d_log_normalizer, records,
-                                     gpu::divisor(gpu::padded_length(p.T) / program::rows), gpu::divisor(p.H)});
+    if constexpr (!Policy::one_pass || !Policy::has_output) {
+        auto const make_records = [&]<class A, class B>(heads<A> from, heads<B> of) {
+            index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
+            gpu::with_width(p.D | strides, {from.data, of.data}, [&](auto n) {
+                using program = gpu::adjoint_rows<Policy, n, A, B>;
+                gpu::launch_rows(device, padded_rows / program::rows,
+                                 program{gpu::portable<Policy>(p), from, of, saved.reference.data(), saved.sum.data(), d_log_normalizer, records,
+                                         gpu::divisor(gpu::padded_length(p.T) / program::rows), gpu::divisor(p.H)});
+            });
+        };
+        d_weighted.visit([&](auto from) {
+            if constexpr (Policy::one_pass) stored_heads<float const>(y).visit([&](auto of) { make_records(from, of); });
+            else make_records(from, merged_heads(view<float const, 3>(saved.by_sum), p.D));   // by_sum is not rounded
         });
-    };
-    d_weighted.visit([&](auto from) {
-        if constexpr (!Policy::one_pass) make_records(from, merged_heads(view<float const, 3>(saved.by_sum), p.D));   // by_sum is not rounded
-        else if constexpr (!Policy::has_output) stored_heads<float const>(y).visit([&](auto of) { make_records(from, of); });
-    });
+    }
 
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         using queries = gpu::backward_queries<Policy, Products, D>;
@@ -211,9 +211,8 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         upstream.pack_into(device, p.B, gpu::scratch<gpu::for_dy, typename Products::element>(device, upstream.elements(p.B)));
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), of.q.source, of.k.source, of.v.source, upstream.source, of.own_scale,
                                                         records, saved.tokens.data(), {}};
-        queries by_queries{in, gradients.q, nullptr, {}};
-        keys by_keys{in, gradients.k, gradients.v, nullptr, {}};
-        by_queries.order = by_queries.places(), by_keys.order = by_keys.places();
+        queries by_queries{in, gradients.q, nullptr};
+        keys by_keys{in, gradients.k, gradients.v, nullptr};
         if constexpr (Policy::has_score) {
             auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy, std::remove_const_t<decltype(Policy::score)>>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
             if (copies.size() > 0) gpu::fill_zero(device, copies.all, copies.size());

@@ -3,6 +3,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include <attnlab/kernels/cuda/block_order.hpp>
 #include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tile_walk.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -69,22 +70,23 @@ struct backward_queries {
     backward_inputs<Policy, Products> in;
     stored_heads<float> dq;
     float* d_query_tokens;     ///< (B, H, T), added to
-    block_order order;
+    divisor heads_of_kv{in.p.heads_of_kv()};
+    block_order order{in.p.B, in.p.H, tiles(), 2 * bytes_of_rows<Products>(in.p.T, D)};
 
     constexpr index_t shared_bytes() const {
         return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns));
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.H * tiles(); }
-    constexpr block_order places() const { return {in.p.B, in.p.H, tiles(), 2 * bytes_of_rows<Products>(in.p.T, D), in.p.H / in.p.kv_heads()}; }
 
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
         auto const& p = in.p;
-        auto const [b, h, kv, turn] = order(id);
-        index_t const tile = tiles() - 1 - turn, i0 = tile * own;   // the last queries, which see most, first
+        block_place const place = order(id);
+        index_t const b = place.b, h = place.h, kv = heads_of_kv.quotient(static_cast<std::uint32_t>(h));
+        index_t const tile = tiles() - 1 - place.turn, i0 = tile * own;   // the last queries, which see most, first
         using tile_rows = shared_rows<Block, Products, D>;
         using stream = tile_stream<warps, tile_rows, Warp>;
         tile_rows const q(block, own), dy(block, own), k(block, stages * columns), v(block, stages * columns);
@@ -157,23 +159,21 @@ struct backward_keys {
     backward_inputs<Policy, Products> in;
     stored_heads<float> dk, dv;
     float* d_key_tokens;     ///< (B, H, T), added to
-    block_order order;
+    index_t group = in.p.heads_of_kv();
+    block_order order{in.p.B, in.p.kv_heads(), tiles() * parts, 2 * bytes_of_rows<Products>(in.p.T, D) * group};
 
     constexpr index_t shared_bytes() const {
         return shared_rows<emulated_block, Products, D>::bytes(2 * (own + stages * columns)) + static_cast<index_t>(sizeof(row_record)) * stages * columns;
     }
     constexpr index_t tiles() const { return (in.p.T + own - 1) / own; }
     constexpr index_t blocks() const { return in.p.B * in.p.kv_heads() * tiles() * parts; }
-    constexpr index_t heads_of_kv() const { return in.p.H / in.p.kv_heads(); }
-    constexpr block_order places() const { return {in.p.B, in.p.kv_heads(), tiles() * parts, 2 * bytes_of_rows<Products>(in.p.T, D) * heads_of_kv(), heads_of_kv()}; }
 
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         auto const& p = in.p;
-        auto const [b, kv, none, turn] = order(id);
-        index_t const channels = turn % parts, tile = turn / parts;   // the first keys, seen by most, first
-        index_t const j0 = tile * own;
+        block_place const place = order(id);
+        index_t const b = place.b, kv = place.h, channels = place.turn % parts, j0 = place.turn / parts * own;   // the first keys, seen by most, first
         using tile_rows = shared_rows<Block, Products, D>;
         using stream = tile_stream<warps, tile_rows, Warp>;
         tile_rows const k(block, own), v(block, own), q(block, stages * columns), dy(block, stages * columns);
@@ -194,7 +194,6 @@ struct backward_keys {
             for (auto& f : states[w].dv) clear<Warp>(f);
         });
         float const of_all = length_of_all<Policy>(p);
-        index_t const group = order.per_kv();
         for (index_t h = kv * group; h < (kv + 1) * group; ++h) {
             row_record const* const of_queries = in.records_of(b, h, 0);
             block.each_warp([&](Warp const& w) {

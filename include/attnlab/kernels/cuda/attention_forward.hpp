@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 
+#include <attnlab/kernels/cuda/block_order.hpp>
 #include <attnlab/kernels/cuda/fragment_rows.hpp>
 #include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tile_walk.hpp>
@@ -10,7 +11,8 @@
 
 /// \file
 /// Attention forward: a block owns 64 queries of a head, 16 a warp, and walks the tiles of keys that they see. Of a weight f(s) g(Z) in one
-/// pass with a running reference (FlashAttention-2, 2307.08691); of any other a pass for the row's number, then one for the values.
+/// pass with a running reference (FlashAttention-2, 2307.08691); of any other a pass for the row's number, then one for the values. At the end the output joint is made, where it can be
+/// (fragment_rows.hpp).
 
 namespace attnlab::gpu {
 
@@ -28,13 +30,13 @@ struct forward_tiles {
     float *reference, *sum;               ///< (B, H, T)
     float const* tokens;                  ///< (B, H, T), of a score joint
     joined_output<Policy> output;
-    block_order order;
+    divisor heads_of_kv{p.heads_of_kv()};
+    block_order order{p.B, p.H, row_tiles(), 2 * bytes_of_rows<Products>(p.T, D)};
 
     constexpr index_t shared_bytes() const {
         return shared_rows<emulated_block, Products, D>::bytes(rows + 2 * stages * columns);
     }
     constexpr index_t blocks() const { return p.B * p.H * row_tiles(); }
-    constexpr block_order places() const { return {p.B, p.H, row_tiles(), 2 * bytes_of_rows<Products>(p.T, D), p.H / p.kv_heads()}; }
 
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
@@ -76,7 +78,7 @@ private:
         typename Block::template per_warp<state> states;
 
         constexpr run(forward_tiles const& a, Block& on, block_place const& at, index_t first)
-            : all_(a), block(on), b(at.b), h(at.h), kv(at.kv), i0(first), q_(on, rows), k_(on, stages * columns), v_(on, stages * columns),
+            : all_(a), block(on), b(at.b), h(at.h), kv(a.heads_of_kv.quotient(static_cast<std::uint32_t>(at.h))), i0(first), q_(on, rows), k_(on, stages * columns), v_(on, stages * columns),
               states(on) {}
 
         constexpr void all() {
@@ -289,10 +291,10 @@ private:
         }
         template <class Group>
         constexpr void join(Group const& g, state const& s) const {
-            int const lane = Group::held == 1 ? 0 : Group::size * (g.index() % 8);
+            int const lane = Group::size * (g.index() % 8), i = Group::held == 1 ? 0 : lane;   // a row's first, and as an object has it
             unrolled<2>([&](int half) {
                 auto const& r = s.row[static_cast<std::size_t>(half)];
-                all_.output.make(g, all_.p, s.o, half, b, h, row(Group::size * (g.index() % 8), g.index() / 8, half), r.m.v[lane], r.z.v[lane]);
+                all_.output.template make<Group>(all_.p, s.o, half, i, b, h, row(lane, g.index() / 8, half), r.m.v[i], r.z.v[i]);
             });
         }
     };

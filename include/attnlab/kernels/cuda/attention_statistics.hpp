@@ -3,6 +3,7 @@
 #include <limits>
 
 #include <attnlab/kernels/attention_statistics.hpp>
+#include <attnlab/kernels/cuda/block_order.hpp>
 #include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tile_walk.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -30,21 +31,21 @@ struct statistics_tiles {
     index_t const* keys;                     ///< asked for
     index_t key_count;
     float* key_columns;                      ///< (B, H, keys, T)
-    block_order order;
+    divisor heads_of_kv{p.heads_of_kv()};
+    block_order order{p.B, p.H, tiles(), bytes_of_rows<Products>(p.T, size)};
 
     constexpr index_t shared_bytes() const {
         return shared_rows<emulated_block, Products, 0>::bytes(own + stages * columns, size);
     }
     constexpr index_t tiles() const { return (p.T + own - 1) / own; }
     constexpr index_t blocks() const { return p.B * p.H * tiles(); }
-    constexpr block_order places() const { return {p.B, p.H, tiles(), bytes_of_rows<Products>(p.T, size), p.H / p.kv_heads()}; }
 
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using Warp = typename Block::warp;
         using number = typename Warp::number;
-        auto const [b, h, kv, turn] = order(id);
-        index_t const own0 = turn * own;
+        block_place const place = order(id);
+        index_t const b = place.b, h = place.h, kv = heads_of_kv.quotient(static_cast<std::uint32_t>(h)), own0 = place.turn * own;
         using tile_rows = shared_rows<Block, Products, 0>;
         tile_rows const mine(block, own, size), others(block, stages * columns, size);
         scaled_rows<warps, tile_rows> scaled(mine, own, own_scale);

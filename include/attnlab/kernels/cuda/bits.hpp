@@ -17,12 +17,12 @@ constexpr int first_bit(std::uint64_t x) {
 #endif
 }
 
-/// Divides whole numbers below 2^31 by d, which is known before a kernel starts, as a multiplication (Granlund and Montgomery, "Division by Invariant Integers using
-/// Multiplication", 1994): with 2^s >= d and m = ceil(2^(31 + s) / d), n m / 2^(31 + s) exceeds n / d by less than 1 / d. A division takes a GPU 30 instructions, of 64 bits 100.
+/// Divides whole numbers below 2^31 by d (0 counts as 1), which is known before a kernel starts, as a multiplication (Granlund and Montgomery, "Division by Invariant Integers using
+/// Multiplication", 1994): with 2^s >= d and m = ceil(2^(31 + s) / d), n m / 2^(31 + s) exceeds n / d by less than 1 / d. A division is some twenty instructions on a GPU, of 64 bits some hundred.
 class divisor {
 public:
     divisor() = default;
-    explicit constexpr divisor(index_t d) : d_(static_cast<std::uint32_t>(d)) {
+    explicit constexpr divisor(index_t d) : d_(d > 0 ? static_cast<std::uint32_t>(d) : 1) {
         while ((std::uint64_t{1} << (shift_ - 31)) < d_) ++shift_;
         factor_ = static_cast<std::uint32_t>(((std::uint64_t{1} << shift_) + d_ - 1) / d_);
     }

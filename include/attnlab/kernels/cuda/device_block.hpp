@@ -88,11 +88,10 @@ private:
 #endif
 };
 
-/// The same in packs of two and of four numbers a lane.
-template <>
-struct elementary<2> : elementary<1> {};
-template <>
-struct elementary<4> : elementary<1> {};
+/// The same in packs of some numbers a lane.
+template <int Held>
+    requires(Held > 1 && Held <= 8)
+struct elementary<Held> : elementary<1> {};
 
 /// `Size` adjacent lanes of a warp. All groups of a warp meet at the same places: with some of its lanes alone, nvcc has no uniform registers.
 template <int Size>
@@ -135,6 +134,7 @@ public:
     }
     static __device__ bool any(flag f) { return __any_sync(~0u, f.v[0]) != 0; }
     static __device__ bool all(flag f) { return __all_sync(~0u, f.v[0]) != 0; }
+    static __device__ std::uint32_t ballot(flag f) { return __ballot_sync(~0u, f.v[0]); }
     template <class T>
     static __device__ T of_lane(lanes<T> const& x, int lane) {
         return __shfl_sync(~0u, x.v[0], lane, Size);
@@ -224,10 +224,6 @@ public:
     template <class F>
     __device__ bool any_warp(F f) {
         return __syncthreads_or(f(warp{})) != 0;
-    }
-    template <class F>
-    static __device__ std::uint32_t ballot(F f) {
-        return __ballot_sync(~0u, f(warp::lane()));
     }
     static __device__ void commit(warp) { asm volatile("cp.async.commit_group;" ::: "memory"); }
     /// `left` is known when the kernel is compiled, or 0.

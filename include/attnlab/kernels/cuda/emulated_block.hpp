@@ -77,6 +77,12 @@ public:
     }
     static bool any(flag f) { return std::any_of(f.v, f.v + held, [](bool x) { return x; }); }
     static bool all(flag f) { return std::all_of(f.v, f.v + held, [](bool x) { return x; }); }
+    /// Bit l is lane l's.
+    static std::uint32_t ballot(flag f) {
+        std::uint32_t bits = 0;
+        for (int l = 0; l < held; ++l) bits |= std::uint32_t{f.v[l]} << l;
+        return bits;
+    }
     /// The value of one lane.
     template <class T>
     static T of_lane(lanes<T> const& x, int lane) {
@@ -222,13 +228,6 @@ public:
         bool found = false;
         each_warp([&](warp const& w) { found = f(w) || found; });
         return found;
-    }
-    /// Bit i says f(i), asked by lane i of every warp, between phases; the same for all warps.
-    template <class F>
-    static std::uint32_t ballot(F f) {
-        std::uint32_t bits = 0;
-        for (int lane = 0; lane < warp_size; ++lane) bits |= std::uint32_t{f(lane)} << lane;
-        return bits;
     }
 
     /// Asynchronous copies, in groups of each warp: the next group begins; wait until at most `left` groups are under way.

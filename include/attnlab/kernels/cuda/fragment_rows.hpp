@@ -12,7 +12,7 @@ namespace attnlab::gpu {
 /// The lanes of a row in `Fragments`: they walk rows in memory as row_lanes<Group, 2> does.
 template <class Group, class Fragments>
 struct fragment_lanes : row_lanes<Group, 2> {
-    static constexpr index_t held_row = 8 * static_cast<index_t>(std::tuple_size_v<Fragments>);   ///< channels
+    static constexpr index_t row_size = 8 * static_cast<index_t>(std::tuple_size_v<Fragments>);   ///< channels
 };
 /// A row that has the weighted values in registers, and the query where it lies.
 template <class Group, class Fragments>
@@ -39,10 +39,9 @@ struct joined_output {
     bool on = false;
 
     /// For heads of D channels: rows are whole in registers, on sixteen bytes, and nothing turns them.
-    template <class Problem>
-    static joined_output of(Problem const& p, attention_saved<float> const& saved, stored_heads<float> const& y, int D) {
+    static joined_output of(attention_problem<float> const& p, attention_saved<float> const& saved, stored_heads<float> const& y, int D) {
         joined_output out{p.q, y, products_of<Policy>(p, saved)};
-        if constexpr (can) out.on = p.D == D && on_sixteen_bytes<Policy>(p, std::array<row_layout, 2>{out.query, y});
+        if constexpr (can) out.on = p.D == D && on_sixteen_bytes<Policy>(p, std::array<row_layout, 2>{Policy::output_reads_query ? row_layout(out.query) : row_layout(y), y});
         return out;
     }
     static constexpr bool can = [] {
@@ -52,16 +51,14 @@ struct joined_output {
 
     /// The result of token t, of whose row m and Z are: by four lanes. What is beyond T computes as the last one, and writes nothing.
     template <class Group, class Problem, class Fragments>
-    constexpr void make(Group const& g, Problem const& p, Fragments const& fragments, int half, index_t b, index_t h, index_t t, float m, float z) const {
+    constexpr void make(Problem const& p, Fragments const& fragments, int half, int first_lane, index_t b, index_t h, index_t t, [[maybe_unused]] float m, [[maybe_unused]] float z) const {
         using lanes = fragment_lanes<Group, Fragments>;
         constexpr auto formula = Policy::output;
         bool const there = t < p.T;
         if (!there) t = p.T - 1;
         auto const values = attnlab::detail::of_head<Policy>(p.parameters, p.sizes(), h);
-        fragment_row<Group, Fragments> r;
-        static_cast<row_point<float>&>(r) = p.template row<Policy>(b, h, t, values.data());
-        r.head_size = lanes::held_row;
-        r.fragments = &fragments, r.half = half, r.first_lane = Group::held == 1 ? 0 : Group::size * (g.index() % 8);
+        fragment_row<Group, Fragments> r{p.template row<Policy>(b, h, t, values.data()), &fragments, half, first_lane};
+        r.head_size = lanes::row_size;
         if constexpr (Policy::output_reads_query) {
             if (query.is_rounded()) r.rounded_query = query.rounded.row(b, h, t);
             else r.query = query.whole.row(b, h, t);
@@ -71,12 +68,13 @@ struct joined_output {
         products.look(r, own, b * p.T + t, h);
         expr::as_row<lanes, Policy, std::remove_const_t<decltype(formula)>> root(formula);
         root.forward(r);
-        typename lanes::pack made[lanes::held_row / lanes::width];   // whole before it is written: what is read would wait for that
-        unrolled<lanes::held_row / lanes::width>([&](int n) { made[n] = root.template at<typename lanes::pack>(r, n * lanes::width); });
+        constexpr int chunks = lanes::row_size / lanes::width;
+        typename lanes::pack made[chunks];   // whole before it is written: what is read would wait for that
+        unrolled<chunks>([&](int n) { made[n] = root.template at<typename lanes::pack>(r, n * lanes::width); });
         if (!there) return;
         y.visit([&]<class T>(heads<T> const& rows) {
             T* const row = rows.row(b, h, t);
-            unrolled<lanes::held_row / lanes::width>([&](int n) { lanes::write(row + n * lanes::width, made[n]); });
+            unrolled<chunks>([&](int n) { lanes::write(row + n * lanes::width, made[n]); });
         });
     }
 };

@@ -1,6 +1,7 @@
 #pragma once
 #include <attnlab/kernels/cuda/column_sums.hpp>
 #include <attnlab/kernels/cuda/input_dots.hpp>
+#include <attnlab/kernels/cuda/row_lanes.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 
@@ -23,9 +24,9 @@ struct input_dot_gradients {
     index_t n, c, outputs;
 
     constexpr index_t slices() const { return (c + channels - 1) / channels; }
-    /// As many parts as an H100 has blocks at once, or fewer.
+    /// Parts, as many as an H100 has blocks of at once, or fewer.
     constexpr index_t count() const {
-        index_t const most = (resident * multiprocessors + slices() - 1) / slices(), needed = (n + warps * rows - 1) / (warps * rows);
+        index_t const at_once = resident * multiprocessors / slices(), most = at_once > 0 ? at_once : 1, needed = (n + warps * rows - 1) / (warps * rows);
         return needed < most ? needed : most;
     }
     constexpr index_t blocks() const { return count() * slices(); }
@@ -44,7 +45,7 @@ struct input_dot_gradients {
             index_t const begin = (part * warps + w_.index()) * length, end = begin + length < n ? begin + length : n;
             for (index_t t = begin; t < end; t += rows) some<warp>(t, end, first, factor, total);
             float* const mine = sums.writes(w_, w_.index() * Most * channels, Most * channels);
-            unrolled<Most>([&](int o) { store<warp, N>(mine + o * channels, total[o], channels); });
+            unrolled<Most>([&](int o) { row_lanes<warp, N>::store(mine + o * channels, total[o]); });
         });
         block.each_warp([&](warp const& w_) {
             for (int o = w_.index(); o < outputs; o += warps) {
@@ -85,17 +86,13 @@ struct for_dot_gradients;
 /// Whether it was few enough columns, of rows on sixteen bytes: then dx is made, or added to, unless it is null, and dw added to.
 template <class Device>
 bool add_few(Device device, float const* x, float const* w, float const* dy, float* dx, bool add, float* dw, index_t n, index_t c, index_t outputs) {
-    if (!takes_wide<4>(c, {x, w, dx}) || outputs > 32) return false;
-    auto const run = [&]<int Most>(std::integral_constant<int, Most>) {
+    return takes_wide<4>(c, {x, w, dx}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
         input_dot_gradients<Most> kernel{x, w, dy, dx, add, nullptr, n, c, outputs};
         kernel.parts = scratch<for_dot_gradients, float>(device, kernel.count() * outputs * c);
         launch(device, kernel, kernel.blocks());
         launch_add_parts(device, kernel.parts, {kernel.count(), outputs * c}, outputs * c, dw);
-    };
-    if (outputs <= 12) run(std::integral_constant<int, 12>{});
-    else if (outputs <= 16) run(std::integral_constant<int, 16>{});
-    else run(std::integral_constant<int, 32>{});
-    return true;
+        return true;
+    });
 }
 
 }  // namespace attnlab::gpu

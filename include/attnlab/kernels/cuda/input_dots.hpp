@@ -6,10 +6,10 @@
 
 namespace attnlab::gpu {
 
-/// x (n, c), w (outputs, c), y (n, outputs), of at most `Most` outputs. w lies in shared memory, of which a warp uses what it reads for `rows` of x, 32 N channels at once.
-template <int N, int Most>
+/// x (n, c), w (outputs, c), y (n, outputs), of at most `Most` outputs. w lies in shared memory, of which a warp uses what it reads for `rows` of x, 128 channels at once.
+template <int Most>
 struct input_dots {
-    static constexpr int warps = 8, rows = Most > 16 ? 2 : 4;   ///< as many sums as registers have room for
+    static constexpr int N = 4, warps = 8, rows = Most > 16 ? 2 : 4;   ///< as many sums as registers have room for
     static constexpr int resident = Most > 12 ? 2 : 3;          ///< blocks of a multiprocessor: what they wait for together is what memory gives at once
     float const *x, *w;
     float* y;
@@ -52,7 +52,7 @@ private:
         for (int i = 0; i < width; i += N * warp_size) {
             wide<Warp, N> of_row[rows];
             unrolled<rows>([&](int r) { of_row[r] = load<Warp, N>(begin + (r < last ? r : last) * width + i, width - i); });
-            // Beyond the row x is 0, and what it is multiplied by is the row's first; of fewer outputs the last comes again: a question each would cost more.
+            // Beyond the row x is 0, and what it is multiplied by is the piece's first; of fewer outputs the last comes again: a question each would cost more.
             auto const own = Warp::each_lane([&](int lane) { return factors + i + (N * lane < width - i ? N * lane : 0); });
             unrolled<Most>([&](int o) {
                 wide<Warp, N> factor;
@@ -78,22 +78,22 @@ private:
         });
     }
 };
+/// `run(std::integral_constant<int, Most>{})` of kernels for at most so many outputs; false where they are more.
+template <class Run>
+bool with_few(index_t outputs, Run run) {
+    if (outputs <= 12) return run(std::integral_constant<int, 12>{});
+    if (outputs <= 16) return run(std::integral_constant<int, 16>{});
+    return outputs <= 32 && run(std::integral_constant<int, 32>{});
+}
 /// Whether it was few enough columns, of rows on sixteen bytes and a w that shared memory holds: then y is made.
 template <class Device>
 bool multiply_few(Device device, float const* x, float const* w, float* y, index_t n, index_t c, index_t outputs) {
-    bool done = false;
-    with_width(c, {x, w}, [&](auto width) {
-        if constexpr (width == 4) {
-            auto const run = [&]<int Most>(std::integral_constant<int, Most>) {
-                input_dots<width, Most> const kernel{x, w, y, n, c, outputs};
-                if (done || outputs > Most || kernel.shared_bytes() > most_shared_bytes) return;
-                launch(device, kernel, kernel.blocks());
-                done = true;
-            };
-            run(std::integral_constant<int, 12>{}), run(std::integral_constant<int, 16>{}), run(std::integral_constant<int, 32>{});
-        }
+    return takes_wide<4>(c, {x, w}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
+        input_dots<Most> const kernel{x, w, y, n, c, outputs};
+        if (kernel.shared_bytes() > most_shared_bytes) return false;
+        launch(device, kernel, kernel.blocks());
+        return true;
     });
-    return done;
 }
 
 }  // namespace attnlab::gpu

@@ -12,7 +12,7 @@
 
 /// \file
 /// Products of the layer's input x with what is learned for it: W x of a head_matrix, D numbers a head, and w . x of a head_map, one. One matrix product for all tokens and
-/// heads makes them, one their gradients by x, and one those by the parameter, where token by token each head would read all of x and w again.
+/// heads makes them, one their gradients by x, and one those by the parameter, where token by token each head would read all of x and w again; of few a token, a kernel each way.
 
 namespace attnlab::gpu {
 

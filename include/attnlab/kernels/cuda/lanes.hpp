@@ -24,8 +24,8 @@ constexpr void unrolled(Body body) {
 template <class T>
 constexpr T kept(T x) {
 #ifdef __CUDA_ARCH__
-    if constexpr (sizeof(T) == 8) asm volatile("mov.b64 %0, %0;" : "+l"(x));
-    else asm volatile("mov.b32 %0, %0;" : "+r"(x));
+    static_assert(sizeof(T) == 8);
+    asm volatile("mov.b64 %0, %0;" : "+l"(x));
 #endif
     return x;
 }

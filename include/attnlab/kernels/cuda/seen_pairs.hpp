@@ -7,7 +7,7 @@
 #include <attnlab/kernels/cuda/tiles.hpp>
 
 /// \file
-/// Which pairs of query and key are seen: of a tile, asked once for all its warps, and, of a tile that is not seen whole, of each pair.
+/// Which pairs of query and key are seen: what a tile's queries see of it, and, of a tile that is not seen whole, each pair.
 
 namespace attnlab::gpu {
 
@@ -32,7 +32,7 @@ constexpr tile_seen what_rows_see(Problem const& p, index_t b, index_t i0, index
         }
         all = all && whole;
     } else {
-        for (index_t i = i0; i < end; ++i) some = some || row(i).some(j0, columns), all = all && row(i).all(j0, columns);
+        for (index_t i = i0; i < end && (all || !some); ++i) some = some || row(i).some(j0, columns), all = all && row(i).all(j0, columns);
     }
     return all ? tile_seen::all : some ? tile_seen::some : tile_seen::none;
 }

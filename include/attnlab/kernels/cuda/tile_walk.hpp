@@ -9,11 +9,11 @@
 
 namespace attnlab::gpu {
 
-/// What is seen of each of `count` tiles: 32 are asked at once, a lane a tile. `ask(j)` says it of tile j.
-template <class Block, class Ask>
+/// What is seen of each of `count` tiles: 32 are asked at once, a lane a tile, by every warp. `ask(j)` says it of tile j, and meets no other lane.
+template <class Warp, class Ask>
 class seen_tiles {
 public:
-    constexpr seen_tiles(Block& block, int count, Ask ask) : block_(block), ask_(ask), count_(count) {}
+    constexpr seen_tiles(int count, Ask ask) : ask_(ask), count_(count) {}
     /// The next tile from j on of which something is seen, or `count`. In ascending order of j.
     constexpr int next(int j) {
         for (; j < count_; j = begin_ + warp_size) {
@@ -28,24 +28,23 @@ public:
 private:
     constexpr void ask_from(int j) {
         begin_ = j;
-        auto const say = [&](int lane) { return j + lane < count_ ? ask_(j + lane) : tile_seen::none; };
-        some_ = block_.ballot([&](int lane) { return say(lane) != tile_seen::none; });
-        all_ = block_.ballot([&](int lane) { return say(lane) == tile_seen::all; });
+        auto const said = Warp::each_lane([&](int lane) { return j + lane < count_ ? ask_(j + lane) : tile_seen::none; });
+        some_ = Warp::ballot(each(said, [](tile_seen s) { return s != tile_seen::none; }));
+        all_ = Warp::ballot(each(said, [](tile_seen s) { return s == tile_seen::all; }));
     }
 
-    Block& block_;
     Ask ask_;
     int count_, begin_ = -warp_size;   ///< of those asked
     std::uint32_t some_ = 0, all_ = 0;
 };
 
-/// Walks those tiles j of `columns` out of `length` of which `seen_of(j)` is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
+/// Walks those tiles j of `columns` out of `length` of which `seen_of(j)` (see seen_tiles) is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
 /// ahead where there are two stages; `arrived(warp)`, when they are there, and `visit(j, stage, seen)` after a barrier, with which it ends too.
 template <int Stages, class Block, class SeenOf, class Fetch, class Arrived, class Visit>
 constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen_of, Fetch fetch, Arrived arrived, Visit visit) {
     using Warp = typename Block::warp;
     int const count = static_cast<int>((length + columns - 1) / columns);
-    seen_tiles tiles(block, count, seen_of);
+    seen_tiles<Warp, SeenOf> tiles(count, seen_of);
     int stage = 0, j = tiles.next(0);
     if (j == count) return;
     if (Stages == 2)

@@ -6,7 +6,6 @@
 
 #include <attnlab/attention/policy.hpp>
 #include <attnlab/attention/problem.hpp>
-#include <attnlab/kernels/cuda/block_order.hpp>
 #include <attnlab/kernels/cuda/tile_products.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 

@@ -246,11 +246,11 @@ private:
             expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t c, V) { products.add(expr::load<Lanes, V>(r.source + c) * as_stored(expr::load<Lanes, V>(r.d_source + c))); });
             dot = products.total();
         }
-        auto const [factor, adjoint] = factor_and_adjoint<Policy>(number(of.reference[i]), number(of.sum[i]), number(dot), number(r.d_log_normalizer));
+        auto const back = adjoint_of<Policy>(number(of.reference[i]), number(of.sum[i]), number(dot), number(r.d_log_normalizer));
         bool const none = visible_keys<typename Policy::mask>{t, of.T, documents ? documents[b * of.T + t] : 0}.none();
         Lanes::once([&] {
             row_record* const of_head = records + (b * of.H + h) * padded_length(of.T);
-            of_head[t] = {of.reference[i], of.sum[i], factor.v[0], none ? 0 : adjoint.v[0]};
+            of_head[t] = {of.reference[i], of.sum[i], back.factor.v[0], none ? 0 : back.adjoint.v[0]};
             if (t == of.T - 1)
                 for (index_t beyond = of.T; beyond < padded_length(of.T); ++beyond) of_head[beyond] = no_row;
         });

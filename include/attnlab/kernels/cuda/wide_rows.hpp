@@ -29,6 +29,8 @@ constexpr void write(T* p, adjacent<float, N> const& x) {
     if constexpr (std::is_same_v<T, float> && N == 4) {
         asm volatile("{ .reg .u64 g; cvta.to.global.u64 g, %0; st.global.v4.f32 [g], {%1, %2, %3, %4}; }" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3])
                      : "memory");
+    } else if constexpr (std::is_same_v<T, float> && N == 2) {
+        asm volatile("{ .reg .u64 g; cvta.to.global.u64 g, %0; st.global.v2.f32 [g], {%1, %2}; }" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]) : "memory");
     } else if constexpr (std::is_same_v<T, bfloat16> && N == 2) {
         asm volatile("{ .reg .u64 g; .reg .b32 a; cvta.to.global.u64 g, %0; cvt.rn.bf16x2.f32 a, %2, %1; st.global.b32 [g], a; }" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]) : "memory");
     } else if constexpr (std::is_same_v<T, bfloat16> && N == 4) {
@@ -71,7 +73,7 @@ constexpr wide<Warp, N> first(wide<Warp, N> x, index_t n) {
     });
     return x;
 }
-/// Rounded to T.
+/// To global memory, rounded to T.
 template <class Warp, int N, class T>
 constexpr void store(T* p, wide<Warp, N> const& x, index_t n) {
     Warp::visit([&](int lane, int i) {
