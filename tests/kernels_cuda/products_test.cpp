@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
                 tensor<float, 2> y, dx, dw;
                 tensor<float, 1> dbias;
             };
-            auto const run = [&](auto rows, auto upstream) {
+            auto const run = [&, n = n, in = in, out = out](auto rows, auto upstream) {   // bindings, which clang 14 captures by name alone
                 result r{tensor<float, 2>({n, out}), tensor<float, 2>({n, in}, 9.0f), start, tensor<float, 1>({out}, 0.0f)};
                 linear_forward(device{}, rows, wb, optional ? bias.data() : nullptr, *r.y);
                 linear_backward(device{}, upstream, rows, wb, optional ? r.dx.data() : nullptr, *r.dw, optional ? r.dbias.data() : nullptr);
