@@ -48,7 +48,8 @@ BOOST_AUTO_TEST_CASE(what_is_streamed_is_what_evaluate_says) {
         auto const metric = j.at("metric").get<std::string>();
         auto const layer = j.at("layer").get<index_t>(), head = j.at("head").get<index_t>();
         if (!metric.starts_with("resid_post.") && !(metric == "value_ratio" && head >= 0)) continue;
-        BOOST_TEST(value(rows, 50, metric, layer, head) == j.at("value").get<double>(), metric);
+        double const streamed = value(rows, 50, metric, layer, head), said = j.at("value").get<double>();
+        BOOST_TEST(std::abs(streamed - said) <= 1e-4 * std::abs(said), metric << ": " << streamed << ", expected " << said);   // sums' order, without AVX-512
         ++compared;
     }
     BOOST_TEST(compared == 2 * 11 + 4);
