@@ -25,6 +25,12 @@ struct attention_context {
     index_t trained_length = 0;          ///< T of length_rule::trained
     index_t const* documents = nullptr;  ///< (B, T): where the document of each token begins; without, all is one document
     precision products = precision::float32;   ///< of q k and w v, where a device has a choice
+
+    /// What query i of sequence b sees, of T.
+    template <class Mask>
+    constexpr visible_keys<Mask> visible_of(index_t b, index_t i, index_t T) const {
+        return {i, T, documents ? documents[b * T + i] : 0};
+    }
 };
 
 /// One call: sizes, inputs, parameters. `S` is double in the reference, else float. `Pointers`: an array where a kernel takes it along.
@@ -53,7 +59,7 @@ struct attention_problem : attention_context {
     /// What query i of sequence b sees.
     template <class Policy>
     constexpr visible_keys<typename Policy::mask> visible(index_t b, index_t i) const {
-        return {i, T, documents ? documents[b * T + i] : 0};
+        return this->template visible_of<typename Policy::mask>(b, i, T);
     }
     /// The two lengths that formulas may read, for a row that sees `visible` keys.
     constexpr expr::row_lengths lengths(index_t visible) const {

@@ -156,7 +156,7 @@ stored_heads<float const> back_through_output(Device device, attention_problem<f
     };
     bool const rounds = p.products == precision::bfloat16;   // as tiles would
     stored_heads<float> const d_weighted = rounds ? stored_heads<float>(room(std::type_identity<bfloat16>{})) : stored_heads<float>(room(std::type_identity<float>{}));
-    each_token_back<Policy>(device, p, p.H, saved, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer, records, p.documents});
+    each_token_back<Policy>(device, p, p.H, saved, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer, records, p});
     return d_weighted;
 }
 

@@ -20,7 +20,8 @@ template <class Policy, class Products, int D>
 struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
     static constexpr bool light = Policy::one_pass;   ///< in registers
-    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages;
+    static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages,
+                         resident = joined_output<Policy>::can && light && !Policy::has_score ? sizes::resident_forward : 0;   // the joint's registers must not cost a block
 
     tile_problem<Policy> p;
     tile_source<Products> q, k, v;
@@ -277,10 +278,9 @@ private:
                 });
                 // A row that sees no key has no Z to divide by.
                 flag const none = Warp::each_lane([&](int lane) { return row(lane, warp, half) < p.T && p.template visible<Policy>(b, row(lane, warp, half)).none(); });
-                factor = select(none, number(0.0f), factor);
                 unrolled<2>([&](int e) {
                     auto const i = static_cast<std::size_t>(2 * half + e);
-                    for (auto& f : s.o) f[i] = factor * f[i];
+                    for (auto& f : s.o) f[i] = select(none, number(0.0f), factor * f[i]);
                     if constexpr (has_second)
                         for (auto& f : s.second) f[i] = second * f[i];
                 });

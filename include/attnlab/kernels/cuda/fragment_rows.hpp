@@ -1,5 +1,6 @@
 #pragma once
 #include <tuple>
+#include <type_traits>
 
 #include <attnlab/kernels/cuda/token_joints.hpp>
 
@@ -21,12 +22,15 @@ struct fragment_row : row_point<float> {
     int half, first_lane;   ///< of each fragment: rows g or g + 8; the first of a row's lanes, as an object has them
     bfloat16 const* rounded_query = nullptr;
 
-    constexpr auto weighted(index_t channel) const {
+    constexpr auto at(std::type_identity<expr::source_tag>, index_t channel) const {
         typename row_lanes<Group, 2>::pack x;
         auto const& fragment = (*fragments)[static_cast<std::size_t>(channel / 8)];
         for (int i = 0; i < Group::held; ++i)
             for (int k = 0; k < 2; ++k) x.v[2 * i + k] = fragment[static_cast<std::size_t>(2 * half + k)].v[first_lane + i];
         return x;
+    }
+    constexpr auto at(std::type_identity<expr::query_tag>, index_t channel) const {
+        return rounded_query ? row_lanes<Group, 2>::load(rounded_query + channel) : row_lanes<Group, 2>::load(query + channel);
     }
 };
 
@@ -83,28 +87,23 @@ struct joined_output {
 
 namespace attnlab::expr {
 
-template <class Group, class Fragments, class Policy>
-struct evaluator<gpu::fragment_lanes<Group, Fragments>, Policy, symbol<source_tag, length::head>> {
-    explicit constexpr evaluator(symbol<source_tag, length::head>) {}
+/// The weighted values, or the query, of such a row.
+template <class Row, class Tag>
+struct fragment_leaf {
     constexpr void forward(row_point<float> const&) const {}
     template <class V, bool = false>
     constexpr V at(row_point<float> const& r, [[maybe_unused]] index_t i) const {
         if constexpr (std::is_same_v<V, float>) return 0;   // of a tail, which these rows do not have
-        else return static_cast<gpu::fragment_row<Group, Fragments> const&>(r).weighted(i);
+        else return static_cast<Row const&>(r).at(std::type_identity<Tag>{}, i);
     }
 };
 template <class Group, class Fragments, class Policy>
-struct evaluator<gpu::fragment_lanes<Group, Fragments>, Policy, symbol<query_tag, length::head>> {
+struct evaluator<gpu::fragment_lanes<Group, Fragments>, Policy, symbol<source_tag, length::head>> : fragment_leaf<gpu::fragment_row<Group, Fragments>, source_tag> {
+    explicit constexpr evaluator(symbol<source_tag, length::head>) {}
+};
+template <class Group, class Fragments, class Policy>
+struct evaluator<gpu::fragment_lanes<Group, Fragments>, Policy, symbol<query_tag, length::head>> : fragment_leaf<gpu::fragment_row<Group, Fragments>, query_tag> {
     explicit constexpr evaluator(symbol<query_tag, length::head>) {}
-    constexpr void forward(row_point<float> const&) const {}
-    template <class V, bool = false>
-    constexpr V at(row_point<float> const& r, [[maybe_unused]] index_t i) const {
-        if constexpr (std::is_same_v<V, float>) return 0;
-        else {
-            auto const* const rounded = static_cast<gpu::fragment_row<Group, Fragments> const&>(r).rounded_query;
-            return rounded ? gpu::row_lanes<Group, 2>::load(rounded + i) : gpu::row_lanes<Group, 2>::load(r.query + i);
-        }
-    }
 };
 
 }  // namespace attnlab::expr

@@ -215,7 +215,7 @@ struct output_backward {
     stored_heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
     float* d_log_normalizer;            ///< (B, H, T), where a weight takes two passes
     row_record* records;                ///< (B, H, padded T), where it takes one
-    index_t const* documents;           ///< attention_context's
+    attention_context context;
     std::array<row_layout, 5> rows() const { return {of.weighted, of.query, dy, d_weighted, d_query}; }
     template <class Lanes>
     constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
@@ -247,7 +247,7 @@ private:
             dot = products.total();
         }
         auto const back = adjoint_of<Policy>(number(of.reference[i]), number(of.sum[i]), number(dot), number(r.d_log_normalizer));
-        bool const none = visible_keys<typename Policy::mask>{t, of.T, documents ? documents[b * of.T + t] : 0}.none();
+        bool const none = context.visible_of<typename Policy::mask>(b, t, of.T).none();
         Lanes::once([&] {
             row_record* const of_head = records + (b * of.H + h) * padded_length(of.T);
             of_head[t] = {of.reference[i], of.sum[i], back.factor.v[0], none ? 0 : back.adjoint.v[0]};
