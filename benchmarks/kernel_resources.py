@@ -77,6 +77,7 @@ def main():
     o = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     o.add_argument("--policies", default="softmax", help="joints besides causal; policies are separated by semicolons")
     o.add_argument("--architectures", default="80,90a", help="compute capabilities, 80 and newer")
+    o.add_argument("--head_sizes", help="sizes that tiles are compiled for, as ATTNLAB_CUDA_HEAD_SIZES has them; otherwise all")
     o.add_argument("--no_spills", metavar="REGEX", help="kernels, as in the first column, that must not spill")
     o.add_argument("--all", action="store_true", help="token by token kernels too, not only tiles")
     o.add_argument("--log", type=pathlib.Path, help="read this output of nvcc -Xptxas -v instead")
@@ -95,7 +96,8 @@ def main():
             log = a.log.read_text()
         else:
             architectures = a.architectures.split(",")
-            log = run([find_nvcc(), *flags, "--threads=0", *(f"-gencode=arch=compute_{x},code=sm_{x}" for x in architectures),
+            sizes = [f"-DATTNLAB_CUDA_HEAD_SIZES={a.head_sizes}"] if a.head_sizes else []
+            log = run([find_nvcc(), *flags, *sizes, "--threads=0", *(f"-gencode=arch=compute_{x},code=sm_{x}" for x in architectures),
                        "-Xptxas=-v", "-c", str(source), "-o", str(folder / "kernels.o")], "nvcc")
         kernels = kernels_of(log)
         plain = run(["c++filt", *[k[1] for k in kernels]], "c++filt").splitlines() if kernels else []

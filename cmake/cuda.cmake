@@ -123,7 +123,8 @@ function(attnlab_set_up_cuda target)
     if(NOT attnlab_simulated_version)
       set(attnlab_simulated_version 90a)
     endif()
-    list(APPEND flags -arch=compute_${attnlab_simulated_version} --no-compress)
+    # Not -arch=compute_90a: nvcc then compiles for compute_90 as well.
+    list(APPEND flags "-gencode=arch=compute_${attnlab_simulated_version},code=compute_${attnlab_simulated_version}" --no-compress)
   elseif(NOT CMAKE_CUDA_ARCHITECTURES)
     # Attention in bfloat16 has instructions that sm_90 alone knows; the PTX of compute_80 newer GPUs can translate.
     list(APPEND flags "-gencode=arch=compute_80,code=[sm_80,compute_80]" "-gencode=arch=compute_90a,code=sm_90a")

@@ -9,6 +9,8 @@
 
 namespace lab = attnlab;
 
+BOOST_AUTO_TEST_SUITE(comparison)
+
 namespace {
 lab::table made(lab::results const& rows, lab::manifest const& m = synthetic::plan()) {
     return lab::comparison_table(m, rows, lab::summarise(rows, m));
@@ -20,8 +22,6 @@ std::string cell(lab::table const& t, std::string const& row, std::string const&
     return "no such row";
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(comparison)
 
 BOOST_AUTO_TEST_CASE(every_number_of_the_table_comes_from_the_rows) {
     auto const m = synthetic::plan();

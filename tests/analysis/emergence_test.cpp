@@ -16,6 +16,8 @@
 
 namespace lab = attnlab;
 
+BOOST_AUTO_TEST_SUITE(emergence)
+
 namespace {
 
 constexpr double never = std::numeric_limits<double>::quiet_NaN();
@@ -40,8 +42,6 @@ std::vector<lab::observation> seen(bool sinks) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(emergence)
 
 BOOST_AUTO_TEST_CASE(the_step_from_which_it_stays) {
     BOOST_TEST(lab::step_from_above({{0, .1}, {50, .4}, {100, .5}}, .3) == 50);

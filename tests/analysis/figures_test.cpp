@@ -12,6 +12,8 @@
 
 namespace lab = attnlab;
 
+BOOST_AUTO_TEST_SUITE(figures)
+
 namespace {
 std::vector<lab::drawn_policy> drawn(lab::results const& rows, lab::manifest const& m = synthetic::plan()) {
     return lab::drawn_policies(rows, lab::summarise(rows, m));
@@ -22,8 +24,6 @@ std::vector<lab::sample> samples() {
     return out;
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(figures)
 
 BOOST_AUTO_TEST_CASE(curves_are_means_and_bands_are_all_seeds) {
     auto m = synthetic::plan();

@@ -8,6 +8,8 @@
 
 namespace lab = attnlab;
 
+BOOST_AUTO_TEST_SUITE(findings)
+
 namespace {
 bool says(std::string const& sentence, std::string const& part) {
     bool const found = sentence.find(part) != std::string::npos;
@@ -35,8 +37,6 @@ std::string found(lab::results const& rows, std::string const& policy, lab::mani
 }
 std::string top(lab::results const& rows, lab::manifest const& m = synthetic::plan()) { return lab::summary_text(m, lab::summarise(rows, m)); }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(findings)
 
 BOOST_AUTO_TEST_CASE(sentences_follow_the_numbers) {
     auto const rows = synthetic::runs(synthetic::plan());

@@ -16,6 +16,8 @@ using lab::site::resid_post;
 using lab::site::resid_pre;
 using lab::site::slot;
 
+BOOST_AUTO_TEST_SUITE(measure)
+
 namespace {
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
@@ -58,8 +60,6 @@ double value(lab::results const& r, std::string const& name, lab::index_t layer 
 }
 bool has(lab::results const& r, std::string const& name) { return !r.filter({.metric = name}).empty(); }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(measure)
 
 BOOST_AUTO_TEST_CASE(heads_layers_and_the_whole_model) {
     small_model const model;

@@ -12,6 +12,8 @@
 
 namespace lab = attnlab;
 
+BOOST_AUTO_TEST_SUITE(report)
+
 namespace {
 struct scratch {
     std::filesystem::path folder = std::filesystem::temp_directory_path() / ("attnlab-report-" + std::to_string(::getpid()));
@@ -26,8 +28,6 @@ std::vector<lab::sample> samples(lab::manifest const& m) {
     return out;
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(report)
 
 BOOST_AUTO_TEST_CASE(the_whole_report) {
     scratch const s;

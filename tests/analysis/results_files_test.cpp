@@ -16,6 +16,8 @@
 
 namespace lab = attnlab;
 
+BOOST_AUTO_TEST_SUITE(results_files)
+
 namespace {
 struct scratch {
     std::filesystem::path folder = std::filesystem::temp_directory_path() / ("attnlab-results-" + std::to_string(::getpid()));
@@ -53,8 +55,6 @@ lab::json schema() {
     return lab::parse_json(std::filesystem::path(ATTNLAB_SOURCE_DIR) / "docs/results.schema.json");
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(results_files)
 
 BOOST_AUTO_TEST_CASE(csv_round_trip) {
     scratch const s;

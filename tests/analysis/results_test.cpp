@@ -7,6 +7,8 @@
 
 namespace lab = attnlab;
 
+BOOST_AUTO_TEST_SUITE(results)
+
 namespace {
 lab::results three_runs() {
     lab::results r;
@@ -19,8 +21,6 @@ lab::results three_runs() {
     return r;
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(results)
 
 BOOST_AUTO_TEST_CASE(a_known_metric_brings_its_definition) {
     auto const r = three_runs();

@@ -10,6 +10,8 @@
 
 namespace lab = attnlab;
 
+BOOST_AUTO_TEST_SUITE(sample)
+
 namespace {
 /// A folder of its own, gone at the end.
 struct scratch {
@@ -29,8 +31,6 @@ lab::sample made() {
 }
 bool mentions(lab::error const& e, char const* word) { return std::string(e.what()).find(word) != std::string::npos; }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(sample)
 
 BOOST_AUTO_TEST_CASE(takes_the_first_sequence_of_each_layer) {
     auto const s = made();

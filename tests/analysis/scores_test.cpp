@@ -9,14 +9,14 @@
 using namespace attnlab;
 namespace tt = boost::test_tools;
 
+BOOST_AUTO_TEST_SUITE(scores)
+
 namespace {
 view<double const, 2> matrix(std::vector<double> const& x, attnlab::index_t rows) {
     return {x.data(), {rows, static_cast<attnlab::index_t>(x.size()) / rows}};
 }
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(scores)
 
 BOOST_AUTO_TEST_CASE(magnitudes_by_hand) {
     std::vector<double> const x = {1, -8, 3, 2, -4, 2};

@@ -11,6 +11,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(option_value)
+
 namespace {
 
 template <class T>
@@ -19,8 +21,6 @@ std::optional<T> read(std::string const& text) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(option_value)
 
 BOOST_AUTO_TEST_CASE(bools_are_python_s_or_ours) {
     for (auto yes : {"True", "true", "1"}) BOOST_TEST((read<bool>(yes) == true));

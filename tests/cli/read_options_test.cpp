@@ -11,6 +11,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(read_options_of_a_command)
+
 namespace {
 
 struct command : run_settings {
@@ -27,8 +29,6 @@ std::string line(std::vector<std::string> const& arguments) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(read_options)
 
 BOOST_AUTO_TEST_CASE(all_spellings) {
     command c;

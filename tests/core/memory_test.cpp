@@ -7,6 +7,8 @@
 
 #include <attnlab/core/buffer.hpp>
 
+BOOST_AUTO_TEST_SUITE(memory)
+
 namespace {
 
 using attnlab::current_memory, attnlab::heap_memory, attnlab::memory_source, attnlab::tensor;
@@ -21,8 +23,6 @@ struct counting {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(memory)
 
 BOOST_AUTO_TEST_CASE(comes_from_the_source_and_goes_back_there) {
     tensor<float, 2> before({3, 5}, 1.0f), moved;

@@ -12,7 +12,7 @@
 // Numbers without a source of their own are the check values of the task's definition (docs: Bigram-Backcopy; vocabulary 64, 3
 // triggers, matrix seed 1), which another implementation computed.
 
-BOOST_AUTO_TEST_SUITE(backcopy)
+BOOST_AUTO_TEST_SUITE(backcopy_task)
 
 using namespace attnlab;
 using attnlab::backcopy;  // nearer than the suite of that name

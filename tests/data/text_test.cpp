@@ -8,7 +8,7 @@
 
 #include "data/support.hpp"
 
-BOOST_AUTO_TEST_SUITE(text)
+BOOST_AUTO_TEST_SUITE(text_files)
 
 using namespace attnlab;
 using attnlab::test::folder, attnlab::test::says;

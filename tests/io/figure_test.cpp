@@ -14,6 +14,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(figures)
+
 namespace {
 
 double const gap = std::numeric_limits<double>::quiet_NaN();
@@ -37,8 +39,6 @@ std::vector<std::string> labels(std::vector<detail::tick> const& ticks) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(figures)
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_together_is_named) {
     BOOST_CHECK_NO_THROW(check(two_curves()));

@@ -12,6 +12,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(npy)
+
 namespace {
 
 std::string file_of(std::string const& header, std::string const& data, char version = 1) {
@@ -33,8 +35,6 @@ std::string header_of(std::string const& descr, std::string const& shape, std::s
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(npy)
 
 BOOST_AUTO_TEST_CASE(round_trip) {
     folder f;

@@ -11,6 +11,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(observation_streams)
+
 namespace {
 
 // A run of some steps, three rows each.
@@ -26,8 +28,6 @@ void run(observation_stream& out, index_t first, index_t last) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(observation_streams)
 
 BOOST_AUTO_TEST_CASE(rows_come_back) {
     folder f;

@@ -8,6 +8,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(pages)
+
 namespace {
 
 constexpr char const* drawing =
@@ -15,8 +17,6 @@ constexpr char const* drawing =
     "<use xlink:href='#p'/><use href=\"#q\"/><g filter=\"url(#q)\" width=\"1\"/></svg>\n";
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(pages)
 
 BOOST_AUTO_TEST_CASE(the_same_calls_make_both_languages) {
     page p("Report <1>");

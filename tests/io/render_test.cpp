@@ -11,6 +11,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(rendering)
+
 namespace {
 
 figure every_kind() {
@@ -33,8 +35,6 @@ figure every_kind() {
 bool has_gnuplot() { return std::system("gnuplot --version > /dev/null 2>&1") == 0; }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(rendering)
 
 BOOST_AUTO_TEST_CASE(one_process_draws_all_kinds_in_all_formats, *boost::unit_test::precondition([](auto) { return has_gnuplot(); })) {
     folder f;

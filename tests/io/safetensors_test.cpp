@@ -17,6 +17,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(safetensors)
+
 namespace {
 
 /// A safetensors file of this header and so many zero bytes.
@@ -43,8 +45,6 @@ std::vector<T> read(safetensors_reader const& file, std::string const& name, std
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(safetensors)
 
 BOOST_AUTO_TEST_CASE(round_trip_is_bit_for_bit) {
     folder f;

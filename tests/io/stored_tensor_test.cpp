@@ -15,6 +15,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(stored_tensors)
+
 namespace {
 
 /// A file of one tensor; `pad` more spaces in the header move the values.
@@ -44,8 +46,6 @@ long resident() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(stored_tensors)
 
 BOOST_AUTO_TEST_CASE(every_half_number_is_widened) {
     // Against the definition: (-1)^s 2^(e-15) (1 + f/1024), subnormal (-1)^s 2^-14 f/1024.

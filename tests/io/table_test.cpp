@@ -11,6 +11,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(tables)
+
 namespace {
 
 table example() {
@@ -21,8 +23,6 @@ table example() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tables)
 
 BOOST_AUTO_TEST_CASE(text_is_aligned) {
     BOOST_TEST(to_text(example()) ==

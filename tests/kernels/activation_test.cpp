@@ -8,6 +8,8 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(activation)
+
 namespace {
 
 using namespace attnlab::testing;
@@ -21,8 +23,6 @@ tensor<double, 1> grid(attnlab::index_t n) {
         x(i) = static_cast<float>(n == 1 ? 0.7 : -9 + 18 * static_cast<double>(i) / static_cast<double>(n - 1));
     return x;
 }
-
-BOOST_AUTO_TEST_SUITE(activation)
 
 BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
     tensor<double, 1> x({3}), y({3});

@@ -9,6 +9,8 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(embedding)
+
 namespace {
 
 using namespace attnlab::testing;
@@ -21,8 +23,6 @@ tensor<std::int32_t, 2> tokens_of(attnlab::index_t b, attnlab::index_t t, std::u
         out.data()[i] = i % 6 ? static_cast<std::int32_t>(attnlab::rng::bits(1, static_cast<std::uint64_t>(i)) % vocabulary) : 2;
     return out;
 }
-
-BOOST_AUTO_TEST_SUITE(embedding)
 
 BOOST_AUTO_TEST_CASE(cpu_and_ref_are_the_definition) {
     for (attnlab::index_t c : widths)

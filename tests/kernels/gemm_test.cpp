@@ -10,6 +10,8 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(gemm)
+
 namespace {
 
 using namespace attnlab::testing;
@@ -26,8 +28,6 @@ attnlab::tensor<double, 2> product(bool ta, bool tb, attnlab::index_t k, double 
         }
     return c;
 }
-
-BOOST_AUTO_TEST_SUITE(gemm)
 
 BOOST_AUTO_TEST_CASE(all_forms_on_both_devices) {
     struct {

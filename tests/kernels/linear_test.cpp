@@ -9,6 +9,8 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(linear)
+
 namespace {
 
 using namespace attnlab::testing;
@@ -18,8 +20,6 @@ struct size {
     attnlab::index_t n, in, out;
 };
 size const sizes[]{{1, 1, 1}, {1, 5, 3}, {9, 1, 4}, {9, 4, 1}, {37, 19, 23}, {200, 64, 33}};
-
-BOOST_AUTO_TEST_SUITE(linear)
 
 BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
     tensor<double, 2> const x({2, 2}, 1.0);

@@ -11,6 +11,8 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(loss)
+
 namespace {
 
 using namespace attnlab::testing;
@@ -22,8 +24,6 @@ std::vector<std::int32_t> targets_of(attnlab::index_t n, attnlab::index_t v) {
     for (attnlab::index_t i = 0; i < n; ++i) out.push_back(i % 3 == 2 ? -1 : static_cast<std::int32_t>((7 * i + 3) % v));
     return out;
 }
-
-BOOST_AUTO_TEST_SUITE(loss)
 
 BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
     tensor<double, 2> logits({2, 3}, 0.0);

@@ -7,14 +7,14 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(norm)
+
 namespace {
 
 using namespace attnlab::testing;
 using attnlab::cpu, attnlab::ref, attnlab::tensor;
 
 constexpr double eps = 1e-5;
-
-BOOST_AUTO_TEST_SUITE(norm)
 
 BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
     tensor<double, 2> x({1, 2}), y({1, 2});

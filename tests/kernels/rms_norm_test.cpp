@@ -6,12 +6,12 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(rms_norm)
+
 namespace {
 
 using namespace attnlab::testing;
 using attnlab::cpu, attnlab::index_t, attnlab::ref, attnlab::tensor;
-
-BOOST_AUTO_TEST_SUITE(rms_norm)
 
 BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
     tensor<double, 2> x({1, 2});

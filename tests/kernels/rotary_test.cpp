@@ -7,12 +7,12 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(rotary)
+
 namespace {
 
 using namespace attnlab::testing;
 using attnlab::cpu, attnlab::index_t, attnlab::ref, attnlab::rotation_angles, attnlab::tensor;
-
-BOOST_AUTO_TEST_SUITE(rotary)
 
 BOOST_AUTO_TEST_CASE(ref_is_the_definition) {
     tensor<double, 4> x({1, 1, 2, 5});   // four channels are turned, the last stays

@@ -6,11 +6,11 @@
 
 #include "support.hpp"
 
+BOOST_AUTO_TEST_SUITE(rows)
+
 namespace {
 
 using namespace attnlab::testing;
-
-BOOST_AUTO_TEST_SUITE(rows)
 
 BOOST_AUTO_TEST_CASE(each_row_visits_every_row_once) {
     for (attnlab::index_t cost : {1, 1 << 20})

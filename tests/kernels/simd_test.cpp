@@ -7,6 +7,8 @@
 #include <attnlab/kernels/cpu/lane_square.hpp>
 #include <attnlab/kernels/cpu/simd.hpp>
 
+BOOST_AUTO_TEST_SUITE(simd)
+
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
@@ -16,8 +18,6 @@ attnlab::lanes counting(float first) {
     for (attnlab::index_t i = 0; i < attnlab::register_width; ++i) v.push_back(first + static_cast<float>(i));
     return attnlab::load(v.data());
 }
-
-BOOST_AUTO_TEST_SUITE(simd)
 
 BOOST_AUTO_TEST_CASE(fma_rounds_once) {
     // (1 + e)(1 - e) - 1 = -e^2 only when the product keeps all its digits.

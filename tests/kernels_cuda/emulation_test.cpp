@@ -8,6 +8,8 @@
 
 #include "kernels/support.hpp"
 
+BOOST_AUTO_TEST_SUITE(emulation)
+
 namespace {
 
 using namespace attnlab;
@@ -38,8 +40,6 @@ auto const lanes = emulated_warp::each_lane([](int l) { return l; });
 emulated_warp::lanes<float> const ones(1.0f);
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(emulation)
 
 BOOST_AUTO_TEST_CASE(a_sound_kernel) {
     BOOST_TEST(said_of([](emulated_block& block) {

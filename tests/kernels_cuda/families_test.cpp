@@ -14,6 +14,8 @@
 #include "kernels_cuda/device.hpp"
 #include "models/small_families.hpp"
 
+BOOST_AUTO_TEST_SUITE(families)
+
 namespace {
 
 using namespace attnlab;
@@ -67,8 +69,6 @@ void check(decoder_description const& d, gpt_config const& settings = run) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(families)
 
 BOOST_AUTO_TEST_CASE(train_as_on_the_cpu) {
     auto const plain = [](json const& config, gpt_config const& settings = run) { check<score_form::plain, in_families_on_cuda>(described(config), settings); };

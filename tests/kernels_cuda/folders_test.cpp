@@ -10,6 +10,8 @@
 #include "fixtures/llm/recorded_pass.hpp"
 #include "kernels_cuda/device.hpp"
 
+BOOST_AUTO_TEST_SUITE(folders)
+
 namespace {
 
 using namespace attnlab;
@@ -24,8 +26,6 @@ verdict run(std::filesystem::path const& folder, json const& c) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(folders)
 
 BOOST_AUTO_TEST_CASE(every_family) {
     auto const* const given = std::getenv("ATTNLAB_FIXTURES");   // set by main.cpp where they are

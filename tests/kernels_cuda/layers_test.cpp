@@ -19,6 +19,8 @@
 #include "kernels/support.hpp"
 #include "kernels_cuda/device.hpp"
 
+BOOST_AUTO_TEST_SUITE(layers)
+
 namespace {
 
 using namespace attnlab::testing;
@@ -29,8 +31,6 @@ constexpr index_t row_widths[]{1, 2, 5, 31, 32, 33, 40, 64, 100, 128, 132, 257, 
 constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
 
 void wait() { synchronize(device{}); }
-
-BOOST_AUTO_TEST_SUITE(layers)
 
 BOOST_AUTO_TEST_CASE(activations) {
     for (index_t n : {1, 3, 4, 5, 127, 4099})

@@ -16,6 +16,8 @@
 #include "kernels_cuda/attention_policies.hpp"
 #include "kernels_cuda/device.hpp"
 
+BOOST_AUTO_TEST_SUITE(model)
+
 namespace {
 
 using namespace attnlab;
@@ -75,8 +77,6 @@ struct changes {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(model)
 
 BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
     batch const b;

@@ -10,6 +10,8 @@
 #include "kernels/support.hpp"
 #include "kernels_cuda/device.hpp"
 
+BOOST_AUTO_TEST_SUITE(optimizer)
+
 namespace {
 
 using namespace attnlab::testing;
@@ -54,8 +56,6 @@ void check(Rule rule, OnHost on_host) {
         check_close(there.arrays[i], wide, 2e-6);   // the same operations, some of them fused here and not there
     }
 }
-
-BOOST_AUTO_TEST_SUITE(optimizer)
 
 BOOST_AUTO_TEST_CASE(adamw) {
     adamw_rule<float> const rule{.gradient_scale = 0.5f, .step = 0, .keep = 0.99f, .take1 = 0.1f, .take2 = 0.05f, .beta2 = 0.95f, .root2 = 0.4f, .epsilon = 1e-8f};

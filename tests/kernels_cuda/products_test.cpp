@@ -16,14 +16,14 @@
 #include "kernels/support.hpp"
 #include "kernels_cuda/device.hpp"
 
+BOOST_AUTO_TEST_SUITE(products)
+
 namespace {
 
 using namespace attnlab::testing;
 using attnlab::bfloat16, attnlab::index_t, attnlab::ref, attnlab::tensor, attnlab::view;
 
 void wait() { synchronize(device{}); }
-
-BOOST_AUTO_TEST_SUITE(products)
 
 BOOST_AUTO_TEST_CASE(a_description_by_columns_is_the_product_by_rows) {
     // Read word for word: element (i, j) of a column-major matrix is at i + j ld, and a matrix has rows x columns of it.

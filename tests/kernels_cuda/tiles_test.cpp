@@ -11,6 +11,8 @@
 
 #include "kernels/support.hpp"
 
+BOOST_AUTO_TEST_SUITE(tiles)
+
 namespace {
 
 using namespace attnlab;
@@ -27,8 +29,6 @@ tile_seen asked(attention_problem<float> const& p, index_t b, index_t i0, index_
 using masks = std::tuple<causal, full, sliding_window<70>, sink_window<4, 100>, document, dilated_window<3, 50>, both<sliding_window<90>, document>>;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tiles)
 
 BOOST_AUTO_TEST_CASE(a_division_is_a_multiplication) {
     for (index_t d : {1, 2, 3, 7, 12, 25, 64, 100, 641, 65535, 65536, 65537, 1000003, 2147483646, 2147483647}) {

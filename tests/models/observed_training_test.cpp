@@ -24,6 +24,8 @@
 using namespace attnlab;
 using model = gpt<attention<causal, softmax>, cpu>;
 
+BOOST_AUTO_TEST_SUITE(observed_training)
+
 namespace {
 
 gpt_config const small{.n_layer = 2, .n_head = 4, .n_embd = 16, .n_kv_head = 2, .block_size = 12, .vocab_size = 32, .bias = true, .init_std = 0.3};
@@ -55,8 +57,6 @@ double last(std::vector<observation> const& rows, std::string const& metric, ind
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(observed_training)
 
 BOOST_AUTO_TEST_CASE(streams_say_what_is_measured_afterwards) {
     folder f;

@@ -21,6 +21,8 @@ using namespace attnlab;
 // A model of 7B parameters in bfloat16, 13 GB, is looked at on a laptop. The file is sparse, its numbers are zeros: what they are costs
 // the same memory and time.
 
+BOOST_AUTO_TEST_SUITE(pretrained_memory_slow)
+
 namespace {
 
 struct folder {
@@ -72,8 +74,6 @@ struct watcher final : any_observer {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(pretrained_memory_slow)
 
 BOOST_AUTO_TEST_CASE(seven_billion_parameters_in_little_memory) {
     folder const at;

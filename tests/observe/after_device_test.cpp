@@ -18,6 +18,8 @@ void synchronize(gpu) { ++waits; }
 template <>
 inline constexpr bool attnlab::is_cuda<faked::gpu> = true;
 
+BOOST_AUTO_TEST_SUITE(after_device)
+
 namespace {
 
 using namespace attnlab;
@@ -41,8 +43,6 @@ struct asks_for_layer_1 final : any_observer {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(after_device)
 
 BOOST_AUTO_TEST_CASE(waits_for_what_is_asked) {
     faked::waits = 0;

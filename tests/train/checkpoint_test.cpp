@@ -15,6 +15,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(checkpoint)
+
 namespace {
 
 /// A model with an optimizer that has taken three steps.
@@ -40,8 +42,6 @@ struct trained {
 training_state const somewhere{R"({"n_layer": 3})", 123, 456789, 1.2345678901234567, "0.0.7"};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(checkpoint)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(every_bit_comes_back, T, decltype(std::tuple<float, double>{})) {
     folder f;

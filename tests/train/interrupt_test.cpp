@@ -7,11 +7,11 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(interrupt)
+
 namespace {
 int elsewhere = 0;
 }
-
-BOOST_AUTO_TEST_SUITE(interrupt)
 
 BOOST_AUTO_TEST_CASE(a_signal_is_noted_and_the_handler_before_comes_back) {
     auto const before = std::signal(SIGINT, [](int) { ++elsewhere; });

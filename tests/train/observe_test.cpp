@@ -10,6 +10,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(observe)
+
 namespace {
 
 train_settings some_steps(std::int64_t steps) {
@@ -39,8 +41,6 @@ std::vector<index_t> steps_of(std::filesystem::path const& path) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(observe)
 
 BOOST_AUTO_TEST_CASE(before_the_first_step_every_few_and_after_the_last) {
     folder f;

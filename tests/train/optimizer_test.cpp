@@ -20,6 +20,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(optimizer)
+
 namespace {
 
 /// One decayed parameter and one that is not, `n` values each, all at `value`.
@@ -56,8 +58,6 @@ struct adam_by_hand {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(optimizer)
 
 BOOST_AUTO_TEST_CASE(adamw_two_steps_worked_out) {
     pair_of_parameters<double> two(1);

@@ -25,6 +25,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(training_ranks)
+
 namespace {
 
 train_settings small(std::int64_t micro_batches) {
@@ -68,8 +70,6 @@ double largest_difference(std::vector<double> const& a, std::vector<double> cons
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(training_ranks)
 
 BOOST_AUTO_TEST_CASE(the_shares_of_all_ranks_are_the_batch) {
     for (std::int64_t const micro_batches : {1, 2, 3, 4, 6, 40})

@@ -17,6 +17,8 @@
 
 using namespace attnlab;
 
+BOOST_AUTO_TEST_SUITE(trainer)
+
 namespace {
 
 train_settings small() {
@@ -33,8 +35,6 @@ train_settings small() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(trainer)
 
 BOOST_AUTO_TEST_CASE(it_learns_and_tells) {
     bigram<float> model;
