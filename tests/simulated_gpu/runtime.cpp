@@ -46,13 +46,22 @@ struct registry {
     }
 };
 
-/// PTX of a fat binary: a header of 16 bytes (its size at 8), then entries: kind (1: PTX) in two bytes, the header's size at 4, the text's at 8.
+/// "sm_90a" of a program in PTX.
+std::string_view target_of(std::string_view ptx) {
+    auto const at = ptx.find(".target ");
+    if (at == ptx.npos) return {};
+    auto const target = ptx.substr(at + 8, 32);
+    return target.substr(0, target.find_first_of(", \n"));
+}
+/// PTX of a fat binary, of several that for the newest GPU, as an H100 would take: a header of 16 bytes (its size at 8), then entries: kind (1: PTX) in two bytes, the header's size at
+/// 4, the text's at 8.
 std::string_view ptx_of(unsigned char const* data) {
     auto const number = [&]<class T>(std::size_t at, T) {
         T v;
         std::memcpy(&v, data + at, sizeof v);
         return v;
     };
+    std::string_view newest;
     std::size_t at = number(6, std::uint16_t{}), end = at + number(8, std::uint64_t{});
     while (at < end) {
         auto const kind = number(at, std::uint16_t{});
@@ -60,11 +69,13 @@ std::string_view ptx_of(unsigned char const* data) {
         std::string_view text(reinterpret_cast<char const*>(data + at + header), size);
         if (kind == 1) {
             if (text.find(".version") > 64) throw fault("a program's PTX is compressed: compile it with nvcc --no-compress");
-            return text.substr(0, text.find('\0'));
+            text = text.substr(0, text.find('\0'));
+            if (newest.empty() || target_of(text) > target_of(newest)) newest = text;
         }
         at += header + size;
     }
-    throw fault("a program has no PTX: compile it for compute_80 and the like, not for sm_80 alone");
+    if (newest.empty()) throw fault("a program has no PTX: compile it for compute_80 and the like, not for sm_80 alone");
+    return newest;
 }
 
 kernel const* find(function& f) {

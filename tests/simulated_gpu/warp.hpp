@@ -90,7 +90,11 @@ public:
         unsigned char const* from;
     };
     std::vector<copy> copies;
-    std::vector<instruction const*> products;   ///< of a warpgroup, until they are waited for
+    struct product {
+        instruction const* made_by;
+        std::array<word, 9> said;   ///< when it began, by what follows its results
+    };
+    std::vector<product> products;   ///< of a warpgroup, until they are waited for
     std::size_t committed_products = 0;
     std::array<int, lanes> groups{};   ///< of cp.async, that each lane has committed
     std::array<bool, lanes> carry{};   ///< what add.cc and its kin leave for addc

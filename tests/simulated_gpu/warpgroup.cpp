@@ -23,39 +23,41 @@ struct matrix {
     }
 };
 
-/// The same number in every lane.
-word common(warp& w, instruction const& i, int operand) {
-    word const* const x = w.reg(i, operand);
-    if (std::any_of(x, x + lanes, [&](word e) { return e != x[0]; })) throw fault("operand " + std::to_string(operand) + " differs from lane to lane");
-    return x[0];
-}
+/// What follows the results of m64nNk16: a (a descriptor or four registers), b, whether to add, signs of a and b, and for each descriptor whether the matrix lies transposed.
+struct operands {
+    int results;
+    bool in_registers;
+    explicit operands(instruction const& i) : results(i.text.find("m64n64k16") != i.text.npos ? 32 : 16), in_registers(i.count == results + 9) {}
+    int b() const { return results + (in_registers ? 4 : 1); }
+};
 
-/// d (16 x N of a warp) = a (16 x 16) b (16 x N), added to d where the predicate says so. Operands: d, a (a descriptor or four registers), b, add, signs of a and b, and for each
-/// descriptor whether the matrix lies transposed.
+/// d (16 x N of a warp) = a (16 x 16) b (16 x N), added to d where the predicate says so.
 template <int N>
-void multiply(warp& w, instruction const& i) {
+void multiply(warp& w, warp::product const& p) {
     constexpr int results = N / 2;
-    bool const in_registers = i.count == results + 9;
-    int const b_at = results + (in_registers ? 4 : 1);
+    instruction const& i = *p.made_by;
+    operands const of(i);
+    int const b_at = of.b();
+    auto const said = [&](int operand) { return p.said[static_cast<std::size_t>(operand - results)]; };
     auto const number = [&](word at) { return static_cast<double>(of_bfloat16(w.block().shared->load_after_fence<std::uint16_t>(at, w.now(0)))); };
     for (int sign = 2; sign < 4; ++sign)
-        if (common(w, i, b_at + sign) != 1) throw fault("a negated operand is not known");
+        if (said(b_at + sign) != 1) throw fault("a negated operand is not known");
     int const own = static_cast<int>(w.now(0).thread) / lanes % 4 * 16;
     double a[16][16], b[16][N];
-    if (in_registers) {
+    if (of.in_registers) {
         for (int l = 0; l < lanes; ++l)
             for (int e = 0; e < 8; ++e) a[l / 4 + 8 * (e / 2 % 2)][2 * (l % 4) + e % 2 + 8 * (e / 4)] = static_cast<double>(of_bfloat16(static_cast<std::uint32_t>(w.reg(i, results + e / 2)[l] >> 16 * (e % 2))));
     } else {
-        matrix const from(common(w, i, results));
-        if (common(w, i, b_at + 4) != 0) throw fault("a transposed left side is not known");
+        matrix const from(said(results));
+        if (said(b_at + 4) != 0) throw fault("a transposed left side is not known");
         for (int row = 0; row < 16; ++row)
             for (int k = 0; k < 16; ++k) a[row][k] = number(from.at(own + row, k));
     }
-    matrix const from(common(w, i, b_at));
-    bool const transposed = common(w, i, i.count - 1) != 0;
+    matrix const from(said(b_at));
+    bool const transposed = said(i.count - 1) != 0;
     for (int k = 0; k < 16; ++k)
         for (int n = 0; n < N; ++n) b[k][n] = number(transposed ? from.at(k, n) : from.at(n, k));
-    bool const add = common(w, i, b_at + 1) != 0;
+    bool const add = said(b_at + 1) != 0;
     for (int l = 0; l < lanes; ++l)
         for (int e = 0; e < results; ++e) {
             int const row = l / 4 + 8 * (e / 2 % 2), column = 8 * (e / 4) + 2 * (l % 4) + e % 2;
@@ -66,11 +68,21 @@ void multiply(warp& w, instruction const& i) {
     w.block().count->products += static_cast<std::uint64_t>(16 * N * 16);
 }
 
-void later(warp& w, instruction const& i) { w.products.push_back(&i); }
+/// Descriptors are read now, and so are the scalars; matrices and registers of a when the products are made: until then a program must not change them.
+void later(warp& w, instruction const& i) {
+    warp::product p{&i, {}};
+    operands const of(i);
+    for (int o = of.in_registers ? of.b() : of.results; o < i.count; ++o) {
+        word const* const x = w.reg(i, o);
+        if (std::any_of(x, x + lanes, [&](word e) { return e != x[0]; })) throw fault("operand " + std::to_string(o) + " differs from lane to lane");
+        p.said[static_cast<std::size_t>(o - of.results)] = x[0];
+    }
+    w.products.push_back(p);
+}
 void wait(warp& w, instruction const& i) {
     if (w.reg(i, 0)[0] != 0) throw fault("to wait for some groups of products only is not known");
     if (w.committed_products != w.products.size()) throw fault("waits for products that were not committed");
-    for (auto const* p : w.products) (p->text.find("m64n64k16") != p->text.npos ? multiply<64> : multiply<32>)(w, *p);
+    for (auto const& p : w.products) (operands(*p.made_by).results == 32 ? multiply<64> : multiply<32>)(w, p);
     w.products.clear();
     w.committed_products = 0;
 }
