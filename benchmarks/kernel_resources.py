@@ -4,8 +4,8 @@
     python3 benchmarks/kernel_resources.py                             # softmax, for sm_80 and sm_90a: a table in Markdown
     python3 benchmarks/kernel_resources.py --policies "softmax; softmax, attention_bias" --no_spills "bfloat16.*D (64|128)"
 
-Compiles with nvcc; needs no GPU. A policy is the joints of attention<causal, ...>. Exit 1 where a kernel that --no_spills names spills, or where
-nothing was compiled.
+Compiles with nvcc; needs no GPU. A policy is the joints of attention<causal, ...>. Exit 1 where a kernel that --no_spills names spills, where ptxas
+lets a kernel's products wait for one another ("wgmma.mma_async instructions are serialized"), or where nothing was compiled.
 """
 import argparse
 import os
@@ -47,6 +47,11 @@ def kernels_of(log):
             found.append((architecture, name, int(used[1]), spilled, stack))
             name = None
     return found
+
+
+def serialized(log):
+    """(Mangled name, why) of kernels whose products ptxas makes wait for one another."""
+    return sorted({(m[2], m[1]) for m in re.finditer(r"wgmma.mma_async instructions are serialized due to (.*?) in (?:the )?function '(\S+)'", log)})
 
 
 def label(kernel):
@@ -105,6 +110,7 @@ def main():
             inner = re.search(r"run_kernel<(.*)>\(", text)
             if inner and (a.all or "_products, " in inner[1]):
                 rows.append([architecture, inner[1].strip(), registers, spilled, stack])
+        waits = serialized(log)
         if not rows:
             sys.exit("kernel_resources: expected kernels, found none")
         types = sorted({r[1] for r in rows})
@@ -118,7 +124,10 @@ def main():
             spills.append(f"{what}, {policy}, sm_{architecture}: {spilled} bytes")
     for s in spills:
         print(f"kernel_resources: spills: {s}", file=sys.stderr)
-    return 1 if spills else 0
+    for (_, why), kernel in zip(waits, run(["c++filt", *[w[0] for w in waits]], "c++filt").splitlines() if waits else []):
+        inner = re.search(r"run_kernel<(.*)>\(", kernel)
+        print(f"kernel_resources: products wait for one another: {', '.join(label(inner[1].strip() if inner else kernel))}: {why}", file=sys.stderr)
+    return 1 if spills or waits else 0
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ namespace attnlab {
 
 /// The upper half of a float: 8 bits of precision, the range of a float. A format to multiply in, with sums in float.
 struct bfloat16 {
-    std::uint16_t bits = 0;
+    std::uint16_t bits;
 
-    constexpr bfloat16() = default;
+    bfloat16() = default;   // trivial, so that a buffer of them is left as it is; bfloat16{} is 0
     /// Rounds to nearest, ties to even; NaN stays NaN.
     explicit constexpr bfloat16(float x) {
 #ifdef __CUDA_ARCH__

@@ -18,7 +18,7 @@ struct input_dots {
     constexpr index_t shared_bytes() const { return outputs * c * static_cast<index_t>(sizeof(float)); }
     /// As many as an H100 has at once, or fewer: each brings w to shared memory once.
     constexpr index_t blocks() const {
-        constexpr index_t most = resident * multiprocessors;
+        index_t const room = 228 * 1024 / (shared_bytes() + 1024), most = (room < resident ? room : resident) * multiprocessors;   // with a kilobyte of the system's each
         index_t const needed = (n + warps * rows - 1) / (warps * rows);
         return needed < most ? needed : most;
     }

@@ -18,19 +18,36 @@ namespace attnlab::gpu {
 template <class Warp, int Columns>
 using score_fragments = std::array<fragment_c<Warp>, Columns / 8>;
 
+/// Waits for all products that this warp has part in; `c` are what they made.
+template <class Rows, class Warp, std::size_t... N>
+constexpr void settle([[maybe_unused]] Warp const& w, [[maybe_unused]] std::array<fragment_c<Warp>, N>&... c) {
+    if constexpr (Rows::in_slabs) {
+        wait_for_products(w);
+        (keep_after(c), ...);
+    }
+}
+
 /// c = rows a0 .. a0 + 16 of `a` times rows b0, b0 + 1, ... of `b`; `channels` of D are not padding. Where D is 0 they are padded to 64.
 template <class Products, int D, int Columns, class Warp, class Rows>
 constexpr void multiply_rows(Warp const& w, [[maybe_unused]] int channels, Rows const& a, int a0, Rows const& b, int b0, score_fragments<Warp, Columns>& c) {
     if constexpr (Rows::in_slabs) {
-        int const size = D > 0 ? D : channels;
-        if constexpr (D == 0)   // a loop, in which the first product is like the others
-            for (auto& f : c) clear<Warp>(f);
-        begin_products(w);
-        for (int k = 0; k < size; k += Rows::slab)
+        auto const add_slab = [&](int k, bool onto) {
             unrolled<Rows::slab / 16>([&](int step) {
-                multiply_warpgroup(w, c, descriptor_of_rows(a, a.rows() > 64 ? a0 / 64 * 64 : 0, k, step), descriptor_of_rows(b, b0, k, step), D == 0 || k + step > 0);
+                multiply_warpgroup(w, c, descriptor_of_rows(a, a.rows() > 64 ? a0 / 64 * 64 : 0, k, step), descriptor_of_rows(b, b0, k, step), onto || step > 0);
             });
-        commit_products(w);
+        };
+        if constexpr (D > 0) {
+            begin_products(w);
+            for (int k = 0; k < D; k += Rows::slab) add_slab(k, k > 0);
+            commit_products(w);
+        } else {   // a loop while the kernel runs: what goes round in it ptxas knows only when it has been waited for
+            for (int k = 0; k < channels; k += Rows::slab) {
+                begin_products(w);
+                add_slab(k, k > 0);
+                commit_products(w);
+                settle<Rows>(w, c);
+            }
+        }
     } else {
         int const stride = a.stride();
         for (auto& f : c) clear<Warp>(f);
@@ -76,15 +93,6 @@ constexpr void multiply_fragments(Warp const& w, score_fragments<Warp, Columns> 
                 multiply_add(w, Products{}, c[static_cast<std::size_t>(2 * n + 1)], left, right[1]);
             });
         });
-    }
-}
-
-/// Waits for all products that this warp has part in; `c` are what they made.
-template <class Rows, class Warp, std::size_t... N>
-constexpr void settle([[maybe_unused]] Warp const& w, [[maybe_unused]] std::array<fragment_c<Warp>, N>&... c) {
-    if constexpr (Rows::in_slabs) {
-        wait_for_products(w);
-        (keep_after(c), ...);
     }
 }
 

@@ -66,13 +66,18 @@ constexpr void put_rows(Warp const&, std::array<fragment_c<Warp>, N> const& c, s
                 int const left = static_cast<int>(p.D - channel);
                 auto const number = [&](int n, int e) { return c[static_cast<std::size_t>(n)][static_cast<std::size_t>(2 * half + e)].v[l] * scale; };
                 if (in_twos) {
+                    // What is added to is read eight at a time: no read passes a write.
+                    constexpr int at_once = 8;
+                    std::array<detail::adjacent<T, 2>, at_once> before;
                     unrolled<static_cast<int>(N)>([&](int n) {
+                        if (add && n % at_once == 0)
+                            unrolled<at_once>([&](int i) {
+                                if (n + i < static_cast<int>(N) && 8 * (n + i) < left) before[static_cast<std::size_t>(i)] = *reinterpret_cast<detail::adjacent<T, 2> const*>(row + 8 * (n + i));
+                            });
                         if (8 * n >= left) return;
                         detail::adjacent<float, 2> two{{number(n, 0), number(n, 1)}};
-                        if (add) {
-                            auto const before = *reinterpret_cast<detail::adjacent<T, 2> const*>(row + 8 * n);
-                            for (int e = 0; e < 2; ++e) two.v[e] += static_cast<float>(before.v[e]);
-                        }
+                        if (add)
+                            for (int e = 0; e < 2; ++e) two.v[e] += static_cast<float>(before[static_cast<std::size_t>(n % at_once)].v[e]);
                         detail::write(row + 8 * n, two);
                     });
                 } else {

@@ -91,7 +91,9 @@ struct token_kernel {
     /// Whether a part gathers its gradients in shared memory.
     constexpr bool near() const { return copies.numbers > 0 && copies.numbers <= 12 * 1024; }
     constexpr index_t near_floats() const { return near() ? copies.numbers : 0; }
-    constexpr index_t shared_bytes() const { return (parts.groups * scratch_floats() + near_floats()) * static_cast<index_t>(sizeof(float)) + 32; }
+    /// That many floats in pieces of sixteen bytes: no more, or two blocks of 114 KiB are one too many.
+    static constexpr index_t sixteens(index_t floats) { return (floats + 3) / 4; }
+    constexpr index_t shared_bytes() const { return (sixteens(parts.groups * scratch_floats()) + sixteens(near_floats())) * 16; }
     template <class Block>
     constexpr void operator()(Block& block, index_t part) const {
         auto const room = block.template shared<float>(parts.groups * scratch_floats()), sums = block.template shared<float>(near_floats());
