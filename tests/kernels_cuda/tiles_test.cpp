@@ -8,6 +8,7 @@
 #include <attnlab/attention/library.hpp>
 #include <attnlab/kernels/cuda/block_order.hpp>
 #include <attnlab/kernels/cuda/tile_walk.hpp>
+#include <attnlab/kernels/cuda/token_rows.hpp>
 
 #include "kernels/support.hpp"
 
@@ -30,6 +31,16 @@ using masks = std::tuple<causal, full, sliding_window<70>, sink_window<4, 100>, 
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(blocks_have_as_many_warps_as_heads_and_memory_allow) {
+    auto const warps = [](index_t heads, int rows, index_t scratch) {
+        gpu::token_parts const parts(1000, heads, rows, scratch, false, 128);
+        BOOST_TEST((parts.groups == rows * parts.warps && heads % parts.groups == 0 && parts.count * parts.length >= 1000));
+        return parts.warps;
+    };
+    BOOST_TEST((warps(12, 4, 328) == 3 && warps(32, 4, 648) == 8 && warps(20, 4, 328) == 5 && warps(7, 1, 64) == 7 && warps(4, 4, 328) == 1));
+    BOOST_TEST((warps(24, 4, 1288) == 3 && warps(32, 4, 1544) == 2 && warps(4, 4, 10000) == 1));   // heads of 256: six or eight warps would ask for more than a block has
+    BOOST_TEST(gpu::token_parts(1000, 12, 1, 64, true, 128).warps == 1);
+}
 BOOST_AUTO_TEST_CASE(a_division_is_a_multiplication) {
     for (index_t d : {1, 2, 3, 7, 12, 25, 64, 100, 641, 65535, 65536, 65537, 1000003, 2147483646, 2147483647}) {
         gpu::divisor const by(d);

@@ -45,15 +45,16 @@ using one_row = row_form<warp_size, 1, 0>;
 /// How the tokens, and the heads of each, are shared.
 struct token_parts {
     static constexpr int most_warps = 8;
+    static constexpr index_t most_floats = 24 * 1024;   ///< of scratch memory of a block: there is as much for gradients beside it
     index_t tokens = 0, length = 0, count = 0;   ///< of a part; how many parts
     int warps = 1, groups = 1;                   ///< of a block; groups of lanes share the heads
 
     token_parts() = default;
     /// `rows` of a warp divide the heads, and so do those of a block, which has as many warps as that allows (3 for 12 heads), or one where `alone`: none waits
-    /// for another. Parts are so many that all have about `all_warps` warps.
-    token_parts(index_t n, index_t heads, int rows, bool alone, index_t all_warps) : tokens(n) {
+    /// for another. Parts are so many that all have about `all_warps` warps. \param scratch  floats that a group of lanes takes
+    token_parts(index_t n, index_t heads, int rows, index_t scratch, bool alone, index_t all_warps) : tokens(n) {
         for (int w = 2; w <= most_warps && !alone; ++w)
-            if (heads % (rows * w) == 0) warps = w;
+            if (heads % (rows * w) == 0 && rows * w * scratch <= most_floats) warps = w;
         groups = rows * warps;
         length = (n * warps + all_warps - 1) / all_warps;
         count = length > 0 ? (n + length - 1) / length : 0;
@@ -87,7 +88,8 @@ struct token_kernel {
 
     int warps_now() const { return parts.warps; }
     /// Rows of scratch memory of a group; 8 numbers more, so that in a warp four groups' lanes meet in no bank.
-    constexpr index_t scratch_floats() const { return (Visitor::scratch_rows + 2 * expr::count_rotations<typename Visitor::formula_type>()) * Form::head_size(p.D) + Form::lanes; }
+    static constexpr index_t scratch_of(index_t D) { return (Visitor::scratch_rows + 2 * expr::count_rotations<typename Visitor::formula_type>()) * Form::head_size(D) + Form::lanes; }
+    constexpr index_t scratch_floats() const { return scratch_of(p.D); }
     /// Whether a part gathers its gradients in shared memory.
     constexpr bool near() const { return copies.numbers > 0 && copies.numbers <= 12 * 1024; }
     constexpr index_t near_floats() const { return near() ? copies.numbers : 0; }
@@ -196,7 +198,9 @@ bool on_sixteen_bytes(attention_problem<float> const& p, std::array<row_layout, 
 /// one gradient by x, a warp walks them.
 template <class Policy, class Visitor, class Run>
 void with_rows_of_tokens(attention_problem<float> const& p, index_t heads, Visitor const& visitor, index_t all_warps, Run run) {
-    auto const with = [&]<class Form>(Form form) { run(form, token_parts(p.B * p.T, heads, Form::rows, Policy::adds_to_input, all_warps)); };
+    auto const with = [&]<class Form>(Form form) {
+        run(form, token_parts(p.B * p.T, heads, Form::rows, token_kernel<Policy, Visitor, Form>::scratch_of(p.D), Policy::adds_to_input, all_warps));
+    };
     if constexpr (Policy::adds_to_input) {
         with(one_row{});
     } else {
