@@ -8,7 +8,9 @@
 #include <attnlab/attention/library.hpp>
 #include <attnlab/kernels/cuda/block_order.hpp>
 #include <attnlab/kernels/cuda/tile_walk.hpp>
+#ifndef ATTNLAB_TESTS_ON_GPU   // of a GPU's kernels C++ has the declarations alone
 #include <attnlab/kernels/cuda/token_rows.hpp>
+#endif
 
 #include "kernels/support.hpp"
 
@@ -31,6 +33,7 @@ using masks = std::tuple<causal, full, sliding_window<70>, sink_window<4, 100>, 
 
 }  // namespace
 
+#ifndef ATTNLAB_TESTS_ON_GPU
 BOOST_AUTO_TEST_CASE(blocks_have_as_many_warps_as_heads_and_memory_allow) {
     auto const warps = [](index_t heads, int rows, index_t scratch) {
         gpu::token_parts const parts(1000, heads, rows, scratch, false, 128);
@@ -41,6 +44,7 @@ BOOST_AUTO_TEST_CASE(blocks_have_as_many_warps_as_heads_and_memory_allow) {
     BOOST_TEST((warps(24, 4, 1288) == 3 && warps(32, 4, 1544) == 2 && warps(4, 4, 10000) == 1));   // heads of 256: six or eight warps would ask for more than a block has
     BOOST_TEST(gpu::token_parts(1000, 12, 1, 64, true, 128).warps == 1);
 }
+#endif
 BOOST_AUTO_TEST_CASE(a_division_is_a_multiplication) {
     for (index_t d : {1, 2, 3, 7, 12, 25, 64, 100, 641, 65535, 65536, 65537, 1000003, 2147483646, 2147483647}) {
         gpu::divisor const by(d);
