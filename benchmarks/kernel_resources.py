@@ -54,6 +54,12 @@ def serialized(log):
     return sorted({(m[2], m[1]) for m in re.finditer(r"wgmma.mma_async instructions are serialized due to (.*?) in (?:the )?function '(\S+)'", log)})
 
 
+def kernels_in(mangled):
+    """What run_kernel is made for, of each mangled name; None of other functions."""
+    plain = run(["c++filt", *mangled], "c++filt").splitlines() if mangled else []
+    return [m and m[1].strip() for m in (re.search(r"run_kernel<(.*)>\(", text) for text in plain)]
+
+
 def label(kernel):
     """"forward_tiles bfloat16 D 64" and the policy, of attnlab::gpu::forward_tiles<attnlab::attention<...>, attnlab::gpu::bfloat16_products, 64>."""
     short = kernel.replace("attnlab::gpu::", "").replace("attnlab::", "")
@@ -105,12 +111,9 @@ def main():
             log = run([find_nvcc(), *flags, *sizes, "--threads=0", *(f"-gencode=arch=compute_{x},code=sm_{x}" for x in architectures),
                        "-Xptxas=-v", "-c", str(source), "-o", str(folder / "kernels.o")], "nvcc")
         kernels = kernels_of(log)
-        plain = run(["c++filt", *[k[1] for k in kernels]], "c++filt").splitlines() if kernels else []
-        for (architecture, _, registers, spilled, stack), text in zip(kernels, plain):
-            inner = re.search(r"run_kernel<(.*)>\(", text)
-            if inner and (a.all or "_products, " in inner[1]):
-                rows.append([architecture, inner[1].strip(), registers, spilled, stack])
-        waits = serialized(log)
+        for (architecture, _, registers, spilled, stack), kernel in zip(kernels, kernels_in([k[1] for k in kernels])):
+            if kernel and (a.all or "_products, " in kernel):
+                rows.append([architecture, kernel, registers, spilled, stack])
         if not rows:
             sys.exit("kernel_resources: expected kernels, found none")
         types = sorted({r[1] for r in rows})
@@ -124,9 +127,9 @@ def main():
             spills.append(f"{what}, {policy}, sm_{architecture}: {spilled} bytes")
     for s in spills:
         print(f"kernel_resources: spills: {s}", file=sys.stderr)
-    for (_, why), kernel in zip(waits, run(["c++filt", *[w[0] for w in waits]], "c++filt").splitlines() if waits else []):
-        inner = re.search(r"run_kernel<(.*)>\(", kernel)
-        print(f"kernel_resources: products wait for one another: {', '.join(label(inner[1].strip() if inner else kernel))}: {why}", file=sys.stderr)
+    waits = serialized(log)
+    for (name, why), kernel in zip(waits, kernels_in([w[0] for w in waits])):
+        print(f"kernel_resources: products wait for one another: {', '.join(label(kernel)) if kernel else name}: {why}", file=sys.stderr)
     return 1 if spills or waits else 0
 
 

@@ -91,7 +91,8 @@ public:
     };
     std::vector<copy> copies;
     struct product {
-        instruction const* made_by;
+        instruction const* asked_by;
+        void (*make)(warp&, product const&);
         std::array<word, 9> said;   ///< when it began, by what follows its results
     };
     std::vector<product> products;   ///< of a warpgroup, until they are waited for

@@ -23,25 +23,25 @@ struct matrix {
     }
 };
 
-/// What follows the results of m64nNk16: a (a descriptor or four registers), b, whether to add, signs of a and b, and for each descriptor whether the matrix lies transposed.
+/// Of m64nNk16: d, then a (a descriptor or four registers), b, whether to add, signs of a and b, and for each descriptor whether the matrix lies transposed.
+template <int N>
 struct operands {
-    int results;
+    static constexpr int a = N / 2;   ///< as many are d's
     bool in_registers;
-    explicit operands(instruction const& i) : results(i.text.find("m64n64k16") != i.text.npos ? 32 : 16), in_registers(i.count == results + 9) {}
-    int b() const { return results + (in_registers ? 4 : 1); }
+    int b;
+    explicit operands(instruction const& i) : in_registers(i.count == a + 9), b(a + (in_registers ? 4 : 1)) {}
 };
 
 /// d (16 x N of a warp) = a (16 x 16) b (16 x N), added to d where the predicate says so.
 template <int N>
 void multiply(warp& w, warp::product const& p) {
     constexpr int results = N / 2;
-    instruction const& i = *p.made_by;
-    operands const of(i);
-    int const b_at = of.b();
+    instruction const& i = *p.asked_by;
+    operands<N> const of(i);
     auto const said = [&](int operand) { return p.said[static_cast<std::size_t>(operand - results)]; };
     auto const number = [&](word at) { return static_cast<double>(of_bfloat16(w.block().shared->load_after_fence<std::uint16_t>(at, w.now(0)))); };
     for (int sign = 2; sign < 4; ++sign)
-        if (said(b_at + sign) != 1) throw fault("a negated operand is not known");
+        if (said(of.b + sign) != 1) throw fault("a negated operand is not known");
     int const own = static_cast<int>(w.now(0).thread) / lanes % 4 * 16;
     double a[16][16], b[16][N];
     if (of.in_registers) {
@@ -49,15 +49,15 @@ void multiply(warp& w, warp::product const& p) {
             for (int e = 0; e < 8; ++e) a[l / 4 + 8 * (e / 2 % 2)][2 * (l % 4) + e % 2 + 8 * (e / 4)] = static_cast<double>(of_bfloat16(static_cast<std::uint32_t>(w.reg(i, results + e / 2)[l] >> 16 * (e % 2))));
     } else {
         matrix const from(said(results));
-        if (said(b_at + 4) != 0) throw fault("a transposed left side is not known");
+        if (said(of.b + 4) != 0) throw fault("a transposed left side is not known");
         for (int row = 0; row < 16; ++row)
             for (int k = 0; k < 16; ++k) a[row][k] = number(from.at(own + row, k));
     }
-    matrix const from(said(b_at));
+    matrix const from(said(of.b));
     bool const transposed = said(i.count - 1) != 0;
     for (int k = 0; k < 16; ++k)
         for (int n = 0; n < N; ++n) b[k][n] = number(transposed ? from.at(k, n) : from.at(n, k));
-    bool const add = said(b_at + 1) != 0;
+    bool const add = said(of.b + 1) != 0;
     for (int l = 0; l < lanes; ++l)
         for (int e = 0; e < results; ++e) {
             int const row = l / 4 + 8 * (e / 2 % 2), column = 8 * (e / 4) + 2 * (l % 4) + e % 2;
@@ -69,20 +69,21 @@ void multiply(warp& w, warp::product const& p) {
 }
 
 /// Descriptors are read now, and so are the scalars; matrices and registers of a when the products are made: until then a program must not change them.
+template <int N>
 void later(warp& w, instruction const& i) {
-    warp::product p{&i, {}};
-    operands const of(i);
-    for (int o = of.in_registers ? of.b() : of.results; o < i.count; ++o) {
+    operands<N> const of(i);
+    warp::product p{&i, multiply<N>, {}};
+    for (int o = of.in_registers ? of.b : of.a; o < i.count; ++o) {
         word const* const x = w.reg(i, o);
         if (std::any_of(x, x + lanes, [&](word e) { return e != x[0]; })) throw fault("operand " + std::to_string(o) + " differs from lane to lane");
-        p.said[static_cast<std::size_t>(o - of.results)] = x[0];
+        p.said[static_cast<std::size_t>(o - of.a)] = x[0];
     }
     w.products.push_back(p);
 }
 void wait(warp& w, instruction const& i) {
     if (w.reg(i, 0)[0] != 0) throw fault("to wait for some groups of products only is not known");
     if (w.committed_products != w.products.size()) throw fault("waits for products that were not committed");
-    for (auto const& p : w.products) (operands(*p.made_by).results == 32 ? multiply<64> : multiply<32>)(w, p);
+    for (auto const& p : w.products) p.make(w, p);
     w.products.clear();
     w.committed_products = 0;
 }
@@ -90,7 +91,8 @@ void wait(warp& w, instruction const& i) {
 }  // namespace
 
 void add_warpgroup(instruction_table& t) {
-    t["wgmma.mma_async.m64n64k16.f32.bf16.bf16"] = t["wgmma.mma_async.m64n32k16.f32.bf16.bf16"] = {later, flow::meet};
+    t["wgmma.mma_async.m64n64k16.f32.bf16.bf16"] = {later<64>, flow::meet};
+    t["wgmma.mma_async.m64n32k16.f32.bf16.bf16"] = {later<32>, flow::meet};
     t["wgmma.fence"] = {[](warp&, instruction const&) {}, flow::meet};
     t["wgmma.commit_group"] = {[](warp& w, instruction const&) { w.committed_products = w.products.size(); }, flow::meet};
     t["wgmma.wait_group"] = {wait, flow::meet};

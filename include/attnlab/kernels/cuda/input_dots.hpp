@@ -14,14 +14,9 @@ struct input_dots {
     float const *x, *w;
     float* y;
     index_t n, c, outputs;
+    index_t blocks = as_many_as_run();   ///< known before the kernel starts, which would divide for it
 
     constexpr index_t shared_bytes() const { return outputs * c * static_cast<index_t>(sizeof(float)); }
-    /// As many as an H100 has at once, or fewer: each brings w to shared memory once.
-    constexpr index_t blocks() const {
-        index_t const room = 228 * 1024 / (shared_bytes() + 1024), most = (room < resident ? room : resident) * multiprocessors;   // with a kilobyte of the system's each
-        index_t const needed = (n + warps * rows - 1) / (warps * rows);
-        return needed < most ? needed : most;
-    }
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
@@ -35,11 +30,16 @@ struct input_dots {
         });
         block.each_warp([&](auto const& w_) {
             float const* const factors = near.reads(w_, 0, outputs * c);
-            for (index_t first = (id * warps + w_.index()) * rows; first < n; first += blocks() * warps * rows) some<warp>(factors, first);
+            for (index_t first = (id * warps + w_.index()) * rows; first < n; first += blocks * warps * rows) some<warp>(factors, first);
         });
     }
 
 private:
+    /// As many as an H100 has at once, or fewer: each brings w to shared memory once.
+    constexpr index_t as_many_as_run() const {
+        index_t const room = blocks_in_shared_memory(shared_bytes()), most = (room < resident ? room : resident) * multiprocessors, needed = (n + warps * rows - 1) / (warps * rows);
+        return needed < most ? needed : most;
+    }
     /// Rows first, ... : of those beyond the last, the last one is read again and nothing is written.
     template <class Warp>
     constexpr void some(float const* factors, index_t first) const {
@@ -91,7 +91,7 @@ bool multiply_few(Device device, float const* x, float const* w, float* y, index
     return takes_wide<4>(c, {x, w}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
         input_dots<Most> const kernel{x, w, y, n, c, outputs};
         if (kernel.shared_bytes() > most_shared_bytes) return false;
-        launch(device, kernel, kernel.blocks());
+        launch(device, kernel, kernel.blocks);
         return true;
     });
 }

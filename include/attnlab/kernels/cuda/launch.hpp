@@ -24,6 +24,8 @@ inline constexpr index_t most_shared_bytes = 163 * 1024;
 
 /// Of an H100: by it kernels that may choose share their work; others run as well.
 inline constexpr index_t multiprocessors = 132;
+/// How many blocks of so much shared memory one of them has room for: it has 228 KiB, of which each block costs the system one.
+constexpr index_t blocks_in_shared_memory(index_t bytes) { return 228 * 1024 / (bytes + 1024); }
 
 /// How many warps the blocks of a kernel have: at most `Kernel::warps`, where it knows better when it is started.
 template <class Kernel>

@@ -45,7 +45,7 @@ using one_row = row_form<warp_size, 1, 0>;
 /// How the tokens, and the heads of each, are shared.
 struct token_parts {
     static constexpr int most_warps = 8;
-    static constexpr index_t most_floats = 24 * 1024;   ///< of scratch memory of a block: there is as much for gradients beside it
+    static constexpr index_t most_floats = 24 * 1024;   ///< of scratch memory of a block, which may want gradients' 48 KiB beside it (token_kernel::near)
     index_t tokens = 0, length = 0, count = 0;   ///< of a part; how many parts
     int warps = 1, groups = 1;                   ///< of a block; groups of lanes share the heads
 
