@@ -110,7 +110,7 @@ inline std::function<token_text(token)> texts_of(std::shared_ptr<tokenizer const
 inline std::function<token_text(token)> texts_of(text_vocabulary const& words) {
     return [words](token id) {
         token const one[] = {id};
-        return id == words.bos() ? token_text{words.shown(id), {}} : token_text{words.shown(id), words.decode(one)};
+        return id >= words.bos() ? token_text{words.shown(id), {}} : token_text{words.shown(id), words.decode(one)};
     };
 }
 

@@ -41,6 +41,7 @@ public:
         fill(x, y, [&](auto... to) { std::visit([&](auto const& b) { b.evaluation(i, to...); }, batches_); });
     }
 
+    /// Tokens that a model of these data must have; it may have more, as padding.
     index_t vocabulary_size() const { return vocabulary_size_; }
     /// The made-up language, or null.
     backcopy const* task() const {
@@ -87,7 +88,7 @@ private:
         if (!s.tokenizer.empty()) {
             words_ = open_tokenizer(s.tokenizer);
             auto corpus = load_text(s.text, *words_);
-            vocabulary_size_ = s.init_from.empty() ? words_->size() : s.model.vocab_size;   // a model may have more, as padding
+            vocabulary_size_ = s.init_from.empty() ? words_->size() : std::max(corpus.train.bound(), corpus.validation.bound());   // a trained model need not know what is not there
             return token_batches(corpus.train, corpus.validation, window);
         }
         auto const known = code_points ? std::optional(text_vocabulary(*code_points)) : std::nullopt;

@@ -86,7 +86,7 @@ inline void generate_command(experiment const& e, checkpoint_run const& run, std
     if (g.start.empty() && static_cast<index_t>(start.size()) <= skipped) start = beginning_of_data(run, skipped);
     if (static_cast<index_t>(start.size()) <= skipped)
         fail<usage_error>("--start: expected ", is_text ? "at least one character" : "at least two tokens", ": this model is not given the first token of a sequence");
-    index_t const tokens = words ? words->size() : s.model.vocab_size;   // a model may have more than its tokeniser, as padding
+    index_t const tokens = words ? words->size() : is_text ? vocabulary.size() : s.model.vocab_size;   // a model may have more, as padding
     for (index_t n = 0; n < g.num_samples; ++n) {
         auto sequence = start;
         for (index_t i = 0; i < g.max_new_tokens; ++i) {

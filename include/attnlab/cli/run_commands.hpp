@@ -49,12 +49,13 @@ bool read_over(Settings& s, Run run_of, Declare declare_all, option_table& table
     return true;
 }
 
-/// A text brings its own vocabulary; with `--vocab_size` it must agree.
+/// A text brings its own vocabulary; a trained model, and `--vocab_size`, may have more tokens than it, which are padding.
 inline void take_vocabulary(run_settings& s, option_table const& o, data_source const& data) {
     auto const size = data.vocabulary_size();
-    if (s.init_from.empty() && o.changed("vocab_size") && s.model.vocab_size != size)
-        fail<usage_error>("--vocab_size: ", s.model.vocab_size, ": expected ", size, ", the tokens of ", s.text.string());
-    s.model.vocab_size = size;
+    bool const given = o.changed("vocab_size"), padded = given || !s.init_from.empty();
+    if (padded && s.model.vocab_size < size)
+        fail<usage_error>(given ? "--vocab_size: " : "--init_from: ", s.model.vocab_size, given ? "" : " tokens", ": expected ", size, " or more, the tokens of ", s.text.string());
+    if (!padded) s.model.vocab_size = size;
 }
 
 /// The line that goes on with a run.

@@ -146,7 +146,7 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     o.add("separator", m.separator, "the token that begins a document, for policies that mask by document; -1: none", at_least{-1});
     o.add("n_embd", m.n_embd, "width", at_least{1});
     o.add("block_size", m.block_size, "tokens of a sequence", at_least{1});
-    o.add("vocab_size", m.vocab_size, "tokens there are; a text brings its own", at_least{2});
+    o.add("vocab_size", m.vocab_size, "tokens there are; a text brings its own, and more are padding: 50304 for 50257 on a GPU", at_least{2});
     o.add("bias", m.bias, "biases in LayerNorm and Linear");
     o.add("tied", m.tied, "the head is the token table");
     o.add("dropout", s.dropout, "only 0 is supported", between{0, 0});

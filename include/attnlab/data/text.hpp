@@ -90,11 +90,11 @@ public:
         return out;
     }
 
-    /// A token as one word: a character, \n, BOS; #200 for a byte that is but a part of a character.
+    /// A token as one word: a character, \n, BOS; #200 for a byte that is but a part of a character, and for a model's padding.
     std::string shown(token x) const {
         if (x == bos()) return "BOS";
         token const one[] = {x};
-        return level() == text_level::bytes && x > 127 ? "#" + std::to_string(x) : shown_text(decode(one));
+        return x > bos() || (level() == text_level::bytes && x > 127) ? "#" + std::to_string(x) : shown_text(decode(one));
     }
 
 private:

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -39,6 +40,13 @@ public:
     token operator[](index_t i) const {
         auto const at = static_cast<std::size_t>(i);
         return wide_.empty() ? token{narrow_[at]} : wide_[at];
+    }
+
+    /// One more than the largest; 0 of none.
+    token bound() const {
+        token most = -1;
+        for (index_t i = 0; i < size(); ++i) most = std::max(most, (*this)[i]);
+        return most + 1;
     }
 
     /// Tokens first to last - 1 under another name, sharing the memory. \throws error unless 0 <= first <= last <= size()
