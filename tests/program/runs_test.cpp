@@ -188,6 +188,16 @@ BOOST_AUTO_TEST_CASE(data_that_are_named_are_trained_on) {
     BOOST_TEST(parse_json(folder.path / "padded_again" / "run.json").at("options").at("vocab_size") == 264);
     BOOST_TEST(train("--init_from " + (folder.path / "words").string() + " --policy sigmoid --eval_sequences 8 --eval_interval 10", "again") == "text");
 
+    // Characters stay the tokens that they were: fewer of them are no smaller vocabulary, and others are refused.
+    auto const chars = (folder.path / "chars").string(), few = (folder.path / "few.txt").string(), others = (folder.path / "others.txt").string();
+    std::ofstream(few) << std::string(400, 's'), std::ofstream(others) << std::string(400, '%');
+    auto const code_points = [&](char const* run) { return parse_json(folder.path / run / "run.json").at("options").at("code_points"); };
+    BOOST_TEST(train("--text " + words + small + "--block_size 16 --level characters", "chars") == "text");
+    BOOST_TEST(train("--init_from " + chars + " --text " + few + " --eval_sequences 8 --eval_interval 10", "few") == "text");
+    BOOST_TEST((code_points("few") == code_points("chars")));
+    refused("train --init_from " + chars + " --text " + others + never, 1, {"others.txt", "U+0025"});
+    refused("train --init_from " + chars + " --level bytes" + never, 2, {"--level: bytes: expected characters"});
+
     refused("train --init_from " + llama + never, 2, {"--init_from", "--text FILE, --data_dir FOLDER"});
     refused("train --tokenizer " + llama + never, 2, {"--tokenizer", "--task text", "backcopy"});
     refused("train --level characters" + never, 2, {"--level", "--task text", "backcopy"});

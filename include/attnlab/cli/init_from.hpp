@@ -1,7 +1,9 @@
 #pragma once
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -92,7 +94,7 @@ inline void take_sizes(run_settings& s, option_table const& given) {
     if (is_folder && s.task == "backcopy" && !given.given("task"))
         fail<usage_error>("--init_from: ", at.string(), ": expected data to train it on: --text FILE, --data_dir FOLDER, or --task backcopy");
     if (!given.given("tokenizer")) s.tokenizer = from.tokenizer;
-    if (!is_folder && !given.given("level")) s.level = from.level;
+    if (!is_folder && from.task == "text" && from.tokenizer.empty()) detail::follow(given, "level", s.level, from.level, at);   // a token stays what it was
     s.family = from.family;
     if (!s.family.empty()) {
         detail::take_family_sizes(s, given, at, is_folder ? at : checkpoint_path(at));
@@ -111,6 +113,12 @@ inline void take_sizes(run_settings& s, option_table const& given) {
     follow(given, "vocab_size", m.vocab_size, from.model.vocab_size, at);
     follow(given, "gelu", s.gelu, from.gelu, at);
     detail::follow_positions(given, m.block_size, from.model.block_size, from.model.block_size, at);
+}
+
+/// The characters that a text's tokens stand for beside the weights of an own run: those that it learned.
+inline std::optional<std::vector<std::uint32_t>> code_points_of(run_settings const& s) {
+    if (s.init_from.empty() || is_model_folder(s.init_from) || s.level != "characters") return {};
+    return read_checkpoint_run(checkpoint_path(s.init_from)).code_points;
 }
 
 /// Where the tensors of a run's model come from when it begins or goes on.

@@ -111,7 +111,7 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
     try {
         expect_alike(*all, effective_values(table).dump());
         carried_ranks const carried(*all, s.device);
-        auto const data = resumed ? data_of({s, resumed->run.code_points, resumed->run.data_file, {}}) : data_source(s);
+        auto const data = resumed ? data_of({s, resumed->run.code_points, resumed->run.data_file, {}}) : data_source(s, code_points_of(s));
         take_vocabulary(s, table, data);
         train_command(e, s, data, effective_values(table), carried.all(), carried.carrier());
     } catch (interrupted const& stopped) {   // on all ranks alike; said before MPI ends, for which an mpirun that was interrupted does not wait
