@@ -88,15 +88,14 @@ struct header {
 header read(fs::path const& path) {
     std::ifstream file(path);
     std::string text{std::istreambuf_iterator<char>(file), {}};
-    text = std::regex_replace(text, std::regex("//[^\n]*"), "");
-    header out;
-    auto const collect = [&](char const* pattern, names& to) {
-        std::regex const wanted(pattern);
-        for (std::sregex_iterator i(text.begin(), text.end(), wanted), end; i != end; ++i) to.insert((*i)[1]);
+    static std::regex const comment("//[^\n]*"), include(R"(#\s*include\s*<([^>]*)>)"), of_std(R"(\bstd::([a-z0-9_]+))");
+    text = std::regex_replace(text, comment, "");
+    auto const all = [&](std::regex const& wanted) {
+        names found;
+        for (std::sregex_iterator i(text.begin(), text.end(), wanted), end; i != end; ++i) found.insert((*i)[1]);
+        return found;
     };
-    collect(R"(#\s*include\s*<([^>]*)>)", out.includes);
-    collect(R"(\bstd::([a-z0-9_]+))", out.used);
-    return out;
+    return {all(include), all(of_std)};
 }
 
 /// Every offence under `root`, whose headers include each other as <attnlab/...>, in order.

@@ -182,6 +182,8 @@ BOOST_AUTO_TEST_CASE(data_that_are_named_are_trained_on) {
     auto const padded = (folder.path / "padded").string();
     BOOST_TEST(train("--text " + words + small + "--block_size 16 --vocab_size 264", "padded") == "text");
     BOOST_TEST(attnlab_run("evaluate " + padded + " --eval_sequences 8").status == 0);
+    auto const resumed = attnlab_run("train --resume --max_iters 20 --progress none --out_dir " + padded);
+    BOOST_TEST(resumed.status == 0, resumed.text);
     auto const written = attnlab_run("generate " + padded + " --max_new_tokens 200 --temperature 9");
     BOOST_TEST(written.status == 0, written.text);
     BOOST_TEST(train("--init_from " + padded + " --policy sigmoid --eval_sequences 8 --eval_interval 10", "padded_again") == "text");

@@ -43,6 +43,10 @@ public:
 
     /// Tokens that a model of these data must have; it may have more, as padding.
     index_t vocabulary_size() const { return vocabulary_size_; }
+    /// \throws error when a model of `vocab_size` tokens does not know them all
+    void expect_known(index_t vocab_size) const {
+        require(vocabulary_size_ <= vocab_size, "the data has ", vocabulary_size_, " tokens: expected ", vocab_size, " at most, those of the checkpoint");
+    }
     /// The made-up language, or null.
     backcopy const* task() const {
         auto const* b = std::get_if<backcopy_batches>(&batches_);

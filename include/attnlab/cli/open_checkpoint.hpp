@@ -14,9 +14,7 @@ struct open_checkpoint {
 
     /// \throws error naming the file, or when the data have more tokens than the model
     open_checkpoint(experiment const& e, checkpoint_run const& run, std::filesystem::path const& path) : data(data_of(run)) {
-        auto const& c = run.settings.model;
-        if (data.vocabulary_size() > c.vocab_size)
-            fail("the data has ", data.vocabulary_size(), " tokens: expected ", c.vocab_size, " at most, those of the checkpoint");
+        data.expect_known(run.settings.model.vocab_size);
         model = make_model(e, run.settings, path);
         load_weights(safetensors_reader(path), model->parameters());
     }

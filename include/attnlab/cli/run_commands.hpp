@@ -49,13 +49,12 @@ bool read_over(Settings& s, Run run_of, Declare declare_all, option_table& table
     return true;
 }
 
-/// A text brings its own vocabulary; a trained model, and `--vocab_size`, may have more tokens than it, which are padding.
+/// A text brings its own vocabulary; a model that is there already, and `--vocab_size`, may have more tokens than it, which are padding.
 inline void take_vocabulary(run_settings& s, option_table const& o, data_source const& data) {
+    if (s.resume || !s.init_from.empty()) return data.expect_known(s.model.vocab_size);
     auto const size = data.vocabulary_size();
-    bool const given = o.changed("vocab_size"), padded = given || !s.init_from.empty();
-    if (padded && s.model.vocab_size < size)
-        fail<usage_error>(given ? "--vocab_size: " : "--init_from: ", s.model.vocab_size, given ? "" : " tokens", ": expected ", size, " or more, the tokens of ", s.text.string());
-    if (!padded) s.model.vocab_size = size;
+    if (!o.changed("vocab_size")) s.model.vocab_size = size;
+    if (s.model.vocab_size < size) fail<usage_error>("--vocab_size: ", s.model.vocab_size, ": expected ", size, " or more, the tokens of ", s.text.string());
 }
 
 /// The line that goes on with a run.
