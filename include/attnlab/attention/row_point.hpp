@@ -86,14 +86,15 @@ constexpr void add_to(typename Lanes::scalar* p, V x) {
 
 /// Calls `body(i, V{})` over 0 .. n in packs, then in single numbers.
 template <class Lanes, class Body>
-constexpr void each_chunk(index_t n, Body body) {
-    if constexpr (requires { Lanes::row_size; })   // written out: rows in registers have no addresses
-        if (n == Lanes::row_size)
-            return [&]<index_t... I>(std::integer_sequence<index_t, I...>) { (body(I * Lanes::width, typename Lanes::pack{}), ...); }(std::make_integer_sequence<index_t, Lanes::row_size / Lanes::width>{});
-    index_t const in_packs = n - n % Lanes::width;
-    if constexpr (Lanes::width > 1)
-        for (index_t i = 0; i < in_packs; i += Lanes::width) body(i, typename Lanes::pack{});
-    for (index_t i = Lanes::width > 1 ? in_packs : 0; i < n; ++i) body(i, typename Lanes::scalar{});
+constexpr void each_chunk([[maybe_unused]] index_t n, Body body) {
+    if constexpr (requires { Lanes::row_size; }) {   // the n of all rows, written out: in registers there are no addresses
+        [&]<index_t... I>(std::integer_sequence<index_t, I...>) { (body(I * Lanes::width, typename Lanes::pack{}), ...); }(std::make_integer_sequence<index_t, Lanes::row_size / Lanes::width>{});
+    } else {
+        index_t const in_packs = n - n % Lanes::width;
+        if constexpr (Lanes::width > 1)
+            for (index_t i = 0; i < in_packs; i += Lanes::width) body(i, typename Lanes::pack{});
+        for (index_t i = Lanes::width > 1 ? in_packs : 0; i < n; ++i) body(i, typename Lanes::scalar{});
+    }
 }
 
 /// A sum over a row, kept in lanes until it is read.

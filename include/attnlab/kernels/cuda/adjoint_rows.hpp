@@ -27,6 +27,13 @@ constexpr row_adjoint<L> adjoint_of(L const& m, L const& z, L const& dot, L cons
 }
 /// The record of a row beyond T.
 inline constexpr row_record no_row{0, 1, 0, 0};
+/// The record of a row of a weight in one pass. \param none  whether it sees no key
+template <class Policy>
+constexpr row_record record_of(float m, float z, float dot, float d_log_normalizer, bool none) {
+    using number = lanes_of<float, 1>;
+    auto const back = adjoint_of<Policy>(number(m), number(z), number(dot), number(d_log_normalizer));
+    return {m, z, back.factor.v[0], none ? 0 : back.adjoint.v[0]};
+}
 
 /// The records of all rows. Adjacent rows of a head share a warp,
 /// 8 lanes a row, twice N adjacent channels a lane at once.

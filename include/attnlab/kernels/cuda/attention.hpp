@@ -147,17 +147,26 @@ struct for_row_numbers;
 struct for_query_tokens;
 struct for_key_tokens;
 
-/// Gradients of the weighted values, which it returns, and of log Z, or what tiles want to know of it, from those of the result.
-template <class Policy, class Device>
-stored_heads<float const> back_through_output(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
-                                              stored_heads<float const> const& dy, float* d_log_normalizer, row_record* records, attention_gradients<float> const& gradients) {
+/// Room for the gradients of the weighted values, rounded as tiles would.
+template <class Device>
+stored_heads<float> room_for_weighted(Device device, attention_problem<float> const& p) {
     auto const room = [&]<class T>(std::type_identity<T>) {
         return merged_heads(view<T, 3>(scratch<for_weighted, T>(device, p.B * p.T * p.H * p.D), {p.B, p.T, p.H * p.D}), p.D);
     };
-    bool const rounds = p.products == precision::bfloat16;   // as tiles would
-    stored_heads<float> const d_weighted = rounds ? stored_heads<float>(room(std::type_identity<bfloat16>{})) : stored_heads<float>(room(std::type_identity<float>{}));
-    each_token_back<Policy>(device, p, p.H, saved, products, gradients, output_backward<Policy>{rows_of_output<Policy>(p, saved), dy, d_weighted, gradients.q, d_log_normalizer, records, p});
-    return d_weighted;
+    if (p.products == precision::bfloat16) return room(std::type_identity<bfloat16>{});
+    return room(std::type_identity<float>{});
+}
+/// Whether backward's tiles may begin with what comes before them (rows_back.hpp): all rows are stored as products want them, of as many channels as a kernel is compiled for.
+template <class Policy, class Device>
+bool tiles_make_rows(attention_problem<float> const& p, std::vector<stored_heads<float const>> const& rows) {
+    if constexpr (rows_back<Policy, float_products, 64>::can) {
+        bool fits = false;
+        with_head_size<Device>(p.D, [&](int size) { fits = size == p.D; });
+        for (auto const& x : rows) fits = fits && x.is_rounded() == (p.products == precision::bfloat16) && on_sixteen_bytes<Policy>(p, std::array{row_layout(x)});
+        return fits;
+    } else {
+        return false;
+    }
 }
 
 /// Gradients by what a prologue made become gradients by what it was given.
@@ -184,8 +193,19 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     float* const d_log_normalizer = Policy::one_pass ? nullptr : gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
     index_t const padded_rows = p.B * p.H * gpu::padded_length(p.T);
     auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);
-    stored_heads<float const> d_weighted = dy;
-    if constexpr (Policy::has_output) d_weighted = gpu::back_through_output<Policy>(device, p, saved, products, dy, d_log_normalizer, records, gradients);
+    stored_heads<float const> d_weighted = dy, weighted = y;
+    stored_heads<float> to_weighted;
+    std::vector<stored_heads<float const>> all_rows{dy};
+    if constexpr (Policy::has_output) {
+        d_weighted = to_weighted = gpu::room_for_weighted(device, p), weighted = saved.core_rows(p.D);
+        if (Policy::output_reads_query) all_rows.insert(all_rows.end(), {p.q, gradients.q});
+    }
+    all_rows.push_back(weighted);
+    bool const by_tiles = gpu::tiles_make_rows<Policy, Device>(p, all_rows);
+    if constexpr (Policy::has_output)
+        if (!by_tiles)
+            gpu::each_token_back<Policy>(device, p, p.H, saved, products, gradients,
+                                         gpu::output_backward<Policy>{gpu::rows_of_output<Policy>(p, saved), dy, to_weighted, gradients.q, d_log_normalizer, records, p});
     if constexpr (!Policy::one_pass || !Policy::has_output) {
         auto const make_records = [&]<class A, class B>(heads<A> from, heads<B> of) {
             index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
@@ -196,10 +216,11 @@ void attention_backward(Device device, attention_problem<float> const& given, at
                                          gpu::divisor(gpu::padded_length(p.T) / program::rows), gpu::divisor(p.H)});
             });
         };
-        d_weighted.visit([&](auto from) {
-            if constexpr (Policy::one_pass) stored_heads<float const>(y).visit([&](auto of) { make_records(from, of); });
-            else make_records(from, merged_heads(view<float const, 3>(saved.by_sum), p.D));   // by_sum is not rounded
-        });
+        if (!by_tiles)
+            d_weighted.visit([&](auto from) {
+                if constexpr (Policy::one_pass) weighted.visit([&](auto of) { make_records(from, of); });
+                else make_records(from, merged_heads(view<float const, 3>(saved.by_sum), p.D));   // by_sum is not rounded
+            });
     }
 
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
@@ -211,7 +232,15 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         upstream.pack_into(device, p.B, gpu::scratch<gpu::for_dy, typename Products::element>(device, upstream.elements(p.B)));
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), of.q.source, of.k.source, of.v.source, upstream.source, of.own_scale,
                                                         records, saved.tokens.data(), {}};
-        queries by_queries{in, gradients.q, nullptr};
+        using element = typename Products::element;
+        gpu::rows_back<Policy, Products, D> const before{gpu::rows_of<element>(weighted), gpu::rows_of<element>(p.q), gpu::rows_of<element>(dy), gpu::rows_of<element>(to_weighted),
+                                                         gpu::rows_of<element>(gradients.q), saved.reference.data(), saved.sum.data(), records, products, {}, gradients.input};
+        queries by_queries{in, gradients.q, nullptr, before, by_tiles};
+        if constexpr (Policy::has_output)
+            if (by_tiles) {
+                using formula = typename decltype(by_queries.rows)::formula_type;
+                by_queries.rows.copies = gpu::room_for_copies<Policy, formula, gpu::for_copies_by_tiles>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
+            }
         keys by_keys{in, gradients.k, gradients.v, nullptr};
         if constexpr (Policy::has_score) {
             auto& copies = by_queries.in.copies = gpu::room_for_copies<Policy, std::remove_const_t<decltype(Policy::score)>>(device, p.sizes(), p.B * by_queries.tiles() * queries::warps);
@@ -225,6 +254,8 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         }
         gpu::launch(device, by_queries, by_queries.blocks());
         gpu::launch(device, by_keys, by_keys.blocks());
+        if constexpr (Policy::has_output)
+            if (by_tiles) gpu::take_gradients<Policy>(device, by_queries.rows.copies, p.sizes(), gradients.parameters);
         if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, by_queries.in.copies, p.sizes(), gradients.parameters);
         if constexpr (Policy::has_tokens) {
             float* const d_tokens = by_queries.d_query_tokens;

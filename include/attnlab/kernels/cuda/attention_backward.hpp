@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include <attnlab/kernels/cuda/block_order.hpp>
+#include <attnlab/kernels/cuda/rows_back.hpp>
 #include <attnlab/kernels/cuda/score_joint.hpp>
 #include <attnlab/kernels/cuda/tile_walk.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
@@ -65,11 +66,14 @@ constexpr void weigh_back(Joint& joint, index_t first, Fragments& scores, Fragme
 template <class Policy, class Products, int D>
 struct backward_queries {
     using sizes = tile_sizes<Products, D>;
-    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages;
+    static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages,
+                         resident = rows_back<Policy, Products, D>::can && !Policy::has_score ? sizes::resident_queries : 0;   // what comes before the tiles must not cost a block
 
     backward_inputs<Policy, Products> in;
     stored_heads<float> dq;
     float* d_query_tokens;     ///< (B, H, T), added to
+    rows_back<Policy, Products, D> rows;
+    bool makes_rows;           ///< else `in` has them already
     divisor heads_of_kv{in.p.heads_of_kv()};
     block_order order{in.p.B, in.p.H, tiles(), 2 * bytes_of_rows<Products>(in.p.T, D)};
 
@@ -96,13 +100,22 @@ struct backward_queries {
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> dq;
             score_joint<score_setting<Policy, Warp, Products, columns, false>> joint;
+            typename rows_back<Policy, Products, D>::template sums<Warp> sums;
         };
         typename Block::template per_warp<state> states(block);
+        index_t const copy = (b * tiles() + tile) * warps;
 
         block.each_warp([&](Warp const& w) {
             stream(w, q, in.q, b, h, p.T).fetch(w, q, 0, static_cast<int>(i0), own);
-            stream(w, dy, in.dy, b, h, p.T).fetch(w, dy, 0, static_cast<int>(i0), own);
+            if (!Policy::has_output || !makes_rows) stream(w, dy, in.dy, b, h, p.T).fetch(w, dy, 0, static_cast<int>(i0), own);
             block.commit(w);
+        });
+        if constexpr (rows_back<Policy, Products, D>::can)
+            if (makes_rows) {
+                block.template each_group<rows.lanes>([&](auto const& g) { rows.make(g, p, b, h, i0, dy, states[g].sums); });
+                if constexpr (Policy::has_output) block.each_warp([&](Warp const& w) { rows.give(w, states[w].sums, h, copy + w.index()); });
+            }
+        block.each_warp([&](Warp const& w) {
             states[w].k = stream(w, k, in.k, b, kv, p.T), states[w].v = stream(w, v, in.v, b, kv, p.T);
             int const warp = w.index();
             unrolled<2>([&](int half) {
@@ -112,7 +125,7 @@ struct backward_queries {
             });
             for (auto& f : states[w].dq) clear<Warp>(f);
             states[w].joint.begin(p, in.tokens, b, h, i0 + 16 * warp);
-            if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, (b * tiles() + tile) * warps + warp), d_query_tokens);
+            if constexpr (Policy::has_score) states[w].joint.gradients_go_to(in.copies.at(h, copy + warp), d_query_tokens);
         });
         walk_tiles<stages>(
             block, p.T, columns, [&](int j) { return what_rows_see<Policy>(p, b, i0, own, j * columns, columns); },

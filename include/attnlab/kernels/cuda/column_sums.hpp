@@ -25,13 +25,17 @@ struct row_parts {
 struct sum_parts {
     index_t count, stride, pieces = 1, apart = 0;
     constexpr index_t size() const { return count * pieces; }
-    /// `body(at)` for those from `begin` on, in order.
-    template <class Body>
+    /// `body(places, count)` for those from `begin` on, in order, N at once; of fewer the first comes again.
+    template <int N, class Body>
     constexpr void each(index_t begin, index_t end, Body body) const {
         index_t part = pieces == 1 ? begin : begin / pieces, piece = begin - part * pieces;
-        for (index_t i = begin; i < end; ++i) {
-            body(part * stride + piece * apart);
-            if (++piece == pieces) piece = 0, ++part;
+        for (index_t i = begin; i < end; i += N) {
+            index_t places[N];
+            unrolled<N>([&](int k) {
+                places[k] = i + k < end ? part * stride + piece * apart : places[0];
+                if (++piece == pieces) piece = 0, ++part;
+            });
+            body(places, static_cast<int>(end - i < N ? end - i : N));
         }
     }
 };
@@ -39,7 +43,7 @@ struct sum_parts {
 /// Adds the sums of all parts, (Arrays, c) each, to arrays of c numbers, those that are null left out.
 template <int Arrays>
 struct add_parts {
-    static constexpr int warps = 16;
+    static constexpr int warps = 16, at_once = 16;   ///< parts that a warp reads before it adds them: else it waits for each
     float const* sums;
     sum_parts parts;
     index_t c;
@@ -55,7 +59,11 @@ struct add_parts {
         block.each_warp([&](auto const& w) {
             typename warp::number sum(0.0f);
             index_t const from = w.index() * each, to = from + each < all ? from + each : all;
-            parts.each(from, to, [&](index_t at) { sum += load<warp>(sums + at + begin, width); });
+            parts.template each<at_once>(from, to, [&](index_t const (&places)[at_once], int count) {
+                typename warp::number x[at_once];
+                unrolled<at_once>([&](int k) { x[k] = load<warp>(sums + places[k] + begin, k < count ? width : 0); });
+                unrolled<at_once>([&](int k) { sum += x[k]; });
+            });
             total.put(w, warp::each_lane([&](int lane) { return w.index() * warp_size + lane; }), sum);
         });
         block.each_warp([&](auto const& w) {

@@ -49,7 +49,8 @@ struct joined_output {
         return out;
     }
     static constexpr bool can = [] {
-        if constexpr (Policy::has_output) return expr::count_rotations<std::remove_const_t<decltype(Policy::output)>>() == 0;
+        // Rows of x in memory are longer than those in registers: their products are there (input_products.hpp), or token by token.
+        if constexpr (Policy::has_output && !Policy::adds_to_input) return expr::count_rotations<std::remove_const_t<decltype(Policy::output)>>() == 0;
         else return false;
     }();
 
@@ -92,9 +93,8 @@ template <class Row, class Tag>
 struct fragment_leaf {
     constexpr void forward(row_point<float> const&) const {}
     template <class V, bool = false>
-    constexpr V at(row_point<float> const& r, [[maybe_unused]] index_t i) const {
-        if constexpr (std::is_same_v<V, float>) return 0;   // of a tail, which these rows do not have
-        else return static_cast<Row const&>(r).at(std::type_identity<Tag>{}, i);
+    constexpr V at(row_point<float> const& r, index_t i) const {
+        return static_cast<Row const&>(r).at(std::type_identity<Tag>{}, i);
     }
 };
 template <class Group, class Fragments, class Policy>

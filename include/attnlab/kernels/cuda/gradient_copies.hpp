@@ -14,7 +14,8 @@
 
 namespace attnlab::gpu {
 
-struct for_copies;   ///< the purpose of memory
+struct for_copies;          ///< the purpose of memory
+struct for_copies_by_tiles;   ///< of what is gathered while others are
 
 /// Whether a formula's node reads the parameter P.
 template <class P>
@@ -28,8 +29,23 @@ struct reads_parameter {
     struct of<expr::looked_up<Table, Bucket>> : std::bool_constant<Table::name == P::name> {};
 };
 
+/// Whether the gradient of the parameter P of a formula is gathered row by row: what is read through products has its gradient from there (input_products.hpp).
+template <class Policy, class Formula, class P>
+inline constexpr bool is_gathered = expr::any_part<reads_parameter<P>::template of, Formula>() && !is_multiplied<Policy, P>;
+/// `body(std::type_identity<P>{}, k)` for each of them, parameter k.
+template <class Policy, class Formula, class Body>
+constexpr void each_gathered(Body body) {
+    using all = std::remove_const_t<decltype(Policy::parameters)>;
+    [&]<std::size_t... K>(std::index_sequence<K...>) {
+        [[maybe_unused]] auto const visit = [&]<class P>(std::type_identity<P> p, std::size_t k) {
+            if constexpr (is_gathered<Policy, Formula, P>) body(p, k);
+        };
+        (visit(std::type_identity<std::tuple_element_t<K, all>>{}, K), ...);
+    }(std::make_index_sequence<Policy::parameter_count>{});
+}
+
 /// Each copy has all heads' gradients, of the parameters that a formula reads, one after the other: (copies, numbers). One that heads share has room for
-/// each of them, since they are walked at once; what is read through products has its gradient from there (input_products.hpp).
+/// each of them, since they are walked at once.
 template <class Policy>
 struct gradient_copies {
     float* all = nullptr;
@@ -43,7 +59,7 @@ struct gradient_copies {
         std::size_t i = 0;
         std::apply(
             [&]<class... P>(P const&... p) {
-                ((g.offset[i] = g.numbers, g.of_head[i] = expr::any_part<reads_parameter<P>::template of, Formula>() && !is_multiplied<Policy, P> ? p.per_head(n) : 0, g.numbers += (n.heads * g.of_head[i] + 3) / 4 * 4, ++i), ...);
+                ((g.offset[i] = g.numbers, g.of_head[i] = is_gathered<Policy, Formula, P> ? p.per_head(n) : 0, g.numbers += (n.heads * g.of_head[i] + 3) / 4 * 4, ++i), ...);
             },
             Policy::parameters);
         return g;
@@ -58,26 +74,29 @@ struct gradient_copies {
 };
 
 /// Copies for parts of tokens, or of tiles.
-template <class Policy, class Formula, class Device>
+template <class Policy, class Formula, class Purpose = for_copies, class Device>
 gradient_copies<Policy> room_for_copies(Device device, head_sizes n, index_t count) {
     auto copies = gradient_copies<Policy>::template of<Formula>(n, count);
-    copies.all = scratch<for_copies, float>(device, copies.size());
+    copies.all = scratch<Purpose, float>(device, copies.size());
     return copies;
 }
 /// Adds all copies, in an order that depends on their number alone, to the parameters' gradients.
 template <class Policy, class Device>
 void take_gradients(Device device, gradient_copies<Policy> const& g, head_sizes n, std::vector<float*> const& to) {
-    std::size_t i = 0;
-    std::apply(
-        [&]<class... P>(P const&... p) {
-            [[maybe_unused]] auto const take = [&]<class Q>(Q const&) {
-                index_t const columns = Q::shared ? g.of_head[i] : n.heads * g.of_head[i];
-                if (columns > 0) launch_add_parts(device, g.all + g.offset[i], {g.copies, g.numbers, Q::shared ? n.heads : 1, g.of_head[i]}, columns, to[i]);
-                ++i;
-            };
-            (take(p), ...);
-        },
-        Policy::parameters);
+    std::vector<bool> shared;
+    std::apply([&]<class... P>(P const&...) { (shared.push_back(P::shared), ...); }, Policy::parameters);
+    auto const columns = [&](std::size_t i) { return i < shared.size() ? (shared[i] ? 1 : n.heads) * g.of_head[i] : 0; };
+    for (std::size_t i = 0; i < shared.size(); ++i) {
+        if (columns(i) == 0) continue;
+        float const* const from = g.all + g.offset[i];
+        // Two that lie side by side, as a key and a value do, are one launch.
+        if (columns(i + 1) == columns(i) && !shared[i] && !shared[i + 1] && g.offset[i + 1] == g.offset[i] + columns(i)) {
+            launch_add_parts(device, from, {g.copies, g.numbers}, columns(i), to[i], to[i + 1]);
+            ++i;
+        } else {
+            launch_add_parts(device, from, {g.copies, g.numbers, shared[i] ? n.heads : 1, g.of_head[i]}, columns(i), to[i]);
+        }
+    }
 }
 
 }  // namespace attnlab::gpu

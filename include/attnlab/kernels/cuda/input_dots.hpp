@@ -10,7 +10,7 @@ namespace attnlab::gpu {
 template <int Most>
 struct input_dots {
     static constexpr int N = 4, warps = 8, rows = Most > 16 ? 2 : 4;   ///< as many sums as registers have room for
-    static constexpr int resident = Most > 12 ? 2 : 3;          ///< blocks of a multiprocessor: what they wait for together is what memory gives at once
+    static constexpr int resident = 2;                          ///< blocks of a multiprocessor: more have no registers for what comes next
     float const *x, *w;
     float* y;
     index_t n, c, outputs;
@@ -49,9 +49,18 @@ private:
             for (number& sum : of_row) sum = number(0.0f);
         int const width = static_cast<int>(c), last = static_cast<int>(n - 1 - first), most = static_cast<int>(outputs) - 1;
         float const* const begin = x + first * c;
-        for (int i = 0; i < width; i += N * warp_size) {
+        struct piece {
             wide<Warp, N> of_row[rows];
-            unrolled<rows>([&](int r) { of_row[r] = load<Warp, N>(begin + (r < last ? r : last) * width + i, width - i); });
+        };
+        auto const read = [&](int i) {
+            piece p;
+            unrolled<rows>([&](int r) { p.of_row[r] = load<Warp, N>(begin + (r < last ? r : last) * width + i, width - i); });
+            return p;
+        };
+        piece next = read(0);
+        for (int i = 0; i < width; i += N * warp_size) {
+            piece const now = next;
+            next = read(i + N * warp_size);   // on its way while this one is multiplied; beyond the row nothing is read
             // Beyond the row x is 0, and what it is multiplied by is the piece's first; of fewer outputs the last comes again: a question each would cost more.
             auto const own = Warp::each_lane([&](int lane) { return factors + i + (N * lane < width - i ? N * lane : 0); });
             unrolled<Most>([&](int o) {
@@ -62,7 +71,7 @@ private:
                 });
                 unrolled<rows>([&](int r) {
                     for (int l = 0; l < Warp::held; ++l)
-                        for (int k = 0; k < N; ++k) sums[r][o].v[l] += of_row[r].v[N * l + k] * factor.v[N * l + k];
+                        for (int k = 0; k < N; ++k) sums[r][o].v[l] += now.of_row[r].v[N * l + k] * factor.v[N * l + k];
                 });
             });
         }

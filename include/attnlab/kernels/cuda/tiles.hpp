@@ -40,11 +40,11 @@ struct tile_sizes {
     static constexpr int other_back = row_bytes >= 256 ? 32 : 64;    ///< on the way back, where accumulators are more
     static constexpr int columns_back = D > 128 ? 128 : D;                    ///< channels of dk and dv that a block accumulates
     /// Blocks on a multiprocessor (launch.hpp), 0: as many as ptxas thinks. Where four warps multiply together a third one of backward_keys pays for some spilled registers, and
-    /// forward has room for four.
+    /// kernels that own queries have room for four.
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    static constexpr int resident_keys = row_bytes <= 128 ? 3 : 0, resident_forward = row_bytes <= 128 ? 4 : 0;
+    static constexpr int resident_keys = row_bytes <= 128 ? 3 : 0, resident_queries = row_bytes <= 128 ? 4 : 0;
 #else
-    static constexpr int resident_keys = 0, resident_forward = 0;
+    static constexpr int resident_keys = 0, resident_queries = 0;
 #endif
 };
 

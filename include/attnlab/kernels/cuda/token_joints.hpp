@@ -238,7 +238,6 @@ struct output_backward {
 private:
     template <class Lanes>
     constexpr void record(Lanes, row_point<float> const& r, index_t b, index_t h, index_t t) const {
-        using number = typename Lanes::group::number;
         index_t const i = (b * of.H + h) * of.T + t;
         float dot = 0;
         if constexpr (Policy::has_sum) {   // of what the tiles read: where a row's weight is one key's alone, what it passes on must cancel that key's share
@@ -246,11 +245,10 @@ private:
             expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t c, V) { products.add(expr::load<Lanes, V>(r.source + c) * as_stored(expr::load<Lanes, V>(r.d_source + c))); });
             dot = products.total();
         }
-        auto const back = adjoint_of<Policy>(number(of.reference[i]), number(of.sum[i]), number(dot), number(r.d_log_normalizer));
-        bool const none = context.visible_of<typename Policy::mask>(b, t, of.T).none();
+        row_record const found = record_of<Policy>(of.reference[i], of.sum[i], dot, r.d_log_normalizer, context.visible_of<typename Policy::mask>(b, t, of.T).none());
         Lanes::once([&] {
             row_record* const of_head = records + (b * of.H + h) * padded_length(of.T);
-            of_head[t] = {of.reference[i], of.sum[i], back.factor.v[0], none ? 0 : back.adjoint.v[0]};
+            of_head[t] = found;
             if (t == of.T - 1)
                 for (index_t beyond = of.T; beyond < padded_length(of.T); ++beyond) of_head[beyond] = no_row;
         });
