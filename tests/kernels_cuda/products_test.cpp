@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
             auto const whole = run(view<float const, 2>(xf), view<float const, 2>(dyf)), same_sums = run(view<float const, 2>(xf), view<float const, 2>(dy_b));
             auto const half = run(xb, view<float const, 2>(dyf)), both = run(xb, dyb);
             auto const same = [](tensor<float, 2> const& a, tensor<float, 2> const& b) {
-                return std::equal(a.data(), a.data() + a.size(), b.data(), [](float x, float y) { return x == y || (attnlab::testing::is_real_gpu && std::abs(x - y) <= 1e-5f * (1 + std::abs(y))); });
+                return std::equal(a.data(), a.data() + a.size(), b.data(), [](float x, float y) { return x == y || (attnlab::testing::is_real_gpu && std::abs(x - y) <= 1e-4f * (1 + std::abs(y))); });
             };
             for (auto const* r : {&half, &both}) BOOST_TEST((same(r->y, whole.y) && same(r->dx, whole.dx) && same(r->dw, whole.dw)));
             BOOST_TEST((same_bits(half.dbias, whole.dbias) && same_bits(both.dbias, same_sums.dbias)));
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(linear_of_rounded_rows) {
             wait();
             auto const rounds = [](tensor<bfloat16, 2> const& found, tensor<float, 2> const& of) {
                 // A library may sum in another order where it rounds: then by one more unit.
-                return std::equal(found.data(), found.data() + found.size(), of.data(), [](bfloat16 a, float b) { return std::abs(static_cast<float>(a) - b) <= std::abs(b) / 128 + (attnlab::testing::is_real_gpu ? 1e-5f : 1e-6f); });
+                return std::equal(found.data(), found.data() + found.size(), of.data(), [](bfloat16 a, float b) { return std::abs(static_cast<float>(a) - b) <= std::abs(b) / 128 + (attnlab::testing::is_real_gpu ? 1e-4f : 1e-6f); });
             };
             BOOST_TEST((rounds(y, whole.y) && (!optional || rounds(dx, whole.dx)) && same(dw, whole.dw)));
         }

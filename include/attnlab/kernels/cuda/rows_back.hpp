@@ -1,6 +1,6 @@
 #pragma once
 #include <array>
-#include <tuple>
+#include <cstddef>
 #include <type_traits>
 
 #include <attnlab/kernels/cuda/token_joints.hpp>
