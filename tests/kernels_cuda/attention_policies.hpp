@@ -20,7 +20,7 @@ using in_families_on_cuda = attention<causal, softmax, attention_bias>;
 using in_capped_families_on_cuda = attention<causal, softmax>;
 
 /// Compiled for all sizes of heads, where the others are for one.
-using head_sizes_on_cuda = std::tuple<attention<full, softmax>>;
+using head_sizes_on_cuda = std::tuple<attention<full, softmax, attention_bias>>;
 
 #ifdef ATTNLAB_DEVICE_PASS
 template <class... Policies>

@@ -86,18 +86,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(tiles_are_what_their_pairs_say, Mask, masks) {
         auto const check = [&](index_t length, auto ask, auto expected) {
             int const count = static_cast<int>(length);
             gpu::seen_tiles<gpu::emulated_warp, decltype(ask)> tiles(count, ask);
-            int j = tiles.next(0);
             for (int tile = 0; tile < count; ++tile) {
                 auto const e = expected(tile);
                 BOOST_TEST_CONTEXT("tile " << tile) {
-                    BOOST_TEST((tile == j || e == tile_seen::none));
-                    if (tile != j) continue;
-                    bool const whole = tiles.of(j) == tile_seen::all;   // one that two ranges see together is not known to be
+                    bool const stands = !tiles.ended() && tile == tiles.at();
+                    BOOST_TEST((stands || e == tile_seen::none));
+                    if (!stands) continue;
+                    bool const whole = tiles.seen() == tile_seen::all;   // one that two ranges see together is not known to be
                     BOOST_TEST((visible_keys<Mask>::range_count == 1 ? whole == (e == tile_seen::all) : !whole || e == tile_seen::all));
-                    j = tiles.next(j + 1);
+                    tiles.step();
                 }
             }
-            BOOST_TEST(j == count);
+            BOOST_TEST(tiles.ended());
         };
         for (index_t own = 0; own < T; own += step)
             BOOST_TEST_CONTEXT("T " << T << ", from " << own) {

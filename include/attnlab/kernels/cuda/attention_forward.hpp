@@ -21,7 +21,7 @@ struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
     static constexpr bool light = Policy::one_pass;   ///< in registers
     static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages,
-                         resident = joined_output<Policy>::can && light && !Policy::has_score ? sizes::resident_queries : 0;   // the joint's registers must not cost a block
+                         resident = light && !Policy::has_score ? sizes::resident_queries : 0;   // what comes before and after the tiles must not cost a block
 
     tile_problem<Policy> p;
     tile_source<Products> q, k, v;

@@ -9,33 +9,38 @@
 
 namespace attnlab::gpu {
 
-/// What is seen of each of `count` tiles: 32 are asked at once, a lane a tile, by every warp. `ask(j)` says it of tile j, and meets no other lane.
+/// Stands at one of `count` tiles after the other of which something is seen, in ascending order. 32 are asked at once, a lane a tile, by every warp: `ask(j)` says it of tile j, and
+/// meets no other lane. A step is most often to the tile beside it, and then some shifts: a walk of long rows has few instructions beside its products.
 template <class Warp, class Ask>
 class seen_tiles {
 public:
-    constexpr seen_tiles(int count, Ask ask) : ask_(ask), count_(count) {}
-    /// The next tile from j on of which something is seen, or `count`. In ascending order of j.
-    constexpr int next(int j) {
-        for (; j < count_; j = begin_ + warp_size) {
-            if (j >= begin_ + warp_size) ask_from(j);
-            if (std::uint32_t const left = some_ >> (j - begin_)) return j + first_bit(left);
-        }
-        return count_;
+    constexpr seen_tiles(int count, Ask ask) : ask_(ask), count_(count) { search(); }
+    constexpr bool ended() const { return at_ >= count_; }
+    /// Where it stands, and what is seen of it.
+    constexpr int at() const { return at_; }
+    constexpr tile_seen seen() const { return all_ & 1 ? tile_seen::all : tile_seen::some; }
+    constexpr void step() {
+        ++at_, some_ >>= 1, all_ >>= 1;
+        if (!(some_ & 1)) search();
     }
-    /// What is seen of the tile that `next` has found.
-    constexpr tile_seen of(int j) const { return all_ >> (j - begin_) & 1 ? tile_seen::all : tile_seen::some; }
 
 private:
-    constexpr void ask_from(int j) {
-        begin_ = j;
-        auto const said = Warp::each_lane([&](int lane) { return j + lane < count_ ? ask_(j + lane) : tile_seen::none; });
-        some_ = Warp::ballot(each(said, [](tile_seen s) { return s != tile_seen::none; }));
-        all_ = Warp::ballot(each(said, [](tile_seen s) { return s == tile_seen::all; }));
+    constexpr void search() {
+        while (some_ == 0) {
+            at_ = asked_;
+            if (ended()) return;
+            auto const said = Warp::each_lane([&](int lane) { return at_ + lane < count_ ? ask_(at_ + lane) : tile_seen::none; });
+            some_ = Warp::ballot(each(said, [](tile_seen s) { return s != tile_seen::none; }));
+            all_ = Warp::ballot(each(said, [](tile_seen s) { return s == tile_seen::all; }));
+            asked_ += warp_size;
+        }
+        int const to = first_bit(some_);
+        at_ += to, some_ >>= to, all_ >>= to;
     }
 
     Ask ask_;
-    int count_, begin_ = -warp_size;   ///< of those asked
-    std::uint32_t some_ = 0, all_ = 0;
+    int count_, at_ = 0, asked_ = 0;         ///< how many were asked
+    std::uint32_t some_ = 0, all_ = 0;       ///< of the tiles from `at_` to those
 };
 
 /// Walks those tiles j of `columns` out of `length` of which `seen_of(j)` (see seen_tiles) is not none, in phases: `fetch(warp, j, stage)` starts copies to shared memory, one tile
@@ -45,19 +50,19 @@ constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen
     using Warp = typename Block::warp;
     int const count = static_cast<int>((length + columns - 1) / columns);
     seen_tiles<Warp, SeenOf> tiles(count, seen_of);
-    int stage = 0, j = tiles.next(0);
-    if (j == count) return;
+    if (tiles.ended()) return;
     if (Stages == 2)
         block.each_warp([&](Warp const& w) {
-            fetch(w, j, 0);
+            fetch(w, tiles.at(), 0);
             block.commit(w);
         });
-    while (j < count) {
-        tile_seen const seen = tiles.of(j);
-        int const after = tiles.next(j + 1);
+    for (int stage = 0; !tiles.ended(); stage = Stages == 2 ? 1 - stage : 0) {
+        int const j = tiles.at();
+        tile_seen const seen = tiles.seen();
+        tiles.step();
         block.each_warp([&](Warp const& w) {
             if constexpr (Stages == 2) {
-                if (after < count) fetch(w, after, 1 - stage);
+                if (!tiles.ended()) fetch(w, tiles.at(), 1 - stage);
                 block.commit(w);
                 block.wait(w, 1);
             } else {
@@ -68,8 +73,6 @@ constexpr void walk_tiles(Block& block, index_t length, int columns, SeenOf seen
             arrived(w);
         });
         visit(j, stage, seen);
-        j = after;
-        if (Stages == 2) stage = 1 - stage;
     }
 }
 
