@@ -66,13 +66,14 @@ constexpr void weigh_back(Joint& joint, index_t first, Fragments& scores, Fragme
 template <class Policy, class Products, int D>
 struct backward_queries {
     using sizes = tile_sizes<Products, D>;
+    using before_tiles = rows_back<Policy, Products, D>;
     static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages,
-                         resident = rows_back<Policy, Products, D>::can && !Policy::has_score ? sizes::resident_queries : 0;   // what comes before the tiles must not cost a block
+                         resident = before_tiles::can && !Policy::has_score ? sizes::resident_queries : 0;   // what comes before the tiles must not cost a block
 
     backward_inputs<Policy, Products> in;
     stored_heads<float> dq;
     float* d_query_tokens;     ///< (B, H, T), added to
-    rows_back<Policy, Products, D> rows;
+    before_tiles rows;
     bool makes_rows;           ///< else `in` has them already
     divisor heads_of_kv{in.p.heads_of_kv()};
     block_order order{in.p.B, in.p.H, tiles(), 2 * bytes_of_rows<Products>(in.p.T, D)};
@@ -100,7 +101,7 @@ struct backward_queries {
             std::array<row_numbers<number>, 2> row;
             std::array<fragment_c<Warp>, D / 8> dq;
             score_joint<score_setting<Policy, Warp, Products, columns, false>> joint;
-            typename rows_back<Policy, Products, D>::template sums<Warp> sums;
+            typename before_tiles::template sums<Warp> sums;
         };
         typename Block::template per_warp<state> states(block);
         index_t const copy = (b * tiles() + tile) * warps;
@@ -110,9 +111,9 @@ struct backward_queries {
             if (!Policy::has_output || !makes_rows) stream(w, dy, in.dy, b, h, p.T).fetch(w, dy, 0, static_cast<int>(i0), own);
             block.commit(w);
         });
-        if constexpr (rows_back<Policy, Products, D>::can)
+        if constexpr (before_tiles::can)
             if (makes_rows) {
-                block.template each_group<rows.lanes>([&](auto const& g) { rows.make(g, p, b, h, i0, dy, states[g].sums); });
+                block.template each_group<before_tiles::lanes>([&](auto const& g) { rows.make(g, p, b, h, i0, dy, states[g].sums); });
                 if constexpr (Policy::has_output) block.each_warp([&](Warp const& w) { rows.give(w, states[w].sums, h, copy + w.index()); });
             }
         block.each_warp([&](Warp const& w) {
