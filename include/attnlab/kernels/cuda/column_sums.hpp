@@ -31,8 +31,9 @@ struct sum_parts {
         index_t part = pieces == 1 ? begin : begin / pieces, piece = begin - part * pieces;
         for (index_t i = begin; i < end; i += N) {
             index_t places[N];
+            index_t const first = part * stride + piece * apart;
             unrolled<N>([&](int k) {
-                places[k] = i + k < end ? part * stride + piece * apart : places[0];
+                places[k] = i + k < end ? part * stride + piece * apart : first;
                 if (++piece == pieces) piece = 0, ++part;
             });
             body(places, static_cast<int>(end - i < N ? end - i : N));
