@@ -77,6 +77,7 @@ struct rows_back {
     input_products<Policy> products;
     gradient_copies<Policy> copies;             ///< of each warp of queries, assigned
     float* d_input;                             ///< (B, T, C), or null
+    float* nobodys;                             ///< (max(H D, C)): where rows that are not there leave what others add to memory: to the last row's they would add at the same time
 
     /// Whether rows of a problem can be walked so, and where they lie; what token by token would be given.
     static constexpr bool can = [] {
@@ -195,6 +196,7 @@ private:
             typename input_products<Policy>::of_row own;
             products.look(r, own, b * p.T + t, h);
             r.d_input = d_input ? d_input + (b * p.T + t) * p.width : nullptr;
+            if (!there) own.gradients.fill(nobodys), r.d_input = nobodys;
             expr::as_row<L, Policy, formula_type> root(formula);
             root.forward(r);
             expr::each_chunk<L>(D, [&]<class V>(index_t c, V) { root.template back<V>(r, c, there ? r.given.dy.at(c) : V(0.0f)); });
