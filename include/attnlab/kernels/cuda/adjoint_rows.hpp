@@ -9,7 +9,7 @@
 #include <attnlab/kernels/weighting_facts.hpp>
 
 /// \file
-/// The numbers of rows that backward's tiles read, before them. Of a weight in one pass an output joint's way back writes them (token_joints.hpp): it has what they need at hand.
+/// The numbers of rows that backward's tiles read, before them: where the tiles do not make them (rows_back.hpp), nor, of a weight in one pass, an output joint's way back (token_joints.hpp).
 
 namespace attnlab::gpu {
 

@@ -15,7 +15,7 @@
 
 namespace attnlab::gpu {
 
-struct for_copies;          ///< the purpose of memory
+struct for_copies;            ///< the purpose of memory
 struct for_copies_by_tiles;   ///< of what is gathered while others are
 
 /// Whether a formula's node reads the parameter P.

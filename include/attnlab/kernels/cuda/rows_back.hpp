@@ -48,7 +48,7 @@ struct gathering_row : row_point<float> {
         float m, z;
     } given;
     gathered d_weighted, d_asked;
-    std::array<gathered, Policy::parameter_count + 1> d_rows;       ///< of those parameters that are rows
+    std::array<gathered, Policy::parameter_count + 1> d_rows;   ///< of those parameters that are rows
     std::array<float, Policy::parameter_count + 1> d_numbers;   ///< and of those that are numbers
 
     static constexpr void clear(gathered& x) {
@@ -63,6 +63,7 @@ constexpr auto rows_of(stored_heads<S> const& x) {
     else return x.whole;
 }
 
+/// What a block of backward_queries takes along to make them.
 template <class Policy, class Products, int D>
 struct rows_back {
     using element = typename Products::element;
@@ -79,7 +80,7 @@ struct rows_back {
     float* d_input;                             ///< (B, T, C), or null
     float* nobodys;                             ///< (max(H D, C)): where rows that are not there leave what others add to memory: to the last row's they would add at the same time
 
-    /// Whether rows of a problem can be walked so, and where they lie; what token by token would be given.
+    /// Whether a policy's rows can be walked so: none turns, and heads add to no gradient by x together. Where they lie is asked when it is known (attention.hpp, tiles_make_rows).
     static constexpr bool can = [] {
         if constexpr (!Policy::one_pass || Policy::adds_to_input) return false;
         else if constexpr (has_output) return expr::count_rotations<formula_type>() == 0;
