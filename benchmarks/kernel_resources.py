@@ -12,12 +12,15 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 
 root = pathlib.Path(__file__).resolve().parent.parent
 flags = ["-std=c++20", "-O3", "-DNDEBUG", "--expt-relaxed-constexpr", "-diag-suppress=186,554", "-Xcompiler=-fopenmp,-Wall,-Wextra", f"-I{root}/include"]
+
+number = r"\breal\{(\d+)ul\}"   # a double as template argument, as nvcc names it: its bits
 
 
 def find_nvcc():
@@ -63,6 +66,8 @@ def kernels_in(mangled):
 def label(kernel):
     """"forward_tiles bfloat16 D 64" and the policy, of attnlab::gpu::forward_tiles<attnlab::attention<...>, attnlab::gpu::bfloat16_products, 64>."""
     short = kernel.replace("attnlab::gpu::", "").replace("attnlab::", "")
+    short = re.sub(number, lambda m: f"{struct.unpack('d', struct.pack('Q', int(m[1])))[0]:g}", short)
+    short = re.sub(r"\b(\d+)l\b", r"\1", short)
     policy = re.search(r"attention<((?:[^<>]|<(?:[^<>]|<[^<>]*>)*>)*)>", short)
     products = re.search(r"(\w+)_products", short)
     size = re.search(r"_products, (\d+)", short)
@@ -78,7 +83,8 @@ def label(kernel):
 def shared_bytes(kernels, includes, folder):
     """What each asks for when it is started: dynamic shared memory, which ptxas does not know."""
     source, program = folder / "shared.cpp", folder / "shared"
-    lines = "".join(f"    std::printf(\"%td\\n\", std::ptrdiff_t({k}{{}}.shared_bytes()));\n" for k in kernels)
+    named = [re.sub(r"(?:attnlab::)?" + number, r"std::bit_cast<attnlab::real>(\1ul)", k) for k in kernels]
+    lines = "".join(f"    std::printf(\"%td\\n\", std::ptrdiff_t({k}{{}}.shared_bytes()));\n" for k in named)
     source.write_text(f"{includes}#include <cstdio>\nusing namespace attnlab;\nint main() {{\n{lines}}}\n")
     run(["g++", "-std=c++20", "-O0", "-fopenmp", "-w", f"-I{root}/include", str(source), "-o", str(program)], "g++")
     return [int(x) for x in run([str(program)], "the list of shared memory").split()]

@@ -40,7 +40,7 @@ struct attention_problem : attention_context {
     index_t H_kv = 0;                    ///< heads of k and v: a divisor of H (grouped queries, 2305.13245); 0: H
     index_t width = 0;                   ///< C of `input`
     S scale = 1;                         ///< 1 / sqrt(D)
-    stored_heads<S const> q, k, v;       ///< k and v of H_kv heads; rounded where tiles alone read them (no policy::has_prologue)
+    stored_heads<S const> q, k, v;       ///< k and v of H_kv heads
     S const* input = nullptr;            ///< x (B, T, C), for policies whose joints read x
     Pointers parameters;                 ///< in the policy's order, each for all heads
 
@@ -122,57 +122,41 @@ constexpr S log_normalizer(S m, S z) {
 /// What forward keeps: O(T) numbers a head, the weighted values where an output joint changes them, and what prologues made.
 template <class S>
 struct attention_saved {
-    tensor<S, 3> core;               ///< (B, T, H D): sum_j w_ij v_j; empty without an output joint, where it is the result itself
-    tensor<bfloat16, 3> rounded_core;   ///< on a GPU in its place, where the result is rounded
-    bool core_is_rounded = false;
+    heads_memory<S> core;            ///< (B, T, H D): sum_j w_ij v_j, rounded as the result is; empty without an output joint, where it is the result itself
     tensor<S, 3> by_sum;             ///< (B, T, H D): sum_j dw_ij/dZ_i v_j, where a weight does not separate; else empty
     tensor<S, 3> reference, sum;     ///< (B, H, T): m_i, and Z_i e^-m_i or the threshold t_i - m_i
-    tensor<S, 3> q, k, v;            ///< (B, T, H D), (B, T, H_kv D): what a prologue made of q, k, v; else empty
+    heads_memory<S> q, k, v;         ///< (B, T, H D), (B, T, H_kv D): what a prologue made of q, k, v, rounded as these are; else empty
     tensor<S, 3> tokens;             ///< (B, H, T): the token numbers of a score joint
     std::vector<tensor<S, 3>> projections;   ///< per parameter (B, T, H D): products of a head_matrix with x
-    tensor<S, 1> angles;             ///< of a GPU's rotations (T, rotations, D): cosines, then sines, of each position; else empty
+    tensor<S, 2> angles;             ///< of a GPU's rotations (T, rotations D): cosines, then sines, of each position; else empty
     tensor<std::byte, 1> packed;     ///< q, k, v as the tensor cores of a GPU read them (kernels/cuda/pack.hpp); else empty
 
     /// Makes room. `Policy` says for what.
     template <class Policy>
     void resize(attention_problem<S> const& p, bool rounds_core = false) {
-        core_is_rounded = rounds_core;
-        if constexpr (Policy::has_output) {
-            std::array<index_t, 3> const shape{p.B, p.T, p.H * p.D};
-            if (rounds_core) rounded_core.resize(shape);
-            else core.resize(shape);
-        }
+        if constexpr (Policy::has_output) core.resize({p.B, p.T, p.H * p.D}, rounds_core);
         if constexpr (!Policy::one_pass) by_sum.resize({p.B, p.T, p.H * p.D});
-        if constexpr (Policy::has_query) q.resize({p.B, p.T, p.H * p.D});
-        if constexpr (Policy::has_key) k.resize({p.B, p.T, p.kv_heads() * p.D});
-        if constexpr (Policy::has_value) v.resize({p.B, p.T, p.kv_heads() * p.D});
+        if constexpr (Policy::has_query) q.resize({p.B, p.T, p.H * p.D}, p.q.is_rounded());
+        if constexpr (Policy::has_key) k.resize({p.B, p.T, p.kv_heads() * p.D}, p.k.is_rounded());
+        if constexpr (Policy::has_value) v.resize({p.B, p.T, p.kv_heads() * p.D}, p.v.is_rounded());
         if constexpr (Policy::has_tokens) tokens.resize({p.B, p.H, p.T});
         reference.resize({p.B, p.H, p.T});
         sum.resize({p.B, p.H, p.T});
-    }
-    /// The heads of `core`, as they are.
-    stored_heads<S> core_rows(index_t D) {
-        if (core_is_rounded) return merged_heads(*rounded_core, D);
-        return merged_heads(*core, D);
-    }
-    stored_heads<S const> core_rows(index_t D) const {
-        if (core_is_rounded) return merged_heads(view<bfloat16 const, 3>(rounded_core), D);
-        return merged_heads(view<S const, 3>(core), D);
     }
     /// The weighted values: `core`, or the result `y` where the policy has no output joint.
     template <class Policy>
     heads<S const> weighted_values(attention_problem<S> const& p, heads<S const> y) const {
         if constexpr (Policy::has_output)
-            return merged_heads(view<S const, 3>(core), p.D);
+            return core.rows(p.D);
         else
             return y;
     }
     /// The problem as the scores see it: q, k, v after the prologue.
     template <class Policy>
     attention_problem<S> after_prologue(attention_problem<S> p) const {
-        if constexpr (Policy::has_query) p.q = merged_heads(view<S const, 3>(q), p.D);
-        if constexpr (Policy::has_key) p.k = merged_heads(view<S const, 3>(k), p.D);
-        if constexpr (Policy::has_value) p.v = merged_heads(view<S const, 3>(v), p.D);
+        if constexpr (Policy::has_query) p.q = q.rows(p.D);
+        if constexpr (Policy::has_key) p.k = k.rows(p.D);
+        if constexpr (Policy::has_value) p.v = v.rows(p.D);
         return p;
     }
 };
@@ -180,7 +164,7 @@ struct attention_saved {
 /// Where gradients go: q, k, v are assigned, and so is input by policies that read it; parameters are added to.
 template <class S>
 struct attention_gradients {
-    stored_heads<S> q, k, v;             ///< rounded where products alone read them (no policy::has_prologue)
+    stored_heads<S> q, k, v;
     S* input = nullptr;
     std::vector<S*> parameters;
 };

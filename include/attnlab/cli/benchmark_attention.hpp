@@ -74,8 +74,6 @@ public:
         if (products == precision::bfloat16) {   // as in a model on a GPU
             round(y_, rounded_y_), round(dy_, rounded_dy_);
             result_ = rows(rounded_y_), upstream_ = rows(rounded_dy_);
-        }
-        if (products == precision::bfloat16 && !kernels.has_prologue) {   // as there
             round(qkv_, rounded_), round(dqkv_, d_rounded_);
             auto const rounded = [&](buffer<bfloat16>& a, index_t offset) { return merged_heads(view<bfloat16, 3>(a.data(), {n.B, n.T, packed}), n.D, offset); };
             problem_.q = rounded(rounded_, at[0]), problem_.k = rounded(rounded_, at[1]), problem_.v = rounded(rounded_, at[2]);

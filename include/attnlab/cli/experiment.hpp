@@ -29,7 +29,6 @@ struct attention_kernels {
     void (*synchronize)();   ///< waits for both
     std::vector<index_t> (*parameter_sizes)(head_sizes);
     index_t (*pairs)(index_t T);   ///< how many (query, key) pairs the mask shows in a sequence of T, one document
-    bool has_prologue;             ///< policy::has_prologue
 };
 
 /// A policy on a device.
@@ -87,7 +86,7 @@ placed_policy place_policy() {
     return {[](gpt_config const& c) -> std::unique_ptr<any_model> { return std::make_unique<compiled_model<Policy, Device>>(c); },
             {[](auto const& p, auto& saved, auto y) { attention_forward<Policy>(Device{}, p, saved, y); },
              [](auto const& p, auto const& saved, auto y, auto dy, auto const& to) { attention_backward<Policy>(Device{}, p, saved, y, dy, to); },
-             [] { synchronize(Device{}); }, parameter_sizes<Policy>, visible_pairs<typename Policy::mask>, Policy::has_prologue}};
+             [] { synchronize(Device{}); }, parameter_sizes<Policy>, visible_pairs<typename Policy::mask>}};
 }
 
 /// Compiles `Policy`: for the cpu, and where the program is built with CUDA for a GPU.

@@ -1,8 +1,9 @@
 #pragma once
+#include <array>
 #include <type_traits>
 
 #include <attnlab/core/bfloat16.hpp>
-#include <attnlab/core/view.hpp>
+#include <attnlab/core/buffer.hpp>
 
 namespace attnlab {
 
@@ -63,5 +64,29 @@ template <class T>
 heads<T> separate_heads(view<T, 4> x) {
     return {x.data(), x.shape(1) * x.shape(2) * x.shape(3), x.shape(2) * x.shape(3), x.shape(3)};
 }
+
+/// Memory of merged heads (B, T, H D), of the one type or the other.
+template <class S>
+class heads_memory {
+public:
+    void resize(std::array<index_t, 3> shape, bool rounded) {
+        is_rounded_ = rounded;
+        if (rounded) rounded_.resize(shape);
+        else whole_.resize(shape);
+    }
+    stored_heads<S> rows(index_t head_size) {
+        if (is_rounded_) return merged_heads(*rounded_, head_size);
+        return merged_heads(*whole_, head_size);
+    }
+    stored_heads<S const> rows(index_t head_size) const {
+        if (is_rounded_) return merged_heads(*rounded_, head_size);
+        return merged_heads(*whole_, head_size);
+    }
+
+private:
+    tensor<S, 3> whole_;
+    tensor<bfloat16, 3> rounded_;
+    bool is_rounded_ = false;
+};
 
 }  // namespace attnlab

@@ -87,8 +87,8 @@ private:
     index_t head_size() const { return width_ / heads_; }
     index_t all_width() const { return width_ + 2 * kv_heads_ * head_size(); }
 
-    /// Of rows of q, k and v, or of gradients by them: rounded where tiles and products alone read them.
-    precision precision_of_rows(factor<Device> const& x, bool unseen) const { return x.is_rounded() && unseen && !Policy::has_prologue ? products_ : precision::float32; }
+    /// Of rows of q, k and v, or of gradients by them: rounded where the attention and products alone read them.
+    precision precision_of_rows(factor<Device> const& x, bool unseen) const { return x.is_rounded() && unseen ? products_ : precision::float32; }
     template <class T>
     static view<T, 3> in_batch(view<T, 2> x, saved const& s) {
         return x.reshaped(std::array{s.B, s.T, x.shape(1)});

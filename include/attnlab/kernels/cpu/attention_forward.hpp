@@ -141,7 +141,7 @@ private:
             index_t const t = i0 + r;
             float const* const o = o_ + r * ldd_;
             if constexpr (Policy::has_output) {
-                std::copy_n(o, p_.D, &saved_.core(b_, t, h * p_.D));
+                std::copy_n(o, p_.D, saved_.core.rows(p_.D).row(b_, h, t));
                 auto row = p_.template row<Policy>(b_, h, t, parameters.data());
                 look_at_output<Policy>(row, p_, saved_, b_, h, t, o, projections);
                 output_.forward(row, y_.row(b_, h, t));

@@ -39,7 +39,7 @@ void backward_output(attention_problem<float> const& p, attention_saved<float> c
             r.d_query = gradients.q.row(b, h, t);
             std::fill_n(r.d_source, p.D, 0.0f);
             std::fill_n(r.d_query, p.D, 0.0f);
-            look_at_output<Policy>(r, p, saved, b, h, t, &saved.core(b, t, h * p.D), projections);
+            look_at_output<Policy>(r, p, saved, b, h, t, saved.core.rows(p.D).row(b, h, t), projections);
             if constexpr (Policy::has_projections)
                 each_matrix<Policy>([&](auto const&, std::size_t i) { d_projected[i] = &d_projections[i](b, t, h * p.D); });
             r.d_projections = d_projected.data();

@@ -137,9 +137,9 @@ void pull_prologue(attention_problem<float> const& p, Formula const& formula, he
 /// q, k, v as the scores see them, into `saved`.
 template <class Policy>
 void forward_prologue(attention_problem<float> const& p, attention_saved<float>& saved) {
-    if constexpr (Policy::has_query) run_prologue<Policy>(p, Policy::query, p.q, p.H, merged_heads(*saved.q, p.D));
-    if constexpr (Policy::has_key) run_prologue<Policy>(p, Policy::key, p.k, p.kv_heads(), merged_heads(*saved.k, p.D));
-    if constexpr (Policy::has_value) run_prologue<Policy>(p, Policy::value, p.v, p.kv_heads(), merged_heads(*saved.v, p.D));
+    if constexpr (Policy::has_query) run_prologue<Policy>(p, Policy::query, p.q, p.H, saved.q.rows(p.D));
+    if constexpr (Policy::has_key) run_prologue<Policy>(p, Policy::key, p.k, p.kv_heads(), saved.k.rows(p.D));
+    if constexpr (Policy::has_value) run_prologue<Policy>(p, Policy::value, p.v, p.kv_heads(), saved.v.rows(p.D));
 }
 template <class Policy>
 void backward_prologue(attention_problem<float> const& p, attention_gradients<float> const& g) {

@@ -58,7 +58,7 @@ void with_tiles(attention_problem<float> const& p, Body body) {
 
 template <class Policy>
 output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_saved<float> const& saved) {
-    return {saved.core_rows(p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T};
+    return {saved.core.rows(p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T};
 }
 
 /// Products of x, q, k, v as the scores see them, token numbers: into `saved`. Returns the problem as the tiles see it.
@@ -68,8 +68,8 @@ attention_problem<float> before_tiles(Device device, attention_problem<float> co
     saved.template resize<Policy>(given, rounds_core);
     multiply_input<Policy>(device, given, saved);
     make_angles<Policy>(device, given, saved);
-    auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, tensor<float, 3>& to) {
-        each_token<Policy>(device, given, count, saved, prologue_forward<Policy, Which>{from, merged_heads(*to, given.D)});
+    auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, stored_heads<float const> from, index_t count, heads_memory<float>& to) {
+        each_token<Policy>(device, given, count, saved, prologue_forward<Policy, Which>{from, to.rows(given.D)});
     };
     if constexpr (Policy::has_query) prepare(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, saved.q);
     if constexpr (Policy::has_key) prepare(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), saved.k);
@@ -90,7 +90,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     auto const p = gpu::before_tiles<Policy>(device, given, saved, y.is_rounded());
     gpu::with_tiles<Device>(p, [&]<class Products, int D>(Products, std::integral_constant<int, D>) {
         stored_heads<float> to = y;
-        if constexpr (Policy::has_output) to = saved.core_rows(p.D);
+        if constexpr (Policy::has_output) to = saved.core.rows(p.D);
         auto const output = gpu::joined_output<Policy>::of(p, saved, y, D);
         gpu::tile_inputs<Products> in(p, D);
         in.pack_into(device, saved.packed);
@@ -173,7 +173,7 @@ bool tiles_make_rows(attention_problem<float> const& p, std::vector<stored_heads
 /// Gradients by what a prologue made become gradients by what it was given.
 template <class Policy, class Device>
 void back_through_prologue(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, input_products<Policy> const& products, attention_gradients<float> const& g) {
-    auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, heads<float const> from, index_t count, heads<float> d) {
+    auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, stored_heads<float const> from, index_t count, stored_heads<float> d) {
         each_token_back<Policy>(device, given, count, saved, products, g, prologue_backward<Policy, Which>{from, d});
     };
     if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);
@@ -198,7 +198,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     stored_heads<float> to_weighted;
     std::vector<stored_heads<float const>> all_rows{dy};
     if constexpr (Policy::has_output) {
-        d_weighted = to_weighted = gpu::room_for_weighted(device, p), weighted = saved.core_rows(p.D);
+        d_weighted = to_weighted = gpu::room_for_weighted(device, p), weighted = saved.core.rows(p.D);
         if (Policy::output_reads_query) all_rows.insert(all_rows.end(), {p.q, gradients.q});
     }
     all_rows.push_back(weighted);

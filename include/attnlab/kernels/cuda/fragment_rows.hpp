@@ -20,7 +20,7 @@ template <class Group, class Fragments>
 struct fragment_row : row_point<float> {
     Fragments const* fragments;
     int half, first_lane;   ///< of each fragment: rows g or g + 8; the first of a row's lanes, as an object has them
-    bfloat16 const* rounded_query = nullptr;
+    stored_row<float const> query_row = {};
 
     constexpr auto at(std::type_identity<expr::source_tag>, index_t channel) const {
         typename row_lanes<Group, 2>::pack x;
@@ -30,7 +30,8 @@ struct fragment_row : row_point<float> {
         return x;
     }
     constexpr auto at(std::type_identity<expr::query_tag>, index_t channel) const {
-        return rounded_query ? row_lanes<Group, 2>::load(rounded_query + channel) : row_lanes<Group, 2>::load(query + channel);
+        using lanes = row_lanes<Group, 2>;
+        return query_row.template at<lanes, typename lanes::pack>(channel);
     }
 };
 
@@ -64,10 +65,7 @@ struct joined_output {
         auto const values = attnlab::detail::of_head<Policy>(p.parameters, p.sizes(), h);
         fragment_row<Group, Fragments> r{p.template row<Policy>(b, h, t, values.data()), &fragments, half, first_lane};
         r.head_size = lanes::row_size;
-        if constexpr (Policy::output_reads_query) {
-            if (query.is_rounded()) r.rounded_query = query.rounded.row(b, h, t);
-            else r.query = query.whole.row(b, h, t);
-        }
+        if constexpr (Policy::output_reads_query) r.query_row = {query, b, h, t};
         if constexpr (Policy::reads_log_normalizer) r.log_normalizer = attnlab::detail::log_normalizer<Policy>(m, z);
         typename input_products<Policy>::of_row own;
         products.look(r, own, b * p.T + t, h);

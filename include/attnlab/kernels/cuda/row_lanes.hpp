@@ -62,56 +62,6 @@ struct row_lanes {
 
 namespace expr {
 
-/// A row turned by its position, in the row's scratch memory, by angles that are there for all heads (token_rows.hpp).
-template <class Group, int N, class Policy, class A, class Rotation>
-struct evaluator<gpu::row_lanes<Group, N>, Policy, rotated<A, Rotation>> {
-    using Lanes = gpu::row_lanes<Group, N>;
-    evaluator<Lanes, Policy, A> a;
-    explicit constexpr evaluator(rotated<A, Rotation> const& e) : a(e.a) {}
-    constexpr void forward(row_point<float> const& r) {
-        a.forward(r);
-        each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) {
-            store<Lanes, V>(value(r) + i, a.template at<V>(r, i));
-            store<Lanes, V>(adjoint(r) + i, V(0.0f));
-        });
-        turn(r, value(r), 1.0f);
-    }
-    template <class V, bool = false>
-    constexpr V at(row_point<float> const& r, index_t i) const {
-        return load<Lanes, V>(value(r) + i);
-    }
-    template <class V>
-    constexpr void back(row_point<float>& r, index_t i, V x) {
-        add_to<Lanes>(adjoint(r) + i, x);
-    }
-    constexpr void finish(row_point<float>& r) {
-        turn(r, adjoint(r), -1.0f);
-        each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { a.template back<V>(r, i, load<Lanes, V>(adjoint(r) + i)); });
-        a.finish(r);
-    }
-
-private:
-    static constexpr float* value(row_point<float> const& r) { return r.scratch + 2 * count_rotations<A>() * r.head_size; }   // after the rows of what is turned again
-    static constexpr float* adjoint(row_point<float> const& r) { return value(r) + r.head_size; }
-    static constexpr void turn(row_point<float> const& r, float* row, float way) {
-        rotary_pairs const pairs = Rotation::pairs(r.head_size);
-        index_t const half = pairs.rotated / 2;
-        float const *const cosines = r.angles + rotations_of<Policy>::template position<Rotation> * r.head_size, *const sines = cosines + half;
-        Lanes::sync();
-        for (index_t first = 0; first < half; first += Group::size)
-            Group::visit([&](int lane, int) {
-                index_t const p = first + lane;
-                if (p >= half) return;
-                float const c = cosines[p], s = way * sines[p];
-                float &x = row[pairs.interleaved ? 2 * p : p], &y = row[pairs.interleaved ? 2 * p + 1 : p + half];
-                float const x0 = x;
-                x = x0 * c - y * s;
-                y = y * c + x0 * s;
-            });
-        Lanes::sync();
-    }
-};
-
 /// A product of x that is there for all tokens and heads (input_products.hpp).
 template <class Lanes, class Policy, class A, class B>
     requires(requires { typename Lanes::group; } && Policy::has_input_products && is_input_product<inner<A, B>>::value)

@@ -14,61 +14,30 @@
 
 namespace attnlab::gpu {
 
-/// A row in memory that all blocks see, of floats or, where that is not null, rounded.
-struct stored_row {
-    float* whole;
-    bfloat16* rounded = nullptr;
-
-    constexpr stored_row(float* row) : whole(row) {}
-    constexpr stored_row(stored_heads<float> const& all, index_t b, index_t h, index_t t)
-        : whole(all.is_rounded() ? nullptr : all.whole.row(b, h, t)), rounded(all.is_rounded() ? all.rounded.row(b, h, t) : nullptr) {}
-    /// Its numbers i, ... become x.
-    template <class Lanes, class V>
-    constexpr void write(Lanes lanes, index_t i, V x) const {
-        rounded ? put(lanes, rounded + i, x) : put(lanes, whole + i, x);
-    }
-
-private:
-    template <class Lanes, class T, class V>
-    static constexpr void put(Lanes, T* y, V x) {
-        if constexpr (std::is_same_v<V, float>) Lanes::once([&] { *y = static_cast<T>(x); });
-        else Lanes::write(y, x);
-    }
-};
 /// A formula of `Policy` on a row: y = what it makes of the row.
 template <class Policy, class Lanes, class Formula>
-constexpr void make_row(Lanes lanes, row_point<float> const& r, Formula const& formula, stored_row const& y) {
+constexpr void make_row(Lanes lanes, token_row const& r, Formula const& formula, stored_row<float> const& y) {
     expr::as_row<Lanes, Policy, Formula> root(formula);
     root.forward(r);
     expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { y.write(lanes, i, root.template at<V>(r, i)); });
 }
 /// From dy, its gradients.
 template <class Policy, class Lanes, class Formula>
-constexpr void pull_row(Lanes, row_point<float>& r, Formula const& formula, float const* dy) {
-    row_program<Lanes, Policy, Formula>(formula).backward(r, dy);
+constexpr void pull_row(Lanes, token_row& r, Formula const& formula, stored_row<float const> const& dy) {
+    expr::as_row<Lanes, Policy, Formula> root(formula);
+    root.forward(r);
+    expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { root.template back<V>(r, i, dy.template at<Lanes, V>(i)); });
+    root.finish(r);
 }
 /// y = x, from scratch memory, y = 0 on a row of n.
 template <class Lanes>
-constexpr void copy_row(Lanes lanes, stored_row const& y, float const* x, index_t n) {
+constexpr void copy_row(Lanes lanes, stored_row<float> const& y, float const* x, index_t n) {
     Lanes::sync();   // the numbers of the row's tail one lane wrote
     expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { y.write(lanes, i, expr::load<Lanes, V>(x + i)); });
 }
 template <class Lanes>
 constexpr void clear_row(Lanes, float* y, index_t n) {
     expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { expr::store<Lanes, V>(y + i, V(0.0f)); });
-}
-
-/// A row as floats: where it lies, or, if it is rounded, in scratch memory.
-template <class Lanes>
-constexpr float const* whole_row(Lanes, stored_heads<float const> const& all, float* scratch, index_t n, index_t b, index_t h, index_t t) {
-    if (!all.is_rounded()) return all.whole.row(b, h, t);
-    bfloat16 const* const x = all.rounded.row(b, h, t);
-    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) {
-        if constexpr (std::is_same_v<V, float>) expr::store<Lanes, V>(scratch + i, static_cast<float>(x[i]));
-        else expr::store<Lanes, V>(scratch + i, Lanes::load(x + i));
-    });
-    Lanes::sync();
-    return scratch;
 }
 
 enum class prologue { query, key, value };
@@ -83,28 +52,28 @@ template <class Policy, prologue Which>
 struct prologue_forward {
     using formula_type = decltype(prologue_formula<Policy, Which>());
     static constexpr index_t scratch_rows = 0;
-    heads<float const> from;
-    heads<float> to;
+    stored_heads<float const> from;
+    stored_heads<float> to;
     std::array<row_layout, 2> rows() const { return {from, to}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
-        r.source = from.row(b, h, t);
-        make_row<Policy>(lanes, r, formula, to.row(b, h, t));
+        r.given = {from, b, h, t};
+        make_row<Policy>(lanes, r, formula, {to, b, h, t});
     }
 };
 template <class Policy, prologue Which>
 struct prologue_backward {
     using formula_type = decltype(prologue_formula<Policy, Which>());
     static constexpr index_t scratch_rows = 1;
-    heads<float const> from;
-    heads<float> d;   ///< by what the prologue made, becomes by what it was given
+    stored_heads<float const> from;
+    stored_heads<float> d;   ///< by what the prologue made, becomes by what it was given
     std::array<row_layout, 2> rows() const { return {from, d}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
-        float* const row = d.row(b, h, t);
-        r.source = from.row(b, h, t), r.d_source = scratch;
+        stored_row<float> const row{d, b, h, t};
+        r.given = {from, b, h, t}, r.d_source = scratch;
         clear_row(lanes, r.d_source, r.head_size);
         pull_row<Policy>(lanes, r, formula, row);
         copy_row(lanes, row, r.d_source, r.head_size);
@@ -119,7 +88,7 @@ struct numbers_forward {
     index_t H, T;
     std::array<row_layout, 0> rows() const { return {}; }
     template <class Lanes>
-    constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
         float const x = expr::evaluator<Lanes, Policy, std::remove_const_t<decltype(formula)>>(formula).forward(r);
         Lanes::once([&] { tokens[(b * H + h) * T + t] = x; });
@@ -133,7 +102,7 @@ struct numbers_backward {
     index_t H, T;
     std::array<row_layout, 0> rows() const { return {}; }
     template <class Lanes>
-    constexpr void operator()(Lanes, row_point<float>& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
         expr::evaluator<Lanes, Policy, std::remove_const_t<decltype(formula)>> number(formula);
         number.forward(r);
@@ -177,15 +146,14 @@ struct scan_program {
 /// An output joint's view of a row.
 template <class Policy>
 struct output_rows {
-    static constexpr index_t scratch_rows = 1 + Policy::output_reads_query;
     stored_heads<float const> weighted, query;
     float const *reference, *sum;   ///< (B, H, T)
     index_t H, T;
 
     template <class Lanes>
-    constexpr void look(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
-        r.source = whole_row(lanes, weighted, scratch, r.head_size, b, h, t);
-        if constexpr (Policy::output_reads_query) r.query = whole_row(lanes, query, scratch + r.head_size, r.head_size, b, h, t);
+    constexpr void look(Lanes, token_row& r, index_t b, index_t h, index_t t) const {
+        r.given = {weighted, b, h, t};
+        if constexpr (Policy::output_reads_query) r.asked = {query, b, h, t};
         if constexpr (Policy::reads_log_normalizer) {
             index_t const i = (b * H + h) * T + t;
             r.log_normalizer = attnlab::detail::log_normalizer<Policy>(reference[i], sum[i]);
@@ -195,21 +163,21 @@ struct output_rows {
 template <class Policy>
 struct output_forward {
     using formula_type = std::remove_const_t<decltype(Policy::output)>;
-    static constexpr index_t scratch_rows = output_rows<Policy>::scratch_rows;
+    static constexpr index_t scratch_rows = 0;
     output_rows<Policy> of;
     stored_heads<float> y;
     std::array<row_layout, 3> rows() const { return {of.weighted, of.query, y}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
-        of.look(lanes, r, scratch, b, h, t);
+        of.look(lanes, r, b, h, t);
         make_row<Policy>(lanes, r, formula, {y, b, h, t});
     }
 };
 template <class Policy>
 struct output_backward {
     using formula_type = std::remove_const_t<decltype(Policy::output)>;
-    static constexpr index_t scratch_rows = 2 + output_rows<Policy>::scratch_rows + Policy::output_reads_query;
+    static constexpr index_t scratch_rows = 1 + Policy::output_reads_query;
     output_rows<Policy> of;
     stored_heads<float const> dy;
     stored_heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
@@ -218,17 +186,16 @@ struct output_backward {
     attention_context context;
     std::array<row_layout, 5> rows() const { return {of.weighted, of.query, dy, d_weighted, d_query}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
-        auto const room = [&](index_t row) { return scratch + row * r.head_size; };
-        of.look(lanes, r, room(2), b, h, t);
-        r.d_source = room(0);   // sums that a formula adds to at several places cost less there than in global memory
+        of.look(lanes, r, b, h, t);
+        r.d_source = scratch;   // sums that a formula adds to at several places cost less there than in global memory
         clear_row(lanes, r.d_source, r.head_size);
         if constexpr (Policy::output_reads_query) {
-            r.d_query = room(2 + output_rows<Policy>::scratch_rows);
+            r.d_query = scratch + r.head_size;
             clear_row(lanes, r.d_query, r.head_size);
         }
-        pull_row<Policy>(lanes, r, formula, whole_row(lanes, dy, room(1), r.head_size, b, h, t));
+        pull_row<Policy>(lanes, r, formula, stored_row<float const>{dy, b, h, t});
         copy_row(lanes, {d_weighted, b, h, t}, r.d_source, r.head_size);
         if constexpr (Policy::output_reads_query) copy_row(lanes, {d_query, b, h, t}, r.d_query, r.head_size);
         if constexpr (Policy::one_pass) record(lanes, r, b, h, t);
@@ -237,12 +204,12 @@ struct output_backward {
 
 private:
     template <class Lanes>
-    constexpr void record(Lanes, row_point<float> const& r, index_t b, index_t h, index_t t) const {
+    constexpr void record(Lanes, token_row const& r, index_t b, index_t h, index_t t) const {
         index_t const i = (b * of.H + h) * of.T + t;
         float dot = 0;
         if constexpr (Policy::has_sum) {   // of what the tiles read: where a row's weight is one key's alone, what it passes on must cancel that key's share
             expr::row_sum<Lanes> products;
-            expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t c, V) { products.add(expr::load<Lanes, V>(r.source + c) * as_stored(expr::load<Lanes, V>(r.d_source + c))); });
+            expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t c, V) { products.add(r.given.template at<Lanes, V>(c) * as_stored(expr::load<Lanes, V>(r.d_source + c))); });
             dot = products.total();
         }
         row_record const found = record_of<Policy>(of.reference[i], of.sum[i], dot, r.d_log_normalizer, context.visible_of<typename Policy::mask>(b, t, of.T).none());
@@ -267,13 +234,13 @@ private:
 template <class Policy>
 struct slot_rows {
     using formula_type = decltype(Policy::slot());
-    static constexpr index_t scratch_rows = output_rows<Policy>::scratch_rows;
+    static constexpr index_t scratch_rows = 0;
     output_rows<Policy> of;
     float* share;
     std::array<row_layout, 2> rows() const { return {of.weighted, of.query}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, row_point<float>& r, float* scratch, index_t b, index_t h, index_t t) const {
-        of.look(lanes, r, scratch, b, h, t);
+    constexpr void operator()(Lanes lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
+        of.look(lanes, r, b, h, t);
         float const x = slot_share<Lanes, Policy>(r);
         Lanes::once([&] { share[(b * of.H + h) * of.T + t] = x; });
     }

@@ -7,7 +7,7 @@
 #include <attnlab/kernels/cuda/column_sums.hpp>
 #include <attnlab/kernels/cuda/gradient_copies.hpp>
 #include <attnlab/kernels/cuda/input_products.hpp>
-#include <attnlab/kernels/cuda/row_lanes.hpp>
+#include <attnlab/kernels/cuda/rotations.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 #include <attnlab/kernels/cuda/tiles.hpp>
 
@@ -32,10 +32,10 @@ tile_problem<Policy> portable(attention_problem<float> const& p) {
 /// How a warp has rows: one each in `Lanes` lanes, N adjacent channels a lane at once, of heads of `Size` channels, or of any where it is 0.
 template <int Lanes, int N, int Size>
 struct row_form {
-    static constexpr int lanes = Lanes, rows = warp_size / Lanes;
+    static constexpr int lanes = Lanes, rows = warp_size / Lanes, adjacent = N;
     static constexpr index_t head_size(index_t D) { return Size > 0 ? Size : D; }
     template <class Group>
-    using lanes_of = row_lanes<Group, N>;
+    using lanes_of = token_lanes<Group, N>;
 };
 /// For what begins on sixteen bytes and heads of which four are a warp's. Heads of 64 have a form of their own, in which addresses are constants: a third of the instructions.
 template <int Size>
@@ -88,7 +88,7 @@ struct token_kernel {
 
     int warps_now() const { return parts.warps; }
     /// Rows of scratch memory of a group; 8 numbers more, so that in a warp four groups' lanes meet in no bank.
-    static constexpr index_t scratch_of(index_t D) { return (Visitor::scratch_rows + 2 * expr::count_rotations<typename Visitor::formula_type>()) * Form::head_size(D) + Form::lanes; }
+    static constexpr index_t scratch_of(index_t D) { return (Visitor::scratch_rows + rows_to_turn_in<typename Visitor::formula_type>(D, Form::adjacent, Form::lanes * Form::adjacent)) * Form::head_size(D) + Form::lanes; }
     constexpr index_t scratch_floats() const { return scratch_of(p.D); }
     /// Whether a part gathers its gradients in shared memory.
     constexpr bool near() const { return copies.numbers > 0 && copies.numbers <= 12 * 1024; }
@@ -116,7 +116,7 @@ struct token_kernel {
                 auto const gradients = mine.at(h, near() ? 0 : part);
                 std::uint32_t b = first_b, t = first_t;
                 for (std::uint32_t bt = begin; bt < end; ++bt) {
-                    auto row = p.template row<Policy>(b, h, t, values.data());
+                    token_row row{p.template row<Policy>(b, h, t, values.data()), {}, {}};
                     row.heads = heads, row.head_size = Form::head_size(p.D);
                     row.scratch = scratch + Visitor::scratch_rows * row.head_size;
                     if constexpr (expr::rotations_of<Policy>::count > 0) row.angles = angles + t * expr::rotations_of<Policy>::count * p.D;
@@ -153,37 +153,6 @@ private:
             });
     }
 };
-
-/// Cosines and sines of the angles of a position, a warp a position; in double.
-template <class Rotation>
-struct angle_rows {
-    float* to;
-    index_t D, stride;
-    template <class Warp>
-    constexpr void operator()(Warp const&, index_t position) const {
-        rotary_pairs const pairs = Rotation::pairs(D);
-        index_t const half = pairs.rotated / 2;
-        for (index_t first = 0; first < half; first += warp_size)
-            Warp::visit([&](int lane, int) {
-                index_t const i = first + lane;
-                if (i >= half) return;
-                double const angle = static_cast<double>(position) * Rotation::frequency(i, pairs);
-                float* const row = to + position * stride;
-                row[i] = static_cast<float>(std::cos(angle)), row[i + half] = static_cast<float>(std::sin(angle));
-            });
-    }
-};
-/// The angles of a policy's rotations, once for all heads, of q and of k, forward and back.
-template <class Policy, class Device>
-void make_angles(Device device, attention_problem<float> const& p, attention_saved<float>& saved) {
-    using rotations = expr::rotations_of<Policy>;
-    if constexpr (rotations::count > 0) {
-        saved.angles.resize(std::array{p.T * rotations::count * p.D});
-        rotations::each([&]<class Rotation>(Rotation, index_t i) {
-            launch_rows(device, p.T, angle_rows<Rotation>{saved.angles.data() + i * p.D, p.D, rotations::count * p.D});
-        });
-    }
-}
 
 /// Whether all that the policy's programs touch begins on sixteen bytes, rows in memory among it.
 template <class Policy, std::size_t N>

@@ -49,10 +49,10 @@ void attention_forward(ref, attention_problem<double> const& p, attention_saved<
                 saved.sum(b, h, t) = s.w.sum(t, 0);
                 if constexpr (Policy::has_tokens) saved.tokens(b, h, t) = s.facts.tokens(t, 0);
             }
-            if constexpr (Policy::has_output) detail::put_rows(s.o, merged_heads(*saved.core, p.D), b, h);
-            if constexpr (Policy::has_query) detail::put_rows(s.q, merged_heads(*saved.q, p.D), b, h);
-            if constexpr (Policy::has_key) detail::put_rows(s.k, merged_heads(*saved.k, p.D), b, p.kv_head(h));
-            if constexpr (Policy::has_value) detail::put_rows(s.v, merged_heads(*saved.v, p.D), b, p.kv_head(h));
+            if constexpr (Policy::has_output) detail::put_rows(s.o, saved.core.rows(p.D), b, h);
+            if constexpr (Policy::has_query) detail::put_rows(s.q, saved.q.rows(p.D), b, h);
+            if constexpr (Policy::has_key) detail::put_rows(s.k, saved.k.rows(p.D), b, p.kv_head(h));
+            if constexpr (Policy::has_value) detail::put_rows(s.v, saved.v.rows(p.D), b, p.kv_head(h));
             detail::save_projections<Policy>(p, s.facts, saved, b);
         }
 }
