@@ -108,6 +108,8 @@ public:
     /// Whether x is read, the layer's input; and whether its part that belongs to a head.
     static constexpr bool reads_head_input = in_rows<expr::head_input_tag>;
     static constexpr bool reads_input = in_rows<expr::input_tag> || reads_head_input || has_projections;
+    /// Whether rows read x themselves, beside products of x that may be made for all heads and tokens at once.
+    static constexpr bool rows_read_input = adds_to_input || reads_head_input;
     /// Whether a formula holds back a gradient on purpose.
     static constexpr bool stops_gradient = any_row<is_stop> || expr::any_part<is_stop, decltype(weight)>();
     /// Whether k or v is changed by numbers that belong to a query head: then grouped queries make no sense.

@@ -42,6 +42,7 @@ struct attention_problem : attention_context {
     S scale = 1;                         ///< 1 / sqrt(D)
     stored_heads<S const> q, k, v;       ///< k and v of H_kv heads
     S const* input = nullptr;            ///< x (B, T, C), for policies whose joints read x
+    bfloat16 const* rounded_input = nullptr;   ///< x as a GPU's products read it, where it is there rounded; then `input` is there for policy::rows_read_input alone
     Pointers parameters;                 ///< in the policy's order, each for all heads
 
     constexpr index_t kv_heads() const { return H_kv ? H_kv : H; }
@@ -166,6 +167,7 @@ template <class S>
 struct attention_gradients {
     stored_heads<S> q, k, v;
     S* input = nullptr;
+    bfloat16* rounded_input = nullptr;   ///< in its place where x is there rounded and no row reads it itself
     std::vector<S*> parameters;
 };
 

@@ -74,7 +74,8 @@ public:
         if (products == precision::bfloat16) {   // as in a model on a GPU
             round(y_, rounded_y_), round(dy_, rounded_dy_);
             result_ = rows(rounded_y_), upstream_ = rows(rounded_dy_);
-            round(qkv_, rounded_), round(dqkv_, d_rounded_);
+            round(qkv_, rounded_), round(dqkv_, d_rounded_), round(x_, rounded_x_), round(dx_, rounded_dx_);
+            problem_.rounded_input = rounded_x_.data(), gradients_.rounded_input = rounded_dx_.data();
             auto const rounded = [&](buffer<bfloat16>& a, index_t offset) { return merged_heads(view<bfloat16, 3>(a.data(), {n.B, n.T, packed}), n.D, offset); };
             problem_.q = rounded(rounded_, at[0]), problem_.k = rounded(rounded_, at[1]), problem_.v = rounded(rounded_, at[2]);
             gradients_.q = rounded(d_rounded_, at[0]), gradients_.k = rounded(d_rounded_, at[1]), gradients_.v = rounded(d_rounded_, at[2]);
@@ -126,7 +127,7 @@ private:
     attention_kernels kernels_;
     attention_sizes n_;
     buffer<float> qkv_, dqkv_, y_, dy_, x_, dx_;
-    buffer<bfloat16> rounded_, d_rounded_, rounded_y_, rounded_dy_;
+    buffer<bfloat16> rounded_, d_rounded_, rounded_y_, rounded_dy_, rounded_x_, rounded_dx_;
     stored_heads<float> result_;
     stored_heads<float const> upstream_;
     std::vector<buffer<float>> parameters_, d_parameters_;

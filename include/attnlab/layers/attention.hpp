@@ -45,7 +45,7 @@ public:
         std::apply([&](auto const&... p) { (declare(all, name, p, deviation), ...); }, Policy::parameters);
     }
 
-    /// x (N, C), of a batch (B, T), -> y (N, C), to which `onto` is added unless it is empty. Where the policy reads x it has to be there as floats, too.
+    /// x (N, C), of a batch (B, T), -> y (N, C), to which `onto` is added unless it is empty. For policy::rows_read_input, and for observers of what reads x, it has to be there as floats, too.
     template <observer Observer>
     void forward(view<S const, 2> onto, factor<Device> const& x, std::array<index_t, 2> batch, view<S, 2> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         auto const [B, T] = batch;
@@ -73,9 +73,12 @@ public:
         attention_gradients<S> g;
         place(g, w.dqkv, s);
         for (auto* p : policy_) g.parameters.push_back(p->gradient.data());
-        if constexpr (reads_input) g.input = dx.whole().data();   // to which q's, k's and v's are added
+        if constexpr (reads_input) {   // to which q's, k's and v's are added
+            if (dx.is_rounded()) g.rounded_input = dx.rounded().data();
+            else g.input = dx.whole().data();
+        }
         attention_backward<Policy>(Device{}, problem(x, s, context), s.rows, merged(s.z, s), merged(std::as_const(w.dz), s), g);
-        if constexpr (reads_input) project_.backward_onto(w.dqkv, x, dx.whole().data());
+        if constexpr (reads_input) project_.backward_onto(w.dqkv, x, dx);
         else if (w.dqkv.is_rounded()) project_.backward(w.dqkv, x, dx);
         else project_.backward(std::as_const(w.dqkv).whole(), x, dx);
     }
@@ -124,7 +127,10 @@ private:
         p.products = products_;
         p.scale = static_cast<S>(1 / std::sqrt(static_cast<double>(p.D)));
         place(p, s.qkv, s);
-        if constexpr (reads_input) p.input = x.whole().data();
+        if constexpr (reads_input) {
+            if (x.has_whole()) p.input = x.whole().data();
+            if (x.is_rounded()) p.rounded_input = x.rounded().data();
+        }
         for (auto* a : policy_) p.parameters.push_back(a->value.data());
         return p;
     }

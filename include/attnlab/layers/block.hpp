@@ -45,7 +45,7 @@ public:
     template <observer Observer>
     void forward(view<S, 3> x, view<S, 3> y, saved& s, attention_context const& context, Observer& o, index_t layer) {
         std::array<index_t, 2> const batch{x.shape(0), x.shape(1)};
-        s.normed1.resize(rows(x).shape(), products_, Policy::reads_input);
+        s.normed1.resize(rows(x).shape(), products_, Policy::rows_read_input || (Policy::reads_input && wants_rows<Observer>));
         s.normed2.resize(rows(x).shape(), products_);
         s.mid.resize(x.shape());
         watch(o, site::resid_pre{}, layer, x);
@@ -81,7 +81,7 @@ public:
         norm2_.backward(w.narrow, rows(view<S const, 3>(s.mid)), s.norm2, d, attention_.last_bias_gradient());
         watch(o, site::gradient<site::resid_mid>{}, layer, stream);
         watch(o, site::gradient<site::attn_out>{}, layer, stream);
-        w.narrow.resize(rows(x).shape(), Policy::reads_input ? precision::float32 : products_);   // to what joints leave there products add
+        w.narrow.resize(rows(x).shape(), Policy::rows_read_input ? precision::float32 : products_);   // to what joints leave there products add
         attention_.backward(d, s.normed1, s.attention, context, w.narrow, w.attention, o, layer);
         watch(o, site::gradient<site::ln1_normalized>{}, layer, std::as_const(w.narrow), batch);
         norm1_.backward(w.narrow, rows(x), s.norm1, d, next);

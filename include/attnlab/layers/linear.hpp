@@ -34,12 +34,15 @@ public:
             if (dy.is_rounded()) return linear_backward(Device{}, view<bfloat16 const, 2>(dy.rounded), x, weight_.rounded(), dx, weight_.gradient(), static_cast<S*>(nullptr));
         backward(rows(view<S const, 3>(dy.whole)), x, dx);
     }
-    /// dx (N, I) is added to. x, if it is rounded, is there as floats, too.
-    void backward_onto(factor<Device> const& dy, factor<Device> const& x, S* dx) const {
-        auto const run = [&](auto from, auto rows, auto w) { linear_backward_onto(Device{}, from, rows, w, dx, weight_.gradient(), bias_gradient()); };
+    /// dx (N, I) is added to. What is not rounded, of dy or dx, finds x as floats, too.
+    void backward_onto(factor<Device> const& dy, factor<Device> const& x, factor<Device>& dx) const {
+        auto const run = [&](auto from, auto rows, auto w, auto* to) { linear_backward_onto(Device{}, from, rows, w, to, weight_.gradient(), bias_gradient()); };
         if constexpr (is_cuda<Device>)
-            if (dy.is_rounded()) return run(dy.rounded(), x.rounded(), weight_.rounded());
-        weight_.multiply([&](auto w) { run(dy.whole(), x.whole(), w); });
+            if (dy.is_rounded()) {
+                if (dx.is_rounded()) return run(dy.rounded(), x.rounded(), weight_.rounded(), dx.rounded().data());
+                return run(dy.rounded(), x.rounded(), weight_.rounded(), dx.whole().data());
+            }
+        weight_.multiply([&](auto w) { run(dy.whole(), x.whole(), w, dx.whole().data()); });
     }
 
     /// The same where x, and y, dy or dx where they are factors, were made for this Linear's products.

@@ -190,7 +190,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     auto const p = saved.template after_prologue<Policy>(given);
     index_t const rows = p.B * p.H * p.T;
     auto const products = gpu::with_gradients<Policy>(device, p, saved);
-    if (gpu::rows_write_input<Policy> && gradients.input) gpu::fill_zero(device, gradients.input, p.B * p.T * p.width);
+    if (Policy::rows_read_input && gradients.input) gpu::fill_zero(device, gradients.input, p.B * p.T * p.width);
     float* const d_log_normalizer = Policy::one_pass ? nullptr : gpu::scratch<gpu::for_log_normalizer, float>(device, rows);
     index_t const padded_rows = p.B * p.H * gpu::padded_length(p.T);
     auto* const records = gpu::scratch<gpu::for_row_numbers, gpu::row_record>(device, padded_rows);

@@ -48,8 +48,8 @@ template <cuda_device Device, class X, class T>
 void linear_forward_onto(Device, view<float const, 2> onto, view<X const, 2> x, view<T const, 2> w, float const* bias, view<float, 2> y);
 template <cuda_device Device, class Y, class X, class T, class D>
 void linear_backward(Device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias);
-template <cuda_device Device, class Y, class X, class T>
-void linear_backward_onto(Device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias);
+template <cuda_device Device, class Y, class X, class T, class D>
+void linear_backward_onto(Device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias);
 template <cuda_device Device>
 void layer_norm_forward(Device, view<float const, 2> x, float const* weight, float const* bias, float eps, view<float, 2> y, float* mean, float* rstd);
 template <cuda_device Device>

@@ -11,14 +11,16 @@
 
 namespace attnlab::gpu {
 
-/// From dy (n, outputs), of at most `Most` outputs: dx = dy w, or is added to, and the parts' dy^T x. A block has 64 channels, of which a lane keeps two of each row of w and of its
-/// gradient, and a part of the rows, shared by its warps.
-template <int Most>
+/// From dy (n, outputs), of at most `Most` outputs: dx = dy w, or is added to, and the parts' dy^T x. A block has 128 channels, or 64, of which a lane keeps four or two of each row of w and
+/// of its gradient, and a part of the rows, shared by its warps.
+template <class X, class D, int Most>
 struct input_dot_gradients {
-    static constexpr int N = 2, warps = 4, resident = Most > 16 ? 3 : Most > 12 ? 4 : 5, rows = Most > 16 ? 2 : 4;   ///< rows at once: what a lane waits for together
+    static constexpr int N = Most > 12 ? 2 : 4, warps = 4, resident = Most == 16 ? 4 : 3;
+    static constexpr int rows = Most > 16 ? 1 : N * sizeof(X) > 8 ? 3 : 4;   ///< at once, what a lane waits for together: as many as registers have room for
     static constexpr int channels = N * warp_size;
-    float const *x, *w, *dy;
-    float* dx;      ///< (n, c), or null
+    X const* x;
+    float const *w, *dy;
+    D* dx;          ///< (n, c), or null
     bool add;       ///< to what is there
     float* parts;   ///< (parts, outputs, c), assigned
     index_t n, c, outputs;
@@ -43,7 +45,12 @@ struct input_dot_gradients {
                 total[o] = wide<warp, N>(0.0f);
             });
             index_t const begin = (part * warps + w_.index()) * length, end = begin + length < n ? begin + length : n;
-            for (index_t t = begin; t < end; t += rows) some<warp>(t, end, first, factor, total);
+            auto next = read<warp>(begin, end, first);
+            for (index_t t = begin; t < end; t += rows) {
+                auto const now = next;
+                next = read<warp>(t + rows, end, first);   // on its way while this is used
+                use<warp>(now, t, end, first, factor, total);
+            }
             float* const mine = sums.writes(w_, w_.index() * Most * channels, Most * channels);
             unrolled<Most>([&](int o) { row_lanes<warp, N>::store(mine + o * channels, total[o]); });
         });
@@ -57,24 +64,33 @@ struct input_dot_gradients {
     }
 
 private:
-    /// Rows t, ... before `end`.
     template <class Warp>
-    constexpr void some(index_t t, index_t end, index_t first, wide<Warp, N> const (&factor)[Most], wide<Warp, N> (&total)[Most]) const {
-        wide<Warp, N> of_row[rows];
-        typename Warp::number d[rows];   // of lane o: by output o
-        unrolled<rows>([&](int r) {
-            index_t const row = t + r < end ? t + r : t;
-            of_row[r] = load<Warp, N>(x + row * c + first, c - first);
-            d[r] = load<Warp>(dy + row * outputs, t + r < end ? outputs : 0);
+    struct rows_of_both {
+        lanes_of<X, N * Warp::held> x[rows];
+        typename Warp::number d[rows];   ///< of lane o: by output o
+    };
+    /// Rows t, ... before `end`; of those beyond x is another row, and d 0.
+    template <class Warp>
+    constexpr rows_of_both<Warp> read(index_t t, index_t end, index_t first) const {
+        rows_of_both<Warp> r;
+        unrolled<rows>([&](int k) {
+            index_t const row = t + k < end ? t + k : n - 1;
+            r.x[k] = load_stored<Warp, N>(x + row * c + first, c - first);
+            r.d[k] = load<Warp>(dy + row * outputs, t + k < end ? outputs : 0);
         });
+        return r;
+    }
+    template <class Warp>
+    constexpr void use(rows_of_both<Warp> const& of, index_t t, index_t end, index_t first, wide<Warp, N> const (&factor)[Most], wide<Warp, N> (&total)[Most]) const {
         unrolled<rows>([&](int r) {
             if (t + r >= end) return;
-            float* const to = dx ? dx + (t + r) * c + first : nullptr;
+            D* const to = dx ? dx + (t + r) * c + first : nullptr;
             wide<Warp, N> by_x = to && add ? load<Warp, N>(to, c - first) : wide<Warp, N>(0.0f);
+            wide<Warp, N> const row = as_numbers(of.x[r]);
             unrolled<Most>([&](int o) {
-                wide<Warp, N> const by(Warp::of_lane(d[r], o));
+                wide<Warp, N> const by(Warp::of_lane(of.d[r], o));
                 by_x = by_x + by * factor[o];
-                total[o] = total[o] + by * of_row[r];
+                total[o] = total[o] + by * row;
             });
             if (to) store<Warp, N>(to, by_x, c - first);
         });
@@ -84,15 +100,20 @@ private:
 struct for_dot_gradients;
 
 /// Whether it was few enough columns, of rows on sixteen bytes: then dx is made, or added to, unless it is null, and dw added to.
-template <class Device>
-bool add_few(Device device, float const* x, float const* w, float const* dy, float* dx, bool add, float* dw, index_t n, index_t c, index_t outputs) {
+template <class Device, class X, class D>
+bool add_few(Device device, X const* x, float const* w, float const* dy, D* dx, bool add, float* dw, index_t n, index_t c, index_t outputs) {
     return takes_wide<4>(c, {x, w, dx}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
-        input_dot_gradients<Most> kernel{x, w, dy, dx, add, nullptr, n, c, outputs};
+        input_dot_gradients<X, D, Most> kernel{x, w, dy, dx, add, nullptr, n, c, outputs};
         kernel.parts = scratch<for_dot_gradients, float>(device, kernel.count() * outputs * c);
         launch(device, kernel, kernel.blocks());
         launch_add_parts(device, kernel.parts, {kernel.count(), outputs * c}, outputs * c, dw);
         return true;
     });
 }
+#ifdef __CUDACC__
+extern template bool add_few(cuda, float const*, float const*, float const*, float*, bool, float*, index_t, index_t, index_t);
+extern template bool add_few(cuda, bfloat16 const*, float const*, float const*, float*, bool, float*, index_t, index_t, index_t);
+extern template bool add_few(cuda, bfloat16 const*, float const*, float const*, bfloat16*, bool, float*, index_t, index_t, index_t);
+#endif
 
 }  // namespace attnlab::gpu

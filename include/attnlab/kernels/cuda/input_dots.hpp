@@ -2,16 +2,43 @@
 #include <attnlab/kernels/cuda/wide_rows.hpp>
 
 /// \file
-/// A matrix product of few columns, y = x w^T: it takes as long as reading x, once, where a library's float32 product of twelve columns takes several times that.
+/// A matrix product of few columns, y = x w^T: it takes as long as reading x, once, where a library's float32 product of twelve columns takes several times that. x is of floats, or
+/// rounded; products and sums are of floats.
 
 namespace attnlab::gpu {
 
+/// Sums over a warp's lanes of K numbers in each, K a power of two up to 32: lane l's result is that of number l % K. Of two lanes each adds half of what both have, so that
+/// it takes about K exchanges, where one number after the other would take five each.
+template <class Warp, int K>
+constexpr typename Warp::number fold(typename Warp::number* x) {
+    if constexpr (K == 1) {
+        return x[0];
+    } else {
+        constexpr int half = K / 2;
+        unrolled<half>([&](int k) {
+            typename Warp::number mine, other;
+            Warp::visit([&](int lane, int l) {
+                bool const upper = lane & half;
+                float const low = x[k].v[l], high = x[k + half].v[l];   // by no address: they are in registers
+                mine.v[l] = upper ? high : low, other.v[l] = upper ? low : high;
+            });
+            x[k] = mine + Warp::across(other, half);
+        });
+        return fold<Warp, half>(x);
+    }
+}
+template <class Warp, int K>
+constexpr typename Warp::number folded_sums(typename Warp::number* x) {
+    return Warp::template butterfly<warp_size, K>(fold<Warp, K>(x), [](float a, float b) { return a + b; });
+}
+
 /// x (n, c), w (outputs, c), y (n, outputs), of at most `Most` outputs. w lies in shared memory, of which a warp uses what it reads for `rows` of x, 128 channels at once.
-template <int Most>
+template <class X, int Most>
 struct input_dots {
     static constexpr int N = 4, warps = 8, rows = Most > 16 ? 2 : 4;   ///< as many sums as registers have room for
     static constexpr int resident = 2;                          ///< blocks of a multiprocessor: more have no registers for what comes next
-    float const *x, *w;
+    X const* x;
+    float const* w;
     float* y;
     index_t n, c, outputs;
     index_t blocks = as_many_as_run();   ///< known before the kernel starts, which would divide for it
@@ -44,22 +71,22 @@ private:
     template <class Warp>
     constexpr void some(float const* factors, index_t first) const {
         using number = typename Warp::number;
-        number sums[rows][Most];
-        for (auto& of_row : sums)
-            for (number& sum : of_row) sum = number(0.0f);
+        number sums[rows * Most];   // of row r and output o, r Most + o
+        for (number& sum : sums) sum = number(0.0f);
         int const width = static_cast<int>(c), last = static_cast<int>(n - 1 - first), most = static_cast<int>(outputs) - 1;
-        float const* const begin = x + first * c;
+        X const* const begin = x + first * c;
         struct piece {
-            wide<Warp, N> of_row[rows];
+            lanes_of<X, N * Warp::held> of_row[rows];
         };
         auto const read = [&](int i) {
             piece p;
-            unrolled<rows>([&](int r) { p.of_row[r] = load<Warp, N>(begin + (r < last ? r : last) * width + i, width - i); });
+            unrolled<rows>([&](int r) { p.of_row[r] = load_stored<Warp, N>(begin + (r < last ? r : last) * width + i, width - i); });
             return p;
         };
         piece next = read(0);
         for (int i = 0; i < width; i += N * warp_size) {
-            piece const now = next;
+            wide<Warp, N> now[rows];
+            unrolled<rows>([&](int r) { now[r] = as_numbers(next.of_row[r]); });
             next = read(i + N * warp_size);   // on its way while this one is multiplied; beyond the row nothing is read
             // Beyond the row x is 0, and what it is multiplied by is the piece's first; of fewer outputs the last comes again: a question each would cost more.
             auto const own = Warp::each_lane([&](int lane) { return factors + i + (N * lane < width - i ? N * lane : 0); });
@@ -71,20 +98,20 @@ private:
                 });
                 unrolled<rows>([&](int r) {
                     for (int l = 0; l < Warp::held; ++l)
-                        for (int k = 0; k < N; ++k) sums[r][o].v[l] += now.of_row[r].v[N * l + k] * factor.v[N * l + k];
+                        for (int k = 0; k < N; ++k) sums[r * Most + o].v[l] += now[r].v[N * l + k] * factor.v[N * l + k];
                 });
             });
         }
-        unrolled<rows>([&](int r) {
-            number mine(0.0f);   // of lane o: output o
-            unrolled<Most>([&](int o) {
-                float const total = sum<Warp>(sums[r][o]);
-                Warp::visit([&](int lane, int l) {
-                    if (lane == o) mine.v[l] = total;
-                });
+        constexpr int all = rows * Most, halves = all % warp_size != 0;   // 48 numbers, or 64
+        static_assert(all % warp_size == 0 || all % warp_size == warp_size / 2);
+        auto const write = [&](number const& total, int begin, int count) {
+            Warp::visit([&](int lane, int l) {
+                int const at = begin + lane, r = at / Most, o = at % Most;
+                if (lane < count && r <= last && o <= most) y[(first + r) * outputs + o] = total.v[l];
             });
-            if (first + r < n) store<Warp>(y + (first + r) * outputs, mine, outputs);
-        });
+        };
+        unrolled<all / warp_size>([&](int k) { write(folded_sums<Warp, warp_size>(sums + k * warp_size), k * warp_size, warp_size); });
+        if constexpr (halves) write(folded_sums<Warp, warp_size / 2>(sums + all - warp_size / 2), all - warp_size / 2, warp_size / 2);
     }
 };
 /// `run(std::integral_constant<int, Most>{})` of kernels for at most so many outputs; false where they are more.
@@ -95,14 +122,18 @@ bool with_few(index_t outputs, Run run) {
     return outputs <= 32 && run(std::integral_constant<int, 32>{});
 }
 /// Whether it was few enough columns, of rows on sixteen bytes and a w that shared memory holds: then y is made.
-template <class Device>
-bool multiply_few(Device device, float const* x, float const* w, float* y, index_t n, index_t c, index_t outputs) {
+template <class Device, class X>
+bool multiply_few(Device device, X const* x, float const* w, float* y, index_t n, index_t c, index_t outputs) {
     return takes_wide<4>(c, {x, w}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
-        input_dots<Most> const kernel{x, w, y, n, c, outputs};
+        input_dots<X, Most> const kernel{x, w, y, n, c, outputs};
         if (kernel.shared_bytes() > most_shared_bytes) return false;
         launch(device, kernel, kernel.blocks);
         return true;
     });
 }
+#ifdef __CUDACC__   // no policy's: compiled once (instances.hpp)
+extern template bool multiply_few(cuda, float const*, float const*, float*, index_t, index_t, index_t);
+extern template bool multiply_few(cuda, bfloat16 const*, float const*, float*, index_t, index_t, index_t);
+#endif
 
 }  // namespace attnlab::gpu

@@ -77,6 +77,17 @@ input_products<Policy> products_of(attention_problem<float> const& p, attention_
     each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) { out.values[i] = saved.projections[i].data(), out.of_head[i] = numbers; });
     return out;
 }
+/// `body(x)`, x as products read it.
+template <class Body>
+void with_input(attention_problem<float> const& p, Body body) {
+    p.rounded_input ? body(p.rounded_input) : body(p.input);
+}
+struct rounded_map;
+/// Parameter i, of `out` rows, as a factor of x's type.
+template <class X, class Device>
+view<X const, 2> map_as(Device device, attention_problem<float> const& p, std::size_t i, index_t out) {
+    return factor<rounded_map, X>(device, view<float const, 2>(p.parameters[i], {out, p.width}));
+}
 /// Makes them, into `saved`.
 template <class Policy, class Device>
 void multiply_input(Device device, attention_problem<float> const& p, attention_saved<float>& saved) {
@@ -86,9 +97,10 @@ void multiply_input(Device device, attention_problem<float> const& p, attention_
         each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) {
             index_t const out = p.H * numbers;
             saved.projections[i].resize({p.B, p.T, out});
-            if (multiply_few(device, p.input, p.parameters[i], saved.projections[i].data(), n, p.width, out)) return;
-            linear_forward(device, view<float const, 2>(p.input, {n, p.width}), view<float const, 2>(p.parameters[i], {out, p.width}), static_cast<float const*>(nullptr),
-                           view<float, 2>(saved.projections[i].data(), {n, out}));
+            with_input(p, [&]<class X>(X const* x) {
+                if (multiply_few(device, x, p.parameters[i], saved.projections[i].data(), n, p.width, out)) return;
+                linear_forward(device, view<X const, 2>(x, {n, p.width}), map_as<X>(device, p, i, out), static_cast<float const*>(nullptr), view<float, 2>(saved.projections[i].data(), {n, out}));
+            });
         });
     }
 }
@@ -107,19 +119,21 @@ input_products<Policy> with_gradients(Device device, attention_problem<float> co
     }
     return out;
 }
-/// Whether row by row, gradients are added to those by x, beside what comes through products.
-template <class Policy>
-inline constexpr bool rows_write_input = Policy::adds_to_input || Policy::reads_head_input;
 /// From those, gradients by the parameters and by x: these are added to where rows wrote some, else assigned.
 template <class Policy, class Device>
 void back_through_products(Device device, attention_problem<float> const& p, input_products<Policy> const& products, attention_gradients<float> const& gradients) {
-    bool written = rows_write_input<Policy>;
+    bool written = Policy::rows_read_input;
     each_multiplied<Policy>(p.sizes(), [&](std::size_t i, index_t numbers) {
         index_t const n = p.B * p.T, out = p.H * numbers, in = p.width;
         bool const add = std::exchange(written, true);
-        if (add_few(device, p.input, p.parameters[i], products.gradients[i], gradients.input, add, gradients.parameters[i], n, in, out)) return;
-        gemm(device, true, false, out, in, n, 1, products.gradients[i], out, p.input, in, 1, gradients.parameters[i], in);
-        if (gradients.input) gemm(device, false, false, n, in, out, 1, products.gradients[i], out, p.parameters[i], in, add, gradients.input, in);
+        auto const run = [&]<class X, class D>(X const* x, D* dx) {
+            if (add_few(device, x, p.parameters[i], products.gradients[i], dx, add, gradients.parameters[i], n, in, out)) return;
+            linear_backward(device, view<float const, 2>(products.gradients[i], {n, out}), view<X const, 2>(x, {n, in}), map_as<X>(device, p, i, out), dx,
+                            view<float, 2>(gradients.parameters[i], {out, in}), nullptr, add ? 1.0f : 0.0f);
+        };
+        if (!p.rounded_input) return run(p.input, gradients.input);
+        if constexpr (Policy::rows_read_input) run(p.rounded_input, gradients.input);
+        else run(p.rounded_input, gradients.rounded_input);
     });
 }
 

@@ -35,6 +35,7 @@ template void linear_backward_onto(cuda, view<float const, 2>, view<float const,
 template void linear_backward_onto(cuda, view<float const, 2>, view<float const, 2>, view<tfloat32 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward_onto(cuda, view<float const, 2>, view<float const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
 template void linear_backward_onto(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, float*, view<float, 2>, float*);
+template void linear_backward_onto(cuda, view<bfloat16 const, 2>, view<bfloat16 const, 2>, view<bfloat16 const, 2>, bfloat16*, view<float, 2>, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<float, 2>, float*, float*);
 template void layer_norm_forward(cuda, view<float const, 2>, float const*, float const*, float, view<bfloat16, 2>, float*, float*, float*);
 template void layer_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float const*, float const*, view<float, 2>, float*, float*, bfloat16*, float*);
@@ -68,6 +69,11 @@ template void copy_heads(cuda, heads<float const>, heads<float>, index_t, index_
 template void rms_norm_forward(cuda, view<float const, 2>, float const*, float, float, view<float, 2>);
 template void rms_norm_backward(cuda, view<float const, 2>, view<float const, 2>, float const*, float, float, view<float, 2>, float*);
 template void rotate_heads(cuda, heads<float>, index_t, index_t, index_t, rotation_angles<float> const&);
+template bool gpu::multiply_few(cuda, float const*, float const*, float*, index_t, index_t, index_t);
+template bool gpu::multiply_few(cuda, bfloat16 const*, float const*, float*, index_t, index_t, index_t);
+template bool gpu::add_few(cuda, float const*, float const*, float const*, float*, bool, float*, index_t, index_t, index_t);
+template bool gpu::add_few(cuda, bfloat16 const*, float const*, float const*, float*, bool, float*, index_t, index_t, index_t);
+template bool gpu::add_few(cuda, bfloat16 const*, float const*, float const*, bfloat16*, bool, float*, index_t, index_t, index_t);
 template void gemm(cuda, bool, bool, index_t, index_t, index_t, float, float const*, index_t, float const*, index_t, float, float*, index_t);
 
 }  // namespace attnlab

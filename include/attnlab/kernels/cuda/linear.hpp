@@ -106,8 +106,8 @@ void linear_backward(Device device, view<Y const, 2> dy, view<X const, 2> x, vie
     gpu::linear_backward(device, dy, x, w, dx, dw, dbias, 0);
 }
 /// The same, but dx += dy w: the product's library adds.
-template <cuda_device Device, class Y, class X, class T>
-void linear_backward_onto(Device device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, float* dx, view<float, 2> dw, float* dbias) {
+template <cuda_device Device, class Y, class X, class T, class D>
+void linear_backward_onto(Device device, view<Y const, 2> dy, view<X const, 2> x, view<T const, 2> w, D* dx, view<float, 2> dw, float* dbias) {
     gpu::linear_backward(device, dy, x, w, dx, dw, dbias, 1);
 }
 

@@ -52,6 +52,22 @@ constexpr void write(T* p, adjacent<float, N> const& x) {
 }
 }  // namespace detail
 
+/// The first n of 32 N numbers as they are stored, n a multiple of N or more than 32 N; the others are 0. What a lane waits for is the use of them.
+template <class Warp, int N, class T>
+constexpr lanes_of<T, N * Warp::held> load_stored(T const* p, index_t n) {
+    lanes_of<T, N * Warp::held> r(T(0.0f));
+    Warp::visit([&](int lane, int i) {
+        if (N * lane >= n) return;
+        auto const a = *reinterpret_cast<detail::adjacent<T, N> const*>(p + N * lane);
+        for (int k = 0; k < N; ++k) r.v[N * i + k] = a.v[k];
+    });
+    return r;
+}
+/// Those as numbers.
+template <class T, int Held>
+constexpr auto as_numbers(lanes_of<T, Held> const& x) {
+    return each(x, [](T e) { return static_cast<float>(e); });
+}
 /// The first n of 32 N numbers, n a multiple of N or more than 32 N; the others are `fill`.
 template <class Warp, int N, class T>
 constexpr wide<Warp, N> load(T const* p, index_t n, float fill = 0) {
