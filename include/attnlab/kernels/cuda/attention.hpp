@@ -236,7 +236,7 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         using element = typename Products::element;
         gpu::rows_back<Policy, Products, D> const before{gpu::rows_of<element>(weighted), gpu::rows_of<element>(p.q), gpu::rows_of<element>(dy), gpu::rows_of<element>(to_weighted),
                                                          gpu::rows_of<element>(gradients.q), saved.reference.data(), saved.sum.data(), records, products, {}, gradients.input,
-                                                         gpu::scratch<gpu::for_nobody, float>(device, std::max(p.H * p.D, p.width))};
+                                                         Policy::has_output ? gpu::scratch<gpu::for_nobody, float>(device, std::max(p.H * p.D, p.width)) : nullptr};
         queries by_queries{in, gradients.q, nullptr, before, by_tiles};
         if constexpr (Policy::has_output)
             if (by_tiles) {

@@ -42,11 +42,10 @@ struct backward_inputs {
     }
 };
 
-/// Raw scores of a tile whose columns begin at `first`, and do . v in `d`, become weights and gradients by the raw scores. `numbers(n, k)` of the queries: of a row, k = 0 or 1
+/// Raw scores of a tile that `x` has entered, and do . v in `d`, become weights and gradients by the raw scores. `numbers(n, k)` of the queries: of a row, k = 0 or 1
 /// for g and g + 8, or, `Turned`, of the k-th of a lane's two columns of fragment n. `seen(n, i)`.
-template <class Policy, bool Turned, class Joint, class Fragments, class Numbers, class Seen>
-constexpr void weigh_back(Joint& joint, index_t first, Fragments& scores, Fragments& d, Numbers numbers, Seen seen) {
-    auto x = joint.enter(first);
+template <class Policy, bool Turned, class Joint, class Element, class Fragments, class Numbers, class Seen>
+constexpr void weigh_back(Joint& joint, Element& x, Fragments& scores, Fragments& d, Numbers numbers, Seen seen) {
     unrolled<static_cast<int>(std::tuple_size_v<Fragments>)>([&](int n) {
         std::array const of_queries{numbers(n, 0), numbers(n, 1)};
         unrolled<4>([&](int i) {
@@ -68,7 +67,7 @@ struct backward_queries {
     using sizes = tile_sizes<Products, D>;
     using before_tiles = rows_back<Policy, Products, D>;
     static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages,
-                         resident = before_tiles::can && !Policy::has_score ? sizes::resident_queries : 0;   // what comes before the tiles must not cost a block
+                         resident = before_tiles::can && score_is_small<Policy> ? sizes::resident_queries : 0;   // what comes before the tiles must not cost a block
 
     backward_inputs<Policy, Products> in;
     stored_heads<float> dq;
@@ -143,11 +142,12 @@ struct backward_queries {
                         state& s = states[w];
                         int const warp = w.index();
                         score_fragments<Warp, columns> scores, d;
+                        auto x = s.joint.enter(j0);   // what it reads is on its way meanwhile
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q, 16 * warp, k, stage * columns, scores);
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), dy, 16 * warp, v, stage * columns, d);
                         settle<tile_rows>(w, scores, d);
                         weigh_back<Policy, false>(
-                            s.joint, j0, scores, d, [&](int, int half) { return s.row[static_cast<std::size_t>(half)]; },
+                            s.joint, x, scores, d, [&](int, int half) { return s.row[static_cast<std::size_t>(half)]; },
                             pairs_of<Policy, Warp, columns, false, Whole>(w, p, seen, b, i0 + 16 * warp, j0));
                         multiply_fragments<Products, columns>(w, d, k, stage * columns, 0, s.dq);
                         settle<tile_rows>(w, s.dq);
@@ -167,7 +167,7 @@ template <class Policy, class Products, int D>
 struct backward_keys {
     using sizes = tile_sizes<Products, D>;
     static constexpr int warps = sizes::warps, own = sizes::own, columns = sizes::other_back, stages = sizes::stages,
-                         resident = Policy::has_score ? 0 : sizes::resident_keys;
+                         resident = (Policy::one_pass || !Policy::has_score) && score_is_small<Policy> ? sizes::resident_keys : 0;
     static constexpr int part = sizes::columns_back, parts = D / part;   ///< of the channels, where accumulators of all would not fit
 
     backward_inputs<Policy, Products> in;
@@ -233,11 +233,12 @@ struct backward_keys {
                             state& s = states[w];
                             int const warp = w.index();
                             score_fragments<Warp, columns> scores, d;
+                            auto x = s.joint.enter(i0);
                             multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), k, 16 * warp, q, stage * columns, scores);
                             multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), v, 16 * warp, dy, stage * columns, d);
                             settle<tile_rows>(w, scores, d);
                             weigh_back<Policy, true>(
-                                s.joint, i0, scores, d,
+                                s.joint, x, scores, d,
                                 [&](int n, int e) {
                                     auto const places = Warp::each_lane([&](int lane) { return stage * columns + 8 * n + column_of(lane, e); });
                                     return in.template numbers<Warp>(b, records.get(w, places), [&](int lane) { return i0 + 8 * n + column_of(lane, e); }, of_all);

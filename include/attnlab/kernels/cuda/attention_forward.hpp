@@ -21,7 +21,7 @@ struct forward_tiles {
     using sizes = tile_sizes<Products, D>;
     static constexpr bool light = Policy::one_pass;   ///< in registers
     static constexpr int warps = sizes::warps, rows = sizes::own, columns = sizes::other, stages = sizes::stages,
-                         resident = light && !Policy::has_score ? sizes::resident_queries : 0;   // what comes before and after the tiles must not cost a block
+                         resident = light && score_is_small<Policy> ? sizes::resident_queries : 0;   // what comes before and after the tiles must not cost a block
 
     tile_problem<Policy> p;
     tile_source<Products> q, k, v;
@@ -134,9 +134,10 @@ private:
                     scaled_.done();
                     auto const of_warp = [&](Warp const& w, auto pair) {
                         score_fragments<Warp, columns> scores;
+                        auto x = states[w].joint.enter(j * columns);   // what it reads is on its way meanwhile
                         multiply_rows<Products, D, columns>(w, static_cast<int>(p.D), q_, 16 * w.index(), k_, stage * columns, scores);
                         settle<tile_rows>(w, scores);
-                        states[w].joint.apply(scores, j * columns);
+                        states[w].joint.apply(x, scores);
                         body(w, states[w], scores, pair, stage);
                     };
                     whole_or_not<Products, light>(seen, [&]<bool Whole>(std::bool_constant<Whole>) {

@@ -90,7 +90,8 @@ struct statistics_tiles {
                     score_fragments<Warp, columns> scores;
                     multiply_rows<Products, 0, columns>(w, static_cast<int>(p.D), mine, 16 * w.index(), others, stage * columns, scores);
                     settle<tile_rows>(w, scores);
-                    states[w].joint.apply(scores, other0);
+                    auto x = states[w].joint.enter(other0);
+                    states[w].joint.apply(x, scores);
                     auto const in_tile = pairs_of<Policy, Warp, columns, ByKeys, false>(w, p, seen, b, own0 + 16 * w.index(), other0);
                     each_score(scores, [&](int n, int i, number& e) {
                         auto const in = in_tile(n, i);

@@ -67,10 +67,9 @@ public:
             });
     }
 
-    /// All of a tile, on the way forward.
+    /// All of a tile that was entered, on the way forward.
     template <class Fragments>
-    constexpr void apply(Fragments& scores, index_t first) {
-        auto x = enter(first);
+    constexpr void apply(score_element<G>& x, Fragments& scores) {
         each_score(scores, [&](int n, int i, number& e) { e = made(x, n, i, e); });
     }
 

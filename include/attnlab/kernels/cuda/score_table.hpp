@@ -9,6 +9,14 @@
 
 namespace attnlab::gpu {
 
+template <class E>
+struct is_score_table : std::false_type {};
+template <class Table, class Bucket>
+struct is_score_table<expr::looked_up<Table, Bucket>> : std::true_type {};
+/// Whether a policy's score joint keeps a few numbers a lane, so that kernels have room for as many blocks as without one: not of a table, whose diagonals are more.
+template <class Policy>
+inline constexpr bool score_is_small = !expr::any_part<is_score_table, std::remove_const_t<decltype(Policy::score)>>();
+
 /// Diagonals are numbered by distance from the tile's least one. With lane = 4 g + q and u = 2 q + i % 2, an element lies on diagonal
 /// 8 band + 7 + g - u, where rows are queries, or 8 band + 7 + u - g.
 template <class G, class Table, class Bucket, bool Kept>
