@@ -65,7 +65,7 @@ public:
         std::array<index_t, 3> const at{0, C, C + n.kv_heads() * n.D};
         problem_.q = part(qkv_, at[0]), problem_.k = part(qkv_, at[1]), problem_.v = part(qkv_, at[2]);
         problem_.input = x_.data();
-        gradients_ = {part(dqkv_, at[0]), part(dqkv_, at[1]), part(dqkv_, at[2]), dx_.data(), {}};
+        gradients_ = {part(dqkv_, at[0]), part(dqkv_, at[1]), part(dqkv_, at[2]), dx_.data(), nullptr, {}};
         auto const round = [](buffer<float> const& from, buffer<bfloat16>& to) {
             to.resize(from.size());
             std::transform(from.begin(), from.end(), to.begin(), [](float x) { return bfloat16(x); });
