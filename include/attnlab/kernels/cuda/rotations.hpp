@@ -64,9 +64,9 @@ constexpr index_t rows_to_turn_in(index_t D, int adjacent, index_t width) {
 namespace expr {
 
 /// (x, y) of a pair becomes (c x - s y, c y + s x).
-template <class Group, int N, class Policy, class A, class Rotation>
-struct evaluator<gpu::token_lanes<Group, N>, Policy, rotated<A, Rotation>> {
-    using Lanes = gpu::token_lanes<Group, N>;
+template <class Group, int N, int Size, class Policy, class A, class Rotation>
+struct evaluator<gpu::token_lanes<Group, N, Size>, Policy, rotated<A, Rotation>> {
+    using Lanes = gpu::token_lanes<Group, N, Size>;
     evaluator<Lanes, Policy, A> a;
     explicit constexpr evaluator(rotated<A, Rotation> const& e) : a(e.a) {}
     constexpr void forward(row_point<float> const& r) {
@@ -110,7 +110,15 @@ struct evaluator<gpu::token_lanes<Group, N>, Policy, rotated<A, Rotation>> {
     }
 
 private:
-    static constexpr bool in_lanes(row_point<float> const& r) { return gpu::turns_in_lanes<Rotation>(r.head_size, N, Lanes::width); }
+    /// Known when the kernel is compiled, where it can be: an index into registers must be.
+    static constexpr rotary_pairs pairs_of([[maybe_unused]] row_point<float> const& r) {
+        if constexpr (gpu::writes_chunks_out<Lanes>) return Rotation::pairs(Lanes::row_size);
+        else return Rotation::pairs(r.head_size);
+    }
+    static constexpr bool in_lanes([[maybe_unused]] row_point<float> const& r) {
+        if constexpr (gpu::writes_chunks_out<Lanes>) return gpu::turns_in_lanes<Rotation>(Lanes::row_size, N, Lanes::width);
+        else return gpu::turns_in_lanes<Rotation>(r.head_size, N, Lanes::width);
+    }
     static constexpr float const* angles(row_point<float> const& r) { return r.angles + rotations_of<Policy>::template position<Rotation> * r.head_size; }
     /// Where the chunk that begins at channel i stands: the pair that begins there, or -1; how far apart the channels of a pair are; which of them these are.
     struct chunk_place {
@@ -118,7 +126,7 @@ private:
         bool first, interleaved;
     };
     static constexpr chunk_place place(row_point<float> const& r, index_t i) {
-        rotary_pairs const pairs = Rotation::pairs(r.head_size);
+        rotary_pairs const pairs = pairs_of(r);
         index_t const half = pairs.rotated / 2;
         if (i >= pairs.rotated) return {-1, half, false, false};
         return {pairs.interleaved ? i / 2 : i % half, half, i < half, pairs.interleaved};
@@ -126,7 +134,7 @@ private:
     /// Pairs (2 p, 2 p + 1), of a chunk that begins at channel i.
     template <class V>
     static constexpr V turned_neighbours(row_point<float> const& r, index_t i, V x, float way) {
-        index_t const half = Rotation::pairs(r.head_size).rotated / 2;
+        index_t const half = pairs_of(r).rotated / 2;
         float const* const cosines = angles(r) + i / 2;
         Group::visit([&](int lane, int l) {
             for (int k = 0; k + 1 < N; k += 2) {
@@ -144,7 +152,7 @@ private:
     static constexpr float* value(row_point<float> const& r) { return r.scratch + 2 * count_rotations<A>() * r.head_size; }   // after the rows of what is turned again
     static constexpr float* adjoint(row_point<float> const& r) { return value(r) + r.head_size; }
     static constexpr void turn(row_point<float> const& r, float* row, float way) {
-        rotary_pairs const pairs = Rotation::pairs(r.head_size);
+        rotary_pairs const pairs = pairs_of(r);
         index_t const half = pairs.rotated / 2;
         float const *const cosines = angles(r), *const sines = cosines + half;
         Lanes::sync();

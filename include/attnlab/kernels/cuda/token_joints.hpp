@@ -16,28 +16,24 @@ namespace attnlab::gpu {
 
 /// A formula of `Policy` on a row: y = what it makes of the row.
 template <class Policy, class Lanes, class Formula>
-constexpr void make_row(Lanes lanes, token_row const& r, Formula const& formula, stored_row<float> const& y) {
+constexpr void make_row(Lanes lanes, token_row<Lanes> const& r, Formula const& formula, stored_row<float> const& y) {
     expr::as_row<Lanes, Policy, Formula> root(formula);
     root.forward(r);
-    expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { y.write(lanes, i, root.template at<V>(r, i)); });
+    if constexpr (writes_chunks_out<Lanes>) {   // made whole before it is written: what is read would wait for that
+        typename Lanes::pack made[chunks_of<Lanes>];
+        unrolled<chunks_of<Lanes>>([&](int k) { made[k] = root.template at<typename Lanes::pack>(r, k * Lanes::width); });
+        unrolled<chunks_of<Lanes>>([&](int k) { y.write(lanes, k * Lanes::width, made[k]); });
+    } else {
+        expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { y.write(lanes, i, root.template at<V>(r, i)); });
+    }
 }
 /// From dy, its gradients.
 template <class Policy, class Lanes, class Formula>
-constexpr void pull_row(Lanes, token_row& r, Formula const& formula, stored_row<float const> const& dy) {
+constexpr void pull_row(Lanes, token_row<Lanes>& r, Formula const& formula, stored_row<float const> const& dy) {
     expr::as_row<Lanes, Policy, Formula> root(formula);
     root.forward(r);
     expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t i, V) { root.template back<V>(r, i, dy.template at<Lanes, V>(i)); });
     root.finish(r);
-}
-/// y = x, from scratch memory, y = 0 on a row of n.
-template <class Lanes>
-constexpr void copy_row(Lanes lanes, stored_row<float> const& y, float const* x, index_t n) {
-    Lanes::sync();   // the numbers of the row's tail one lane wrote
-    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { y.write(lanes, i, expr::load<Lanes, V>(x + i)); });
-}
-template <class Lanes>
-constexpr void clear_row(Lanes, float* y, index_t n) {
-    expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { expr::store<Lanes, V>(y + i, V(0.0f)); });
 }
 
 enum class prologue { query, key, value };
@@ -51,12 +47,12 @@ constexpr auto prologue_formula() {
 template <class Policy, prologue Which>
 struct prologue_forward {
     using formula_type = decltype(prologue_formula<Policy, Which>());
-    static constexpr index_t scratch_rows = 0;
+    static constexpr index_t gradient_rows = 0;
     stored_heads<float const> from;
     stored_heads<float> to;
     std::array<row_layout, 2> rows() const { return {from, to}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row<Lanes>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
         r.given = {from, b, h, t};
         make_row<Policy>(lanes, r, formula, {to, b, h, t});
@@ -65,30 +61,29 @@ struct prologue_forward {
 template <class Policy, prologue Which>
 struct prologue_backward {
     using formula_type = decltype(prologue_formula<Policy, Which>());
-    static constexpr index_t scratch_rows = 1;
+    static constexpr index_t gradient_rows = 1;
     stored_heads<float const> from;
     stored_heads<float> d;   ///< by what the prologue made, becomes by what it was given
     std::array<row_layout, 2> rows() const { return {from, d}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, token_row& r, float* scratch, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row<Lanes>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
         stored_row<float> const row{d, b, h, t};
-        r.given = {from, b, h, t}, r.d_source = scratch;
-        clear_row(lanes, r.d_source, r.head_size);
+        r.given = {from, b, h, t}, r.d_given.begin(scratch, r.head_size);
         pull_row<Policy>(lanes, r, formula, row);
-        copy_row(lanes, row, r.d_source, r.head_size);
+        r.d_given.give(lanes, row, r.head_size);
     }
 };
 
 template <class Policy>
 struct numbers_forward {
     using formula_type = std::remove_const_t<decltype(Policy::tokens.a)>;
-    static constexpr index_t scratch_rows = 0;
+    static constexpr index_t gradient_rows = 0;
     float* tokens;   ///< (B, H, T)
     index_t H, T;
     std::array<row_layout, 0> rows() const { return {}; }
     template <class Lanes>
-    constexpr void operator()(Lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes, token_row<Lanes>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
         float const x = expr::evaluator<Lanes, Policy, std::remove_const_t<decltype(formula)>>(formula).forward(r);
         Lanes::once([&] { tokens[(b * H + h) * T + t] = x; });
@@ -97,12 +92,12 @@ struct numbers_forward {
 template <class Policy>
 struct numbers_backward {
     using formula_type = std::remove_const_t<decltype(Policy::tokens.a)>;
-    static constexpr index_t scratch_rows = 0;
+    static constexpr index_t gradient_rows = 0;
     float const* d_tokens;   ///< (B, H, T)
     index_t H, T;
     std::array<row_layout, 0> rows() const { return {}; }
     template <class Lanes>
-    constexpr void operator()(Lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes, token_row<Lanes>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::tokens.a;
         expr::evaluator<Lanes, Policy, std::remove_const_t<decltype(formula)>> number(formula);
         number.forward(r);
@@ -151,7 +146,7 @@ struct output_rows {
     index_t H, T;
 
     template <class Lanes>
-    constexpr void look(Lanes, token_row& r, index_t b, index_t h, index_t t) const {
+    constexpr void look(Lanes, token_row<Lanes>& r, index_t b, index_t h, index_t t) const {
         r.given = {weighted, b, h, t};
         if constexpr (Policy::output_reads_query) r.asked = {query, b, h, t};
         if constexpr (Policy::reads_log_normalizer) {
@@ -163,12 +158,12 @@ struct output_rows {
 template <class Policy>
 struct output_forward {
     using formula_type = std::remove_const_t<decltype(Policy::output)>;
-    static constexpr index_t scratch_rows = 0;
+    static constexpr index_t gradient_rows = 0;
     output_rows<Policy> of;
     stored_heads<float> y;
     std::array<row_layout, 3> rows() const { return {of.weighted, of.query, y}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row<Lanes>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
         of.look(lanes, r, b, h, t);
         make_row<Policy>(lanes, r, formula, {y, b, h, t});
@@ -177,7 +172,7 @@ struct output_forward {
 template <class Policy>
 struct output_backward {
     using formula_type = std::remove_const_t<decltype(Policy::output)>;
-    static constexpr index_t scratch_rows = 1 + Policy::output_reads_query;
+    static constexpr index_t gradient_rows = 1 + Policy::output_reads_query;
     output_rows<Policy> of;
     stored_heads<float const> dy;
     stored_heads<float> d_weighted, d_query;   ///< assigned; the second where the formula reads the query
@@ -186,30 +181,26 @@ struct output_backward {
     attention_context context;
     std::array<row_layout, 5> rows() const { return {of.weighted, of.query, dy, d_weighted, d_query}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, token_row& r, float* scratch, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row<Lanes>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
         of.look(lanes, r, b, h, t);
-        r.d_source = scratch;   // sums that a formula adds to at several places cost less there than in global memory
-        clear_row(lanes, r.d_source, r.head_size);
-        if constexpr (Policy::output_reads_query) {
-            r.d_query = scratch + r.head_size;
-            clear_row(lanes, r.d_query, r.head_size);
-        }
+        r.d_given.begin(scratch, r.head_size);
+        if constexpr (Policy::output_reads_query) r.d_asked.begin(scratch + r.head_size, r.head_size);
         pull_row<Policy>(lanes, r, formula, stored_row<float const>{dy, b, h, t});
-        copy_row(lanes, {d_weighted, b, h, t}, r.d_source, r.head_size);
-        if constexpr (Policy::output_reads_query) copy_row(lanes, {d_query, b, h, t}, r.d_query, r.head_size);
+        r.d_given.give(lanes, {d_weighted, b, h, t}, r.head_size);
+        if constexpr (Policy::output_reads_query) r.d_asked.give(lanes, {d_query, b, h, t}, r.head_size);
         if constexpr (Policy::one_pass) record(lanes, r, b, h, t);
         else if constexpr (Policy::reads_log_normalizer) Lanes::once([&] { d_log_normalizer[(b * of.H + h) * of.T + t] = r.d_log_normalizer; });
     }
 
 private:
     template <class Lanes>
-    constexpr void record(Lanes, token_row const& r, index_t b, index_t h, index_t t) const {
+    constexpr void record(Lanes, token_row<Lanes> const& r, index_t b, index_t h, index_t t) const {
         index_t const i = (b * of.H + h) * of.T + t;
         float dot = 0;
         if constexpr (Policy::has_sum) {   // of what the tiles read: where a row's weight is one key's alone, what it passes on must cancel that key's share
             expr::row_sum<Lanes> products;
-            expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t c, V) { products.add(r.given.template at<Lanes, V>(c) * as_stored(expr::load<Lanes, V>(r.d_source + c))); });
+            expr::each_chunk<Lanes>(r.head_size, [&]<class V>(index_t c, V) { products.add(r.given.template at<Lanes, V>(c) * as_stored(r.d_given.template at<V>(c))); });
             dot = products.total();
         }
         row_record const found = record_of<Policy>(of.reference[i], of.sum[i], dot, r.d_log_normalizer, context.visible_of<typename Policy::mask>(b, t, of.T).none());
@@ -234,12 +225,12 @@ private:
 template <class Policy>
 struct slot_rows {
     using formula_type = decltype(Policy::slot());
-    static constexpr index_t scratch_rows = 0;
+    static constexpr index_t gradient_rows = 0;
     output_rows<Policy> of;
     float* share;
     std::array<row_layout, 2> rows() const { return {of.weighted, of.query}; }
     template <class Lanes>
-    constexpr void operator()(Lanes lanes, token_row& r, float*, index_t b, index_t h, index_t t) const {
+    constexpr void operator()(Lanes lanes, token_row<Lanes>& r, float*, index_t b, index_t h, index_t t) const {
         of.look(lanes, r, b, h, t);
         float const x = slot_share<Lanes, Policy>(r);
         Lanes::once([&] { share[(b * of.H + h) * of.T + t] = x; });

@@ -51,19 +51,74 @@ private:
         else Lanes::write(y, x);
     }
 };
-/// A row of which a joint reads such rows.
+/// The lanes of rows of `Size` channels, whose chunks are written out, or of any where it is 0. Rows of x are none of theirs but where it is 0 (token_rows.hpp).
+template <class Group, int N, int Size>
+struct token_lanes : row_lanes<Group, N> {
+    static constexpr index_t row_size = Size;
+};
+template <class Group, int N>
+struct token_lanes<Group, N, 0> : row_lanes<Group, N> {};
+
+template <class Lanes>
+concept writes_chunks_out = requires { Lanes::row_size; };
+/// How many chunks a row has, where that is known.
+template <class Lanes>
+inline constexpr int chunks_of = 1;
+template <writes_chunks_out Lanes>
+inline constexpr int chunks_of<Lanes> = static_cast<int>(Lanes::row_size / Lanes::width);
+
+/// The gradient of a row to which a formula adds, at several places maybe: in registers where its chunks are written out, else in scratch memory, since in global memory that would cost more.
+template <class Lanes>
+class row_gradient {
+    using pack = typename Lanes::pack;
+
+public:
+    /// Zero, of n numbers.
+    constexpr void begin([[maybe_unused]] float* scratch, index_t n) {
+        if constexpr (writes_chunks_out<Lanes>) {
+            unrolled<chunks_of<Lanes>>([&](int k) { kept_[k] = pack(0.0f); });
+        } else {
+            scratch_ = scratch;
+            expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { expr::store<Lanes, V>(scratch_ + i, V(0.0f)); });
+        }
+    }
+    template <class V>
+    constexpr void add(index_t i, V x) {
+        if constexpr (writes_chunks_out<Lanes>) kept_[i / Lanes::width] = kept_[i / Lanes::width] + x;
+        else expr::add_to<Lanes>(scratch_ + i, x);
+    }
+    template <class V>
+    constexpr V at(index_t i) const {
+        if constexpr (writes_chunks_out<Lanes>) return kept_[i / Lanes::width];
+        else return expr::load<Lanes, V>(scratch_ + i);
+    }
+    /// To a row of n numbers in memory, when all has been added.
+    constexpr void give(Lanes lanes, stored_row<float> const& to, index_t n) const {
+        if constexpr (!writes_chunks_out<Lanes>) Lanes::sync();   // the numbers of the row's tail one lane wrote
+        expr::each_chunk<Lanes>(n, [&]<class V>(index_t i, V) { to.write(lanes, i, at<V>(i)); });
+    }
+
+private:
+    float* scratch_;
+    pack kept_[chunks_of<Lanes>];
+};
+/// A row of which a joint reads rows in memory.
+template <class Lanes>
 struct token_row : row_point<float> {
-    stored_row<float const> given, asked;   ///< what the joint changes; the query
+    stored_row<float const> given, asked;       ///< what the joint changes; the query
+    row_gradient<Lanes> d_given, d_asked;
 
     template <class Tag>
-    constexpr stored_row<float const> const& of() const {
+    constexpr auto const& of() const {
         if constexpr (std::is_same_v<Tag, expr::source_tag>) return given;
         else return asked;
     }
+    template <class Tag>
+    constexpr auto& gradient() {
+        if constexpr (std::is_same_v<Tag, expr::source_tag>) return d_given;
+        else return d_asked;
+    }
 };
-
-template <class Group, int N>
-struct token_lanes : row_lanes<Group, N> {};
 
 }  // namespace gpu
 
@@ -71,23 +126,31 @@ namespace expr {
 
 template <class Lanes, class Tag>
 struct token_leaf {
-    constexpr void forward(row_point<float> const&) const {}
+    using pack = typename Lanes::pack;
+    using row = gpu::token_row<Lanes>;
+    pack kept[gpu::chunks_of<Lanes>];   // where chunks are written out: read once, all of them together
+
+    constexpr void forward([[maybe_unused]] row_point<float> const& r) {
+        if constexpr (gpu::writes_chunks_out<Lanes>)
+            gpu::unrolled<gpu::chunks_of<Lanes>>([&](int k) { kept[k] = static_cast<row const&>(r).template of<Tag>().template at<Lanes, pack>(k * Lanes::width); });
+    }
     template <class V, bool = false>
-    constexpr V at(row_point<float> const& r, index_t i) const {
-        return static_cast<gpu::token_row const&>(r).template of<Tag>().template at<Lanes, V>(i);
+    constexpr V at([[maybe_unused]] row_point<float> const& r, index_t i) const {
+        if constexpr (gpu::writes_chunks_out<Lanes>) return kept[i / Lanes::width];
+        else return static_cast<row const&>(r).template of<Tag>().template at<Lanes, V>(i);
     }
     template <class V>
     constexpr void back(row_point<float>& r, index_t i, V adjoint) const {
-        add_to<Lanes>((std::is_same_v<Tag, source_tag> ? r.d_source : r.d_query) + i, adjoint);
+        static_cast<row&>(r).template gradient<Tag>().add(i, adjoint);
     }
     constexpr void finish(row_point<float>&) const {}
 };
-template <class Group, int N, class Policy>
-struct evaluator<gpu::token_lanes<Group, N>, Policy, symbol<source_tag, length::head>> : token_leaf<gpu::token_lanes<Group, N>, source_tag> {
+template <class Group, int N, int Size, class Policy>
+struct evaluator<gpu::token_lanes<Group, N, Size>, Policy, symbol<source_tag, length::head>> : token_leaf<gpu::token_lanes<Group, N, Size>, source_tag> {
     explicit constexpr evaluator(symbol<source_tag, length::head>) {}
 };
-template <class Group, int N, class Policy>
-struct evaluator<gpu::token_lanes<Group, N>, Policy, symbol<query_tag, length::head>> : token_leaf<gpu::token_lanes<Group, N>, query_tag> {
+template <class Group, int N, int Size, class Policy>
+struct evaluator<gpu::token_lanes<Group, N, Size>, Policy, symbol<query_tag, length::head>> : token_leaf<gpu::token_lanes<Group, N, Size>, query_tag> {
     explicit constexpr evaluator(symbol<query_tag, length::head>) {}
 };
 

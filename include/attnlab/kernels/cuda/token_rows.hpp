@@ -33,9 +33,10 @@ tile_problem<Policy> portable(attention_problem<float> const& p) {
 template <int Lanes, int N, int Size>
 struct row_form {
     static constexpr int lanes = Lanes, rows = warp_size / Lanes, adjacent = N;
+    static constexpr bool in_registers = Size > 0;   ///< gradients of rows
     static constexpr index_t head_size(index_t D) { return Size > 0 ? Size : D; }
     template <class Group>
-    using lanes_of = token_lanes<Group, N>;
+    using lanes_of = token_lanes<Group, N, Size>;
 };
 /// For what begins on sixteen bytes and heads of which four are a warp's. Heads of 64 have a form of their own, in which addresses are constants: a third of the instructions.
 template <int Size>
@@ -88,7 +89,8 @@ struct token_kernel {
 
     int warps_now() const { return parts.warps; }
     /// Rows of scratch memory of a group; 8 numbers more, so that in a warp four groups' lanes meet in no bank.
-    static constexpr index_t scratch_of(index_t D) { return (Visitor::scratch_rows + rows_to_turn_in<typename Visitor::formula_type>(D, Form::adjacent, Form::lanes * Form::adjacent)) * Form::head_size(D) + Form::lanes; }
+    static constexpr index_t gradient_rows = Form::in_registers ? 0 : Visitor::gradient_rows;
+    static constexpr index_t scratch_of(index_t D) { return (gradient_rows + rows_to_turn_in<typename Visitor::formula_type>(D, Form::adjacent, Form::lanes * Form::adjacent)) * Form::head_size(D) + Form::lanes; }
     constexpr index_t scratch_floats() const { return scratch_of(p.D); }
     /// Whether a part gathers its gradients in shared memory.
     constexpr bool near() const { return copies.numbers > 0 && copies.numbers <= 12 * 1024; }
@@ -116,15 +118,17 @@ struct token_kernel {
                 auto const gradients = mine.at(h, near() ? 0 : part);
                 std::uint32_t b = first_b, t = first_t;
                 for (std::uint32_t bt = begin; bt < end; ++bt) {
-                    token_row row{p.template row<Policy>(b, h, t, values.data()), {}, {}};
+                    using lanes = typename Form::template lanes_of<Group>;
+                    token_row<lanes> row;   // without braces, for which nvcc clears it in memory, where it then stays
+                    static_cast<row_point<float>&>(row) = p.template row<Policy>(b, h, t, values.data());
                     row.heads = heads, row.head_size = Form::head_size(p.D);
-                    row.scratch = scratch + Visitor::scratch_rows * row.head_size;
+                    row.scratch = scratch + gradient_rows * row.head_size;
                     if constexpr (expr::rotations_of<Policy>::count > 0) row.angles = angles + t * expr::rotations_of<Policy>::count * p.D;
                     typename input_products<Policy>::of_row own;
                     products.look(row, own, bt, h);
                     row.gradients = gradients.data();
                     row.d_input = d_input ? d_input + bt * row.width : nullptr;
-                    visitor(typename Form::template lanes_of<Group>{}, row, scratch, b, h, t);
+                    visitor(lanes{}, row, scratch, b, h, t);
                     g.sync();
                     if (++t == T) t = 0, ++b;
                 }
