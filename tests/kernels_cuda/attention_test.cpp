@@ -58,7 +58,7 @@ void check_rounded_rows(attention_inputs in) {
     buffer<bfloat16> input;
     for (float x : c.input) input.push_back(bfloat16(x));
     c.problem.rounded_input = input.data();
-    buffer<bfloat16> d_input(c.results.d_input.size(), bfloat16(9));
+    buffer<bfloat16> d_input(static_cast<std::size_t>(c.results.d_input.size()), bfloat16(9));
     if (!Policy::rows_read_input) c.problem.input = c.gradients.input = nullptr, c.gradients.rounded_input = d_input.data();
     attention_saved<float> saved;
     attention_forward<Policy>(Device{}, c.problem, saved, y.part(0));
