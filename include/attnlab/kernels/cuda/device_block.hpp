@@ -127,11 +127,6 @@ public:
         for (int bit = First / 2; bit >= Last; bit /= 2) x.v[0] = op(x.v[0], __shfl_xor_sync(~0u, x.v[0], bit));
         return x;
     }
-    /// Of the lane whose number differs in one bit.
-    template <class T>
-    static __device__ lanes<T> across(lanes<T> const& x, int bit) {
-        return lanes<T>(__shfl_xor_sync(~0u, x.v[0], bit));
-    }
     template <class T>
     static __device__ lanes<T> shifted(lanes<T> const& x, int by) {
         T const lower = __shfl_up_sync(~0u, x.v[0], static_cast<unsigned>(by), Size);

@@ -67,14 +67,6 @@ public:
         }
         return x;
     }
-    /// Of the lane whose number differs in one bit.
-    template <class T>
-    static lanes<T> across(lanes<T> const& x, int bit) {
-        ++meetings;
-        lanes<T> r;
-        for (int l = 0; l < held; ++l) r.v[l] = x.v[l ^ bit];
-        return r;
-    }
     /// From the lane `by` below; 0 in the first ones.
     template <class T>
     static lanes<T> shifted(lanes<T> const& x, int by) {

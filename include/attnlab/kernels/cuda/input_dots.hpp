@@ -22,7 +22,7 @@ constexpr typename Warp::number fold(typename Warp::number* x) {
                 float const low = x[k].v[l], high = x[k + half].v[l];   // by no address: they are in registers
                 mine.v[l] = upper ? high : low, other.v[l] = upper ? low : high;
             });
-            x[k] = mine + Warp::across(other, half);
+            x[k] = mine + Warp::template butterfly<K, half>(other, [](float, float across) { return across; });
         });
         return fold<Warp, half>(x);
     }

@@ -110,15 +110,13 @@ struct evaluator<gpu::token_lanes<Group, N, Size>, Policy, rotated<A, Rotation>>
     }
 
 private:
-    /// Known when the kernel is compiled, where it can be: an index into registers must be.
-    static constexpr rotary_pairs pairs_of([[maybe_unused]] row_point<float> const& r) {
-        if constexpr (gpu::writes_chunks_out<Lanes>) return Rotation::pairs(Lanes::row_size);
-        else return Rotation::pairs(r.head_size);
+    /// D: known when the kernel is compiled, where it can be, as an index into registers must be.
+    static constexpr index_t size_of([[maybe_unused]] row_point<float> const& r) {
+        if constexpr (gpu::writes_chunks_out<Lanes>) return Lanes::row_size;
+        else return r.head_size;
     }
-    static constexpr bool in_lanes([[maybe_unused]] row_point<float> const& r) {
-        if constexpr (gpu::writes_chunks_out<Lanes>) return gpu::turns_in_lanes<Rotation>(Lanes::row_size, N, Lanes::width);
-        else return gpu::turns_in_lanes<Rotation>(r.head_size, N, Lanes::width);
-    }
+    static constexpr rotary_pairs pairs_of(row_point<float> const& r) { return Rotation::pairs(size_of(r)); }
+    static constexpr bool in_lanes(row_point<float> const& r) { return gpu::turns_in_lanes<Rotation>(size_of(r), N, Lanes::width); }
     static constexpr float const* angles(row_point<float> const& r) { return r.angles + rotations_of<Policy>::template position<Rotation> * r.head_size; }
     /// Where the chunk that begins at channel i stands: the pair that begins there, or -1; how far apart the channels of a pair are; which of them these are.
     struct chunk_place {
