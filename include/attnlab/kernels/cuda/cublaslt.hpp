@@ -118,6 +118,8 @@ std::optional<plan> plan_for(column_major_product const& p, bool bias, D* before
     set(wishes, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, b);
     set(wishes, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, d);
     set(wishes, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, d);
+    // Of a product that is cut along k, the parts are added before they are rounded.
+    if constexpr (sizeof(D) < sizeof(float)) set(wishes, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
     cublasLtMatmulHeuristicResult_t best{};
     int found = 0;
     auto const status = cublasLtMatmulAlgoGetHeuristic(handle(), made.how.get(), made.a.get(), made.b.get(), made.d.get(), made.d.get(), wish, 1, &best, &found);

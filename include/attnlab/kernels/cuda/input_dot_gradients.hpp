@@ -1,23 +1,21 @@
 #pragma once
 #include <attnlab/kernels/cuda/column_sums.hpp>
-#include <attnlab/kernels/cuda/input_dots.hpp>
-#include <attnlab/kernels/cuda/row_lanes.hpp>
+#include <attnlab/kernels/cuda/few_columns.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
-#include <attnlab/kernels/cuda/wide_rows.hpp>
 
 /// \file
-/// The way back through y = x w^T of few columns (input_dots.hpp): gradients by x and by w at once, for which a library's products would read x and write its gradient with most of
-/// their multipliers idle.
+/// The way back through y = x w^T of few columns (input_dots.hpp): gradients by x and by w at once, which takes as long as reading x and writing its gradient.
+/// Where x lies rounded, w and dy are rounded as well.
 
 namespace attnlab::gpu {
 
-/// From dy (n, outputs), of at most `Most` outputs: dx = dy w, or is added to, and the parts' dy^T x. A block has 128 channels, or 64, of which a lane keeps four or two of each row of w and
-/// of its gradient, and a part of the rows, shared by its warps.
+/// From dy (n, outputs), of at most `Most` outputs: dx = dy w, or is added to, and the parts' dy^T x. A block has 64 channels and a part of the rows, shared by its warps, sixteen at once.
 template <class X, class D, int Most>
 struct input_dot_gradients {
-    static constexpr int N = Most > 12 ? 2 : 4, warps = 4, resident = Most == 16 ? 4 : 3;
-    static constexpr int rows = Most > 16 ? 1 : N * sizeof(X) > 8 ? 3 : 4;   ///< at once, what a lane waits for together: as many as registers have room for
-    static constexpr int channels = N * warp_size;
+    using products = products_of_rows<X>;
+    using element = typename products::element;
+    static constexpr int warps = 4, resident = Most > 16 || sizeof(X) > 2 ? 2 : 3, rows = 16, channels = 64, steps = Most / 16;
+    static constexpr int stride = Most + 8;   ///< of dy in shared memory: eight rows of sixteen bytes meet in no bank
     X const* x;
     float const *w, *dy;
     D* dx;          ///< (n, c), or null
@@ -32,82 +30,160 @@ struct input_dot_gradients {
         return needed < most ? needed : most;
     }
     constexpr index_t blocks() const { return count() * slices(); }
-    constexpr index_t shared_bytes() const { return warps * Most * channels * static_cast<index_t>(sizeof(float)); }
+    constexpr index_t shared_bytes() const { return warps * (Most * channels * static_cast<index_t>(sizeof(float)) + rows * stride * static_cast<index_t>(sizeof(element))); }
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
-        index_t const part = id / slices(), first = id % slices() * channels, length = (n + count() * warps - 1) / (count() * warps);
+        index_t const part = id / slices(), first = id % slices() * channels, all = count() * warps * rows, length = (n + all - 1) / all * rows;
         auto const sums = block.template shared<float>(warps * Most * channels);
+        auto const upstream = block.template shared<element>(warps * rows * stride);
         block.each_warp([&](warp const& w_) {
-            wide<warp, N> factor[Most], total[Most];
-            unrolled<Most>([&](int o) {
-                factor[o] = load<warp, N>(w + (o < outputs ? o : 0) * c + first, o < outputs ? c - first : 0);
-                total[o] = wide<warp, N>(0.0f);
-            });
+            factors<warp> const factor = load_factors(w_, first);
+            by_w<warp> total;
+            for (auto& of_channels : total)
+                for (auto& f : of_channels) clear<warp>(f);
             index_t const begin = (part * warps + w_.index()) * length, end = begin + length < n ? begin + length : n;
             auto next = read<warp>(begin, end, first);
             for (index_t t = begin; t < end; t += rows) {
                 auto const now = next;
                 next = read<warp>(t + rows, end, first);   // on its way while this is used
-                use<warp>(now, t, end, first, factor, total);
+                use(w_, upstream, now, t, end, first, factor, total);
             }
-            float* const mine = sums.writes(w_, w_.index() * Most * channels, Most * channels);
-            unrolled<Most>([&](int o) { row_lanes<warp, N>::store(mine + o * channels, total[o]); });
+            unrolled<4 * (Most / 8) * 4>([&](int i) {
+                int const m = i / 4 / (Most / 8), o = i / 4 % (Most / 8), e = i % 4;
+                sums.put(w_, warp::each_lane([&](int lane) { return (w_.index() * Most + 8 * o + column_of(lane, e)) * channels + 8 * (lane / 4) + 2 * m + e / 2; }),
+                         total[static_cast<std::size_t>(m)][static_cast<std::size_t>(o)][static_cast<std::size_t>(e)]);
+            });
         });
         block.each_warp([&](warp const& w_) {
             for (int o = w_.index(); o < outputs; o += warps) {
-                wide<warp, N> sum(0.0f);
-                for (int k = 0; k < warps; ++k) sum = sum + load<warp, N>(sums.reads(w_, (k * Most + o) * channels, channels), channels);
-                store<warp, N>(parts + (part * outputs + o) * c + first, sum, c - first);
+                wide<warp, 2> sum(0.0f);
+                for (int k = 0; k < warps; ++k) sum = sum + load<warp, 2>(sums.reads(w_, (k * Most + o) * channels, channels), channels);
+                store<warp, 2>(parts + (part * outputs + o) * c + first, sum, c - first);
             }
         });
     }
 
 private:
     template <class Warp>
+    using factors = std::array<std::array<fragment_b<Warp, products>, steps>, channels / 8>;   ///< of w: fragment j has channels place(n, j)
+    template <class Warp>
+    using by_w = std::array<std::array<fragment_c<Warp>, Most / 8>, 4>;   ///< channels 8 g + 2 m and 8 g + 2 m + 1 by outputs
+    /// Which channel is column n of fragment j: a lane has eight adjacent ones of four fragments.
+    static constexpr int place(int n, int j) { return 32 * (j / 4) + 8 * (n / 2) + 2 * (j % 4) + n % 2; }
+
+    template <class Warp>
+    constexpr factors<Warp> load_factors(Warp const& w_, index_t first) const {
+        factors<Warp> f;
+        auto const at = [&](int j, int o) {   // output o + 2 q
+            return Warp::each_lane([&](int lane) {
+                index_t const output = o + 2 * (lane % 4), channel = first + place(lane / 4, j);
+                return output < outputs && channel < c ? w[output * c + channel] : 0.0f;
+            });
+        };
+        unrolled<channels / 8>([&](int j) {
+            unrolled<steps>([&](int s) {
+                unrolled<2>([&](int half) {
+                    int const o = 16 * s + 8 * half;
+                    f[static_cast<std::size_t>(j)][static_cast<std::size_t>(s)][static_cast<std::size_t>(half)] = pair_of(w_, products{}, at(j, o), at(j, o + 1));
+                });
+            });
+        });
+        return f;
+    }
+    template <class Warp>
     struct rows_of_both {
-        lanes_of<X, N * Warp::held> x[rows];
-        typename Warp::number d[rows];   ///< of lane o: by output o
+        eight<Warp, X> x[4];                           ///< channels 8 g, ... of rows 2 q, 2 q + 1, 2 q + 8, 2 q + 9
+        typename Warp::number d[rows * Most / warp_size];   ///< row by row, an output a lane
     };
     /// Rows t, ... before `end`; of those beyond x is another row, and d 0.
     template <class Warp>
     constexpr rows_of_both<Warp> read(index_t t, index_t end, index_t first) const {
         rows_of_both<Warp> r;
-        unrolled<rows>([&](int k) {
-            index_t const row = t + k < end ? t + k : n - 1;
-            r.x[k] = load_stored<Warp, N>(x + row * c + first, c - first);
-            r.d[k] = load<Warp>(dy + row * outputs, t + k < end ? outputs : 0);
+        unrolled<4>([&](int k) {
+            r.x[k] = load_eight<Warp, X>([&](int lane) {
+                index_t const row = t + 2 * (lane % 4) + k % 2 + 8 * (k / 2), channel = first + 8 * (lane / 4);
+                return channel < c ? x + (row < end ? row : n - 1) * c + channel : nullptr;
+            });
+        });
+        unrolled<rows * Most / warp_size>([&](int k) {
+            r.d[k] = Warp::each_lane([&](int lane) {
+                index_t const row = t + row_of_upstream(lane, k), o = lane % Most;
+                return row < end && o < outputs ? dy[row * outputs + o] : 0.0f;
+            });
         });
         return r;
     }
-    template <class Warp>
-    constexpr void use(rows_of_both<Warp> const& of, index_t t, index_t end, index_t first, wide<Warp, N> const (&factor)[Most], wide<Warp, N> (&total)[Most]) const {
-        unrolled<rows>([&](int r) {
-            if (t + r >= end) return;
-            D* const to = dx ? dx + (t + r) * c + first : nullptr;
-            wide<Warp, N> by_x = to && add ? load<Warp, N>(to, c - first) : wide<Warp, N>(0.0f);
-            wide<Warp, N> const row = as_numbers(of.x[r]);
-            unrolled<Most>([&](int o) {
-                wide<Warp, N> const by(Warp::of_lane(of.d[r], o));
-                by_x = by_x + by * factor[o];
-                total[o] = total[o] + by * row;
+    static constexpr int row_of_upstream(int lane, int k) { return (k * warp_size + lane) / Most; }
+
+    template <class Warp, class Shared>
+    constexpr void use(Warp const& w_, Shared const& upstream, rows_of_both<Warp> const& of, index_t t, index_t end, index_t first, factors<Warp> const& factor, by_w<Warp>& total) const {
+        using pair = typename products::template pair<Warp>;
+        int const mine = w_.index() * rows;
+        w_.sync();   // who read what lay there has it
+        unrolled<rows * Most / warp_size>([&](int k) {
+            upstream.put(w_, Warp::each_lane([&](int lane) { return (mine + row_of_upstream(lane, k)) * stride + lane % Most; }), each(of.d[k], [](float e) { return products::round(e); }));
+        });
+        w_.sync();
+        fragment_a<Warp, products> by_row[steps];
+        unrolled<steps>([&](int s) {
+            by_row[s] = load_a(w_, products{}, upstream, stride, mine, 16 * s);
+            auto const by_output = load_b_rows(w_, products{}, upstream, stride, mine, 16 * s);
+            unrolled<4>([&](int m) {   // dw: channels by outputs, the sum over rows
+                auto const two = [&](int r, int i) -> pair { return stored_pair(w_, number_of<Warp>(of.x[r], i), number_of<Warp>(of.x[r + 1], i)); };
+                fragment_a<Warp, products> const left{two(0, 2 * m), two(0, 2 * m + 1), two(2, 2 * m), two(2, 2 * m + 1)};
+                unrolled<2>([&](int o) { multiply_add(w_, products{}, total[static_cast<std::size_t>(m)][static_cast<std::size_t>(2 * s + o)], left, by_output[static_cast<std::size_t>(o)]); });
             });
-            if (to) store<Warp, N>(to, by_x, c - first);
+        });
+        if (!dx) return;
+        unrolled<2>([&](int half) {   // dx, 32 channels: rows by channels, the sum over outputs
+            fragment_c<Warp> made[4];
+            unrolled<4>([&](int j) {
+                clear<Warp>(made[j]);
+                unrolled<steps>([&](int s) { multiply_add(w_, products{}, made[j], by_row[s], factor[static_cast<std::size_t>(4 * half + j)][static_cast<std::size_t>(s)]); });
+            });
+            unrolled<2>([&](int lower) {
+                Warp::visit([&](int lane, int l) {
+                    index_t const row = t + lane / 4 + 8 * lower, channel = first + 32 * half + 8 * (lane % 4);
+                    if (row >= end || channel >= c) return;
+                    detail::adjacent<float, 8> a;
+                    unrolled<8>([&](int i) { a.v[i] = made[i / 2][static_cast<std::size_t>(2 * lower + i % 2)].v[l]; });
+                    give(dx + row * c + channel, a);
+                });
+            });
+        });
+    }
+    /// Eight numbers at p become a, or more by a.
+    constexpr void give(D* p, detail::adjacent<float, 8> const& a) const {
+        constexpr int N = 16 / sizeof(D);
+        unrolled<8 / N>([&](int i) {
+            detail::adjacent<float, N> piece;
+            for (int k = 0; k < N; ++k) piece.v[k] = a.v[N * i + k];
+            if (add) {
+                auto const there = *reinterpret_cast<detail::adjacent<D, N> const*>(p + N * i);
+                for (int k = 0; k < N; ++k) piece.v[k] += static_cast<float>(there.v[k]);
+            }
+            detail::write(p + N * i, piece);
         });
     }
 };
 
 struct for_dot_gradients;
 
-/// Whether it was few enough columns, of rows on sixteen bytes: then dx is made, or added to, unless it is null, and dw added to.
+/// Whether it was few enough columns, of rows that are read eight channels at once: then dx is made, or added to, unless it is null, and dw added to. Of float rows registers have no room
+/// for more than 16.
 template <class Device, class X, class D>
 bool add_few(Device device, X const* x, float const* w, float const* dy, D* dx, bool add, float* dw, index_t n, index_t c, index_t outputs) {
-    return takes_wide<4>(c, {x, w, dx}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
-        input_dot_gradients<X, D, Most> kernel{x, w, dy, dx, add, nullptr, n, c, outputs};
-        kernel.parts = scratch<for_dot_gradients, float>(device, kernel.count() * outputs * c);
-        launch(device, kernel, kernel.blocks());
-        launch_add_parts(device, kernel.parts, {kernel.count(), outputs * c}, outputs * c, dw);
-        return true;
+    return takes_eight(c, {x, w, dx}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
+        if constexpr (Most > 16 && sizeof(X) > 2) {
+            return false;
+        } else {
+            input_dot_gradients<X, D, Most> kernel{x, w, dy, dx, add, nullptr, n, c, outputs};
+            kernel.parts = scratch<for_dot_gradients, float>(device, kernel.count() * outputs * c);
+            launch(device, kernel, kernel.blocks());
+            launch_add_parts(device, kernel.parts, {kernel.count(), outputs * c}, outputs * c, dw);
+            return true;
+        }
     });
 }
 #ifdef __CUDACC__

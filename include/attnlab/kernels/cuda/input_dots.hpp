@@ -1,133 +1,103 @@
 #pragma once
-#include <attnlab/kernels/cuda/wide_rows.hpp>
+#include <attnlab/kernels/cuda/few_columns.hpp>
 
 /// \file
-/// A matrix product of few columns, y = x w^T: it takes as long as reading x, once, where a library's float32 product of twelve columns takes several times that. x is of floats, or
-/// rounded; products and sums are of floats.
+/// y = x w^T of few columns: a library's product of twelve columns takes several times as long as reading x does.
 
 namespace attnlab::gpu {
 
-/// Sums over a warp's lanes of K numbers in each, K a power of two up to 32: lane l's result is that of number l % K. Of two lanes each adds half of what both have, so that
-/// it takes about K exchanges, where one number after the other would take five each.
-template <class Warp, int K>
-constexpr typename Warp::number fold(typename Warp::number* x) {
-    if constexpr (K == 1) {
-        return x[0];
-    } else {
-        constexpr int half = K / 2;
-        unrolled<half>([&](int k) {
-            typename Warp::number mine, other;
-            Warp::visit([&](int lane, int l) {
-                bool const upper = lane & half;
-                float const low = x[k].v[l], high = x[k + half].v[l];   // by no address: they are in registers
-                mine.v[l] = upper ? high : low, other.v[l] = upper ? low : high;
-            });
-            x[k] = mine + Warp::template butterfly<K, half>(other, [](float, float across) { return across; });
-        });
-        return fold<Warp, half>(x);
-    }
-}
-template <class Warp, int K>
-constexpr typename Warp::number folded_sums(typename Warp::number* x) {
-    return Warp::template butterfly<warp_size, K>(fold<Warp, K>(x), [](float a, float b) { return a + b; });
-}
-
-/// x (n, c), w (outputs, c), y (n, outputs), of at most `Most` outputs. w lies in shared memory, of which a warp uses what it reads for `rows` of x, 128 channels at once.
+/// x (n, c), w (outputs, c), y (n, outputs), of at most `Most` outputs. A block has 32 rows; its warps share the channels, since so much is on its way at once that none waits long.
 template <class X, int Most>
 struct input_dots {
-    static constexpr int N = 4, warps = 8, rows = Most > 16 ? 2 : 4;   ///< as many sums as registers have room for
-    static constexpr int resident = 2;                          ///< blocks of a multiprocessor: more have no registers for what comes next
+    using products = products_of_rows<X>;
+    static constexpr int warps = 4, rows = 32, columns = Most / 8;
+    static constexpr int piece = 32, at_once = sizeof(X) > 2 ? 1 : 3;   ///< channels of a warp's product; pieces that are read before they are multiplied
+    static constexpr int parts = sizeof(X) > 2 ? 1 : 2;   ///< of w: rounded, and what is left, rounded: sums of gates along a sequence would show what one loses
     X const* x;
     float const* w;
     float* y;
     index_t n, c, outputs;
-    index_t blocks = as_many_as_run();   ///< known before the kernel starts, which would divide for it
 
-    constexpr index_t shared_bytes() const { return outputs * c * static_cast<index_t>(sizeof(float)); }
+    constexpr index_t blocks() const { return (n + rows - 1) / rows; }
+    constexpr index_t shared_bytes() const { return warps * rows * Most * static_cast<index_t>(sizeof(float)); }
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
-        auto const near = block.template shared<float>(outputs * c);
-        block.each_warp([&](auto const& w_) {
-            for (index_t i = w_.index() * 4 * warp_size; i < outputs * c; i += warps * 4 * warp_size)
-                near.copy_async(w_, warp::each_lane([&](int lane) { return static_cast<int>(i) + 4 * lane; }), warp::each_lane([&](int lane) { return w + i + 4 * lane; }),
-                                warp::each_lane([&](int lane) { return i + 4 * lane < outputs * c; }));
-            block.commit(w_);
-            block.wait(w_, 0);
+        index_t const first = id * rows;
+        int const last = static_cast<int>(n - first < rows ? n - first : rows) - 1;
+        auto const sums = block.template shared<float>(warps * rows * Most);   // of each warp's channels
+        block.each_warp([&](warp const& w_) {
+            std::array<std::array<fragment_c<warp>, columns>, 2> sum;
+            for (auto& of_rows : sum)
+                for (auto& f : of_rows) clear<warp>(f);
+            for (int k = piece * w_.index(); k < c; k += piece * warps * at_once) multiply(w_, first, last, k, sum);
+            unrolled<2 * columns * 4>([&](int i) {
+                int const m = i / 4 / columns, t = i / 4 % columns, e = i % 4;
+                sums.put(w_, warp::each_lane([&](int lane) { return (w_.index() * rows + 16 * m + row_of(lane, e)) * Most + 8 * t + column_of(lane, e); }),
+                         sum[static_cast<std::size_t>(m)][static_cast<std::size_t>(t)][static_cast<std::size_t>(e)]);
+            });
         });
-        block.each_warp([&](auto const& w_) {
-            float const* const factors = near.reads(w_, 0, outputs * c);
-            for (index_t first = (id * warps + w_.index()) * rows; first < n; first += blocks * warps * rows) some<warp>(factors, first);
+        block.each_warp([&](warp const& w_) {   // two rows at once, or one, a lane an output
+            constexpr int together = warp_size / Most;
+            for (int r = w_.index() * rows / warps; r < (w_.index() + 1) * rows / warps; r += together) {
+                typename warp::number total(0.0f);
+                for (int k = 0; k < warps; ++k) total += sums.get(w_, warp::each_lane([&](int lane) { return (k * rows + r) * Most + lane; }));
+                warp::visit([&](int lane, int l) {
+                    int const row = r + lane / Most, o = lane % Most;
+                    if (row <= last && o < outputs) y[(first + row) * outputs + o] = total.v[l];
+                });
+            }
         });
     }
 
 private:
-    /// As many as an H100 has at once, or fewer: each brings w to shared memory once.
-    constexpr index_t as_many_as_run() const {
-        index_t const room = blocks_in_shared_memory(shared_bytes()), most = (room < resident ? room : resident) * multiprocessors, needed = (n + warps * rows - 1) / (warps * rows);
-        return needed < most ? needed : most;
-    }
-    /// Rows first, ... : of those beyond the last, the last one is read again and nothing is written.
-    template <class Warp>
-    constexpr void some(float const* factors, index_t first) const {
-        using number = typename Warp::number;
-        number sums[rows * Most];   // of row r and output o, r Most + o
-        for (number& sum : sums) sum = number(0.0f);
-        int const width = static_cast<int>(c), last = static_cast<int>(n - 1 - first), most = static_cast<int>(outputs) - 1;
+    /// Adds the products of channels k to k + 31, and of those that the warp has next. Of rows beyond the last, the last one is read again, and of outputs.
+    template <class Warp, class Sums>
+    constexpr void multiply(Warp const& w_, index_t first, int last, int k, Sums& sum) const {
+        using pair = typename products::template pair<Warp>;
+        int const width = static_cast<int>(c), most = static_cast<int>(outputs) - 1;
         X const* const begin = x + first * c;
-        struct piece {
-            lanes_of<X, N * Warp::held> of_row[rows];
-        };
-        auto const read = [&](int i) {
-            piece p;
-            unrolled<rows>([&](int r) { p.of_row[r] = load_stored<Warp, N>(begin + (r < last ? r : last) * width + i, width - i); });
-            return p;
-        };
-        piece next = read(0);
-        for (int i = 0; i < width; i += N * warp_size) {
-            wide<Warp, N> now[rows];
-            unrolled<rows>([&](int r) { now[r] = as_numbers(next.of_row[r]); });
-            next = read(i + N * warp_size);   // on its way while this one is multiplied; beyond the row nothing is read
-            // Beyond the row x is 0, and what it is multiplied by is the piece's first; of fewer outputs the last comes again: a question each would cost more.
-            auto const own = Warp::each_lane([&](int lane) { return factors + i + (N * lane < width - i ? N * lane : 0); });
-            unrolled<Most>([&](int o) {
-                wide<Warp, N> factor;
-                Warp::visit([&](int, int l) {
-                    auto const a = *reinterpret_cast<detail::adjacent<float, N> const*>(own.v[l] + (o < most ? o : most) * width);
-                    for (int k = 0; k < N; ++k) factor.v[N * l + k] = a.v[k];
-                });
-                unrolled<rows>([&](int r) {
-                    for (int l = 0; l < Warp::held; ++l)
-                        for (int k = 0; k < N; ++k) sums[r * Most + o].v[l] += now[r].v[N * l + k] * factor.v[N * l + k];
+        eight<Warp, X> of_rows[at_once][4];   // rows g, g + 8, ...
+        unrolled<at_once>([&](int p) {
+            unrolled<4>([&](int r) {
+                of_rows[p][r] = load_eight<Warp, X>([&](int lane) {
+                    int const row = 8 * r + lane / 4, channel = k + p * piece * warps + 8 * (lane % 4);
+                    return channel < width ? begin + (row < last ? row : last) * width + channel : nullptr;
                 });
             });
-        }
-        constexpr int all = rows * Most, halves = all % warp_size != 0;   // 48 numbers, or 64
-        static_assert(all % warp_size == 0 || all % warp_size == warp_size / 2);
-        auto const write = [&](number const& total, int begin, int count) {
-            Warp::visit([&](int lane, int l) {
-                int const at = begin + lane, r = at / Most, o = at % Most;
-                if (lane < count && r <= last && o <= most) y[(first + r) * outputs + o] = total.v[l];
+        });
+        unrolled<at_once>([&](int p) {
+            fragment_b<Warp, products> right[columns][2][parts];
+            unrolled<columns>([&](int t) {
+                auto factors = load_eight<Warp, float>([&](int lane) {
+                    int const o = 8 * t + lane / 4, channel = k + p * piece * warps + 8 * (lane % 4);
+                    return channel < width ? w + (o < most ? o : most) * width + channel : nullptr;
+                });
+                unrolled<parts>([&](int part) {
+                    auto const two = [&](int i) -> pair { return pair_of(w_, products{}, number_of<Warp>(factors, i), number_of<Warp>(factors, i + 1)); };
+                    unrolled<2>([&](int s) { right[t][s][part] = {two(4 * s), two(4 * s + 2)}; });
+                    factors = each(factors, [](float e) { return e - static_cast<float>(products::round(e)); });
+                });
             });
-        };
-        unrolled<all / warp_size>([&](int k) { write(folded_sums<Warp, warp_size>(sums + k * warp_size), k * warp_size, warp_size); });
-        if constexpr (halves) write(folded_sums<Warp, warp_size / 2>(sums + all - warp_size / 2), all - warp_size / 2, warp_size / 2);
+            unrolled<2>([&](int m) {
+                auto const two = [&](int r, int i) -> pair { return stored_pair(w_, number_of<Warp>(of_rows[p][r], i), number_of<Warp>(of_rows[p][r], i + 1)); };
+                unrolled<2>([&](int s) {
+                    fragment_a<Warp, products> const left{two(2 * m, 4 * s), two(2 * m + 1, 4 * s), two(2 * m, 4 * s + 2), two(2 * m + 1, 4 * s + 2)};
+                    unrolled<columns>([&](int t) {
+                        unrolled<parts>([&](int part) { multiply_add(w_, products{}, sum[static_cast<std::size_t>(m)][static_cast<std::size_t>(t)], left, right[t][s][part]); });
+                    });
+                });
+            });
+        });
     }
 };
-/// `run(std::integral_constant<int, Most>{})` of kernels for at most so many outputs; false where they are more.
-template <class Run>
-bool with_few(index_t outputs, Run run) {
-    if (outputs <= 12) return run(std::integral_constant<int, 12>{});
-    if (outputs <= 16) return run(std::integral_constant<int, 16>{});
-    return outputs <= 32 && run(std::integral_constant<int, 32>{});
-}
-/// Whether it was few enough columns, of rows on sixteen bytes and a w that shared memory holds: then y is made.
+
+/// Whether it was few enough columns, of rows that are read eight channels at once: then y is made.
 template <class Device, class X>
 bool multiply_few(Device device, X const* x, float const* w, float* y, index_t n, index_t c, index_t outputs) {
-    return takes_wide<4>(c, {x, w}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
+    return takes_eight(c, {x, w}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
         input_dots<X, Most> const kernel{x, w, y, n, c, outputs};
-        if (kernel.shared_bytes() > most_shared_bytes) return false;
-        launch(device, kernel, kernel.blocks);
+        launch(device, kernel, kernel.blocks());
         return true;
     });
 }

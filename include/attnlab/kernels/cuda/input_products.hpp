@@ -7,6 +7,7 @@
 #include <attnlab/attention/row_point.hpp>
 #include <attnlab/kernels/cuda/gemm.hpp>
 #include <attnlab/kernels/cuda/input_dot_gradients.hpp>
+#include <attnlab/kernels/cuda/input_dots.hpp>
 #include <attnlab/kernels/cuda/linear.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
 
