@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include <attnlab/kernels/cuda/attention_statistics.hpp>
 #include <attnlab/kernels/cuda/pack.hpp>
 #include <attnlab/kernels/cuda/token_joints.hpp>
+#include <attnlab/kernels/cuda/token_numbers.hpp>
 
 /// \file
 /// Attention on a GPU, for any policy: token by token what joints do with rows (kernels/cuda/token_joints.hpp), and tiles on tensor cores
@@ -61,6 +63,19 @@ output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_
     return {saved.core.rows(p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T};
 }
 
+/// `run(make(which)...)` for the policy's prologues, `which` a std::integral_constant of each.
+template <class Policy, class Run, class Make>
+void each_prologue(Run run, Make make) {
+    auto const one = [&]<prologue Which, bool There>(std::integral_constant<prologue, Which> which, std::bool_constant<There>) {
+        if constexpr (There) return std::tuple(make(which));
+        else return std::tuple();
+    };
+    if constexpr (Policy::has_prologue)
+        std::apply(run, std::tuple_cat(one(std::integral_constant<prologue, prologue::query>{}, std::bool_constant<Policy::has_query>{}),
+                                       one(std::integral_constant<prologue, prologue::key>{}, std::bool_constant<Policy::has_key>{}),
+                                       one(std::integral_constant<prologue, prologue::value>{}, std::bool_constant<Policy::has_value>{})));
+}
+
 /// Products of x, q, k, v as the scores see them, token numbers: into `saved`. Returns the problem as the tiles see it.
 template <class Policy, class Device>
 attention_problem<float> before_tiles(Device device, attention_problem<float> const& given, attention_saved<float>& saved, bool rounds_core) {
@@ -68,17 +83,18 @@ attention_problem<float> before_tiles(Device device, attention_problem<float> co
     saved.template resize<Policy>(given, rounds_core);
     multiply_input<Policy>(device, given, saved);
     make_angles<Policy>(device, given, saved);
-    auto const prepare = [&]<prologue Which>(std::integral_constant<prologue, Which>, stored_heads<float const> from, index_t count, heads_memory<float>& to) {
-        each_token<Policy>(device, given, count, saved, prologue_forward<Policy, Which>{from, to.rows(given.D)});
-    };
-    if constexpr (Policy::has_query) prepare(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, saved.q);
-    if constexpr (Policy::has_key) prepare(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), saved.k);
-    if constexpr (Policy::has_value) prepare(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), saved.v);
+    each_prologue<Policy>(
+        [&](auto const&... of) { each_token<Policy>(device, given, saved, of...); },
+        [&]<prologue Which>(std::integral_constant<prologue, Which>) {
+            auto const [from, to, count] = [&] {
+                if constexpr (Which == prologue::query) return std::tuple(given.q, &saved.q, given.H);
+                else if constexpr (Which == prologue::key) return std::tuple(given.k, &saved.k, given.kv_heads());
+                else return std::tuple(given.v, &saved.v, given.kv_heads());
+            }();
+            return of_heads{count, prologue_forward<Policy, Which>{from, to->rows(given.D)}};
+        });
     auto const p = saved.template after_prologue<Policy>(given);
-    if constexpr (Policy::has_tokens) {
-        each_token<Policy>(device, p, p.H, saved, numbers_forward<Policy>{saved.tokens.data(), p.H, p.T});
-        if (Policy::tokens.scan) launch_rows(device, p.B * p.H, scan_program{saved.tokens.data(), p.T, false});
-    }
+    if constexpr (Policy::has_tokens) make_token_numbers<Policy>(device, p, saved);
     return p;
 }
 
@@ -99,7 +115,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
                                                             saved.reference.data(), saved.sum.data(), saved.tokens.data(), output};
         gpu::launch(device, tiles, tiles.blocks());
         if constexpr (Policy::has_output)
-            if (!output.on) gpu::each_token<Policy>(device, p, p.H, saved, gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y});
+            if (!output.on) gpu::each_token<Policy>(device, p, saved, gpu::of_heads{p.H, gpu::output_forward<Policy>{gpu::rows_of_output<Policy>(p, saved), y}});
     });
 }
 
@@ -119,7 +135,7 @@ void attention_forward(Device device, attention_problem<float> const& given, att
     float *slot = nullptr, *const share = gpu::scratch<gpu::for_share, float>(device, rows);
     if constexpr (Policy::has_slot) {
         slot = gpu::scratch<gpu::for_slot, float>(device, rows);
-        gpu::each_token<Policy>(device, p, p.H, saved, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot});
+        gpu::each_token<Policy>(device, p, saved, gpu::of_heads{p.H, gpu::slot_rows<Policy>{gpu::rows_of_output<Policy>(p, saved), slot}});
     }
     gpu::launch_rows(device, (rows + 31) / 32, gpu::share_rows<Policy>{gpu::portable<Policy>(p), saved.reference.data(), saved.sum.data(), slot, share});
     auto const* const keys = gpu::upload<gpu::for_keys>(device, statistics.keys.data(), static_cast<index_t>(statistics.keys.size()));
@@ -145,8 +161,7 @@ struct for_weighted;
 struct for_nobody;
 struct for_log_normalizer;
 struct for_row_numbers;
-struct for_query_tokens;
-struct for_key_tokens;
+struct for_token_numbers;
 
 /// Room for the gradients of the weighted values, rounded as tiles would.
 template <class Device>
@@ -173,12 +188,16 @@ bool tiles_make_rows(attention_problem<float> const& p, std::vector<stored_heads
 /// Gradients by what a prologue made become gradients by what it was given.
 template <class Policy, class Device>
 void back_through_prologue(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, input_products<Policy> const& products, attention_gradients<float> const& g) {
-    auto const pull = [&]<prologue Which>(std::integral_constant<prologue, Which>, stored_heads<float const> from, index_t count, stored_heads<float> d) {
-        each_token_back<Policy>(device, given, count, saved, products, g, prologue_backward<Policy, Which>{from, d});
-    };
-    if constexpr (Policy::has_query) pull(std::integral_constant<prologue, prologue::query>{}, given.q, given.H, g.q);
-    if constexpr (Policy::has_key) pull(std::integral_constant<prologue, prologue::key>{}, given.k, given.kv_heads(), g.k);
-    if constexpr (Policy::has_value) pull(std::integral_constant<prologue, prologue::value>{}, given.v, given.kv_heads(), g.v);
+    each_prologue<Policy>(
+        [&](auto const&... of) { each_token_back<Policy>(device, given, saved, products, g, of...); },
+        [&]<prologue Which>(std::integral_constant<prologue, Which>) {
+            auto const [from, d, count] = [&] {
+                if constexpr (Which == prologue::query) return std::tuple(given.q, g.q, given.H);
+                else if constexpr (Which == prologue::key) return std::tuple(given.k, g.k, given.kv_heads());
+                else return std::tuple(given.v, g.v, given.kv_heads());
+            }();
+            return of_heads{count, prologue_backward<Policy, Which>{from, d}};
+        });
 }
 
 }  // namespace gpu
@@ -205,8 +224,8 @@ void attention_backward(Device device, attention_problem<float> const& given, at
     bool const by_tiles = gpu::tiles_make_rows<Policy, Device>(p, all_rows);
     if constexpr (Policy::has_output)
         if (!by_tiles)
-            gpu::each_token_back<Policy>(device, p, p.H, saved, products, gradients,
-                                         gpu::output_backward<Policy>{gpu::rows_of_output<Policy>(p, saved), dy, to_weighted, gradients.q, d_log_normalizer, records, p});
+            gpu::each_token_back<Policy>(device, p, saved, products, gradients,
+                                         gpu::of_heads{p.H, gpu::output_backward<Policy>{gpu::rows_of_output<Policy>(p, saved), dy, to_weighted, gradients.q, d_log_normalizer, records, p}});
     if constexpr (!Policy::one_pass || !Policy::has_output) {
         auto const make_records = [&]<class A, class B>(heads<A> from, heads<B> of) {
             index_t const strides = from.batch | from.head | from.position | of.batch | of.head | of.position;
@@ -249,22 +268,16 @@ void attention_backward(Device device, attention_problem<float> const& given, at
             if (copies.size() > 0) gpu::fill_zero(device, copies.all, copies.size());
         }
         if constexpr (Policy::has_tokens) {
-            by_queries.d_query_tokens = gpu::scratch<gpu::for_query_tokens, float>(device, rows);
-            by_keys.d_key_tokens = gpu::scratch<gpu::for_key_tokens, float>(device, rows);
-            gpu::fill_zero(device, by_queries.d_query_tokens, rows);
-            gpu::fill_zero(device, by_keys.d_key_tokens, rows);
+            by_queries.d_query_tokens = gpu::scratch<gpu::for_token_numbers, float>(device, 2 * rows);
+            by_keys.d_key_tokens = by_queries.d_query_tokens + rows;
+            gpu::fill_zero(device, by_queries.d_query_tokens, 2 * rows);
         }
         gpu::launch(device, by_queries, by_queries.blocks());
         gpu::launch(device, by_keys, by_keys.blocks());
         if constexpr (Policy::has_output)
             if (by_tiles) gpu::take_gradients<Policy>(device, by_queries.rows.copies, p.sizes(), gradients.parameters);
         if constexpr (Policy::has_score) gpu::take_gradients<Policy>(device, by_queries.in.copies, p.sizes(), gradients.parameters);
-        if constexpr (Policy::has_tokens) {
-            float* const d_tokens = by_queries.d_query_tokens;
-            gpu::launch_add_parts(device, by_keys.d_key_tokens, {1, rows}, rows, d_tokens);
-            if (Policy::tokens.scan) gpu::launch_rows(device, p.B * p.H, gpu::scan_program{d_tokens, p.T, true});
-            gpu::each_token_back<Policy>(device, p, p.H, saved, products, gradients, gpu::numbers_backward<Policy>{d_tokens, p.H, p.T});
-        }
+        if constexpr (Policy::has_tokens) gpu::back_through_token_numbers<Policy>(device, p, saved, products, gradients, by_queries.d_query_tokens, by_keys.d_key_tokens);
     });
     gpu::back_through_prologue<Policy>(device, given, saved, products, gradients);
     gpu::back_through_products<Policy>(device, p, products, gradients);

@@ -44,7 +44,7 @@ struct sum_parts {
 /// Adds the sums of all parts, (Arrays, c) each, to arrays of c numbers, those that are null left out.
 template <int Arrays>
 struct add_parts {
-    static constexpr int warps = 16, at_once = 16;   ///< parts that a warp reads before it adds them: else it waits for each
+    static constexpr int warps = 16, at_once = 32;   ///< parts that a warp reads before it adds them: else it waits for each
     float const* sums;
     sum_parts parts;
     index_t c;

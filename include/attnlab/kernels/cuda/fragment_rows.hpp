@@ -65,7 +65,7 @@ struct joined_output {
         auto const values = attnlab::detail::of_head<Policy>(p.parameters, p.sizes(), h);
         fragment_row<Group, Fragments> r{p.template row<Policy>(b, h, t, values.data()), &fragments, half, first_lane};
         r.head_size = lanes::row_size;
-        if constexpr (Policy::output_reads_query) r.query_row = {query, b, h, t};
+        if constexpr (Policy::output_reads_query) r.query_row = {lanes{}, query, b, h, t};
         if constexpr (Policy::reads_log_normalizer) r.log_normalizer = attnlab::detail::log_normalizer<Policy>(m, z);
         typename input_products<Policy>::of_row own;
         products.look(r, own, b * p.T + t, h);

@@ -54,8 +54,8 @@ struct prologue_forward {
     template <class Lanes>
     constexpr void operator()(Lanes lanes, token_row<Lanes>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
-        r.given = {from, b, h, t};
-        make_row<Policy>(lanes, r, formula, {to, b, h, t});
+        r.given = {lanes, from, b, h, t};
+        make_row<Policy>(lanes, r, formula, {lanes, to, b, h, t});
     }
 };
 template <class Policy, prologue Which>
@@ -68,8 +68,8 @@ struct prologue_backward {
     template <class Lanes>
     constexpr void operator()(Lanes lanes, token_row<Lanes>& r, float* scratch, index_t b, index_t h, index_t t) const {
         constexpr auto formula = prologue_formula<Policy, Which>();
-        stored_row<float> const row{d, b, h, t};
-        r.given = {from, b, h, t}, r.d_given.begin(scratch, r.head_size);
+        stored_row<float> const row{lanes, d, b, h, t};
+        r.given = {lanes, from, b, h, t}, r.d_given.begin(scratch, r.head_size);
         pull_row<Policy>(lanes, r, formula, row);
         r.d_given.give(lanes, row, r.head_size);
     }
@@ -104,40 +104,6 @@ struct numbers_backward {
         number.backward(r, d_tokens[(b * H + h) * T + t]);
     }
 };
-/// Each row of T numbers summed along the sequence, or from its end, in double: a warp a row, some adjacent numbers a lane.
-struct scan_program {
-    static constexpr int of_lane = 4;
-    float* x;
-    index_t T;
-    bool from_end;
-    template <class Warp>
-    constexpr void operator()(Warp const&, index_t row) const {
-        float* const numbers = x + row * T;
-        double before = 0;
-        for (index_t first = 0; first < T; first += of_lane * warp_size) {
-            auto const turn = [&](int lane, int k) { return first + of_lane * lane + k; };
-            auto const place = [&](int lane, int k) { return from_end ? T - 1 - turn(lane, k) : turn(lane, k); };
-            typename Warp::template lanes<double> own[of_lane];   // sums of what a lane has, one number more each
-            unrolled<of_lane>([&](int k) {
-                own[k] = Warp::each_lane([&](int lane) { return turn(lane, k) < T ? static_cast<double>(numbers[place(lane, k)]) : 0.0; });
-                if (k > 0) own[k] += own[k - 1];
-            });
-            auto sums = own[of_lane - 1];
-            for (int step = 1; step < warp_size; step *= 2) {
-                auto const lower = Warp::shifted(sums, step);
-                sums = sums + lower;
-            }
-            auto const below = Warp::shifted(sums, 1);
-            unrolled<of_lane>([&](int k) {
-                Warp::visit([&](int lane, int i) {
-                    if (turn(lane, k) < T) numbers[place(lane, k)] = static_cast<float>(before + below.v[i] + own[k].v[i]);
-                });
-            });
-            before += Warp::of_lane(sums, warp_size - 1);
-        }
-    }
-};
-
 /// An output joint's view of a row.
 template <class Policy>
 struct output_rows {
@@ -146,9 +112,9 @@ struct output_rows {
     index_t H, T;
 
     template <class Lanes>
-    constexpr void look(Lanes, token_row<Lanes>& r, index_t b, index_t h, index_t t) const {
-        r.given = {weighted, b, h, t};
-        if constexpr (Policy::output_reads_query) r.asked = {query, b, h, t};
+    constexpr void look(Lanes lanes, token_row<Lanes>& r, index_t b, index_t h, index_t t) const {
+        r.given = {lanes, weighted, b, h, t};
+        if constexpr (Policy::output_reads_query) r.asked = {lanes, query, b, h, t};
         if constexpr (Policy::reads_log_normalizer) {
             index_t const i = (b * H + h) * T + t;
             r.log_normalizer = attnlab::detail::log_normalizer<Policy>(reference[i], sum[i]);
@@ -166,7 +132,7 @@ struct output_forward {
     constexpr void operator()(Lanes lanes, token_row<Lanes>& r, float*, index_t b, index_t h, index_t t) const {
         constexpr auto formula = Policy::output;
         of.look(lanes, r, b, h, t);
-        make_row<Policy>(lanes, r, formula, {y, b, h, t});
+        make_row<Policy>(lanes, r, formula, {lanes, y, b, h, t});
     }
 };
 template <class Policy>
@@ -186,9 +152,9 @@ struct output_backward {
         of.look(lanes, r, b, h, t);
         r.d_given.begin(scratch, r.head_size);
         if constexpr (Policy::output_reads_query) r.d_asked.begin(scratch + r.head_size, r.head_size);
-        pull_row<Policy>(lanes, r, formula, stored_row<float const>{dy, b, h, t});
-        r.d_given.give(lanes, {d_weighted, b, h, t}, r.head_size);
-        if constexpr (Policy::output_reads_query) r.d_asked.give(lanes, {d_query, b, h, t}, r.head_size);
+        pull_row<Policy>(lanes, r, formula, stored_row<float const>{lanes, dy, b, h, t});
+        r.d_given.give(lanes, {lanes, d_weighted, b, h, t}, r.head_size);
+        if constexpr (Policy::output_reads_query) r.d_asked.give(lanes, {lanes, d_query, b, h, t}, r.head_size);
         if constexpr (Policy::one_pass) record(lanes, r, b, h, t);
         else if constexpr (Policy::reads_log_normalizer) Lanes::once([&] { d_log_normalizer[(b * of.H + h) * of.T + t] = r.d_log_normalizer; });
     }

@@ -11,6 +11,13 @@ namespace attnlab {
 
 namespace gpu {
 
+/// Lanes of rows whose chunks are written out.
+template <class Lanes>
+concept writes_chunks_out = requires { Lanes::row_size; };
+/// Lanes whose rows all lie rounded: who asks at each would wait for one before it asks for the next.
+template <class Lanes>
+concept reads_rounded_rows = requires { requires Lanes::rounded_rows; };
+
 /// A row of stored_heads, as it is stored.
 template <class S>
 struct stored_row {
@@ -18,8 +25,9 @@ struct stored_row {
     typename stored_heads<S>::rounded_type* rounded = nullptr;
 
     constexpr stored_row() = default;
-    constexpr stored_row(stored_heads<S> const& all, index_t b, index_t h, index_t t)
-        : whole(all.is_rounded() ? nullptr : all.whole.row(b, h, t)), rounded(all.is_rounded() ? all.rounded.row(b, h, t) : nullptr) {}
+    template <class Lanes>
+    constexpr stored_row(Lanes, stored_heads<S> const& all, index_t b, index_t h, index_t t)
+        : whole(lies_rounded<Lanes>(all) ? nullptr : all.whole.row(b, h, t)), rounded(lies_rounded<Lanes>(all) ? all.rounded.row(b, h, t) : nullptr) {}
     constexpr operator stored_row<S const>() const
         requires(!std::is_const_v<S>)
     {
@@ -31,17 +39,24 @@ struct stored_row {
     /// Its numbers i, ...
     template <class Lanes, class V>
     constexpr V at(index_t i) const {
-        return rounded ? of<Lanes, V>(rounded + i) : of<Lanes, V>(whole + i);
+        if constexpr (reads_rounded_rows<Lanes>) return read<Lanes, V>(rounded + i);
+        else return rounded ? read<Lanes, V>(rounded + i) : read<Lanes, V>(whole + i);
     }
     /// They become x.
     template <class Lanes, class V>
     constexpr void write(Lanes lanes, index_t i, V x) const {
-        rounded ? put(lanes, rounded + i, x) : put(lanes, whole + i, x);
+        if constexpr (reads_rounded_rows<Lanes>) put(lanes, rounded + i, x);
+        else rounded ? put(lanes, rounded + i, x) : put(lanes, whole + i, x);
     }
 
 private:
+    template <class Lanes>
+    static constexpr bool lies_rounded(stored_heads<S> const& all) {
+        if constexpr (reads_rounded_rows<Lanes>) return true;
+        else return all.is_rounded();
+    }
     template <class Lanes, class V, class T>
-    static constexpr V of(T const* x) {
+    static constexpr V read(T const* x) {
         if constexpr (std::is_same_v<V, float>) return static_cast<float>(*x);
         else return Lanes::load(x);
     }
@@ -51,16 +66,15 @@ private:
         else Lanes::write(y, x);
     }
 };
-/// The lanes of rows of `Size` channels, whose chunks are written out, or of any where it is 0. Rows of x are none of theirs but where it is 0 (token_rows.hpp).
+/// The lanes of rows of `Size` channels that lie rounded, whose chunks are written out, or of any where it is 0. Rows of x are none of theirs but where it is 0 (token_rows.hpp).
 template <class Group, int N, int Size>
 struct token_lanes : row_lanes<Group, N> {
     static constexpr index_t row_size = Size;
+    static constexpr bool rounded_rows = true;
 };
 template <class Group, int N>
 struct token_lanes<Group, N, 0> : row_lanes<Group, N> {};
 
-template <class Lanes>
-concept writes_chunks_out = requires { Lanes::row_size; };
 /// How many chunks a row has, where that is known.
 template <class Lanes>
 inline constexpr int chunks_of = 1;

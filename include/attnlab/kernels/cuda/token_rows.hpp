@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
+#include <tuple>
 #include <vector>
 
 #include <attnlab/kernels/cuda/column_sums.hpp>
@@ -38,7 +40,7 @@ struct row_form {
     template <class Group>
     using lanes_of = token_lanes<Group, N, Size>;
 };
-/// For what begins on sixteen bytes and heads of which four are a warp's. Heads of 64 have a form of their own, in which addresses are constants: a third of the instructions.
+/// For what begins on sixteen bytes and heads of which four are a warp's. Heads of 64 whose rows lie rounded have a form of their own, in which addresses are constants: a third of the instructions.
 template <int Size>
 using four_rows = row_form<8, 4, Size>;
 using one_row = row_form<warp_size, 1, 0>;
@@ -66,8 +68,9 @@ struct token_parts {
 struct row_layout {
     void const* data;
     index_t strides;   ///< all that divides each of them divides this
+    bool rounded;
     template <class T>
-    row_layout(attnlab::heads<T> const& x) : data(x.data), strides(x.batch | x.head | x.position) {}
+    row_layout(attnlab::heads<T> const& x) : data(x.data), strides(x.batch | x.head | x.position), rounded(std::is_same_v<std::remove_const_t<T>, bfloat16>) {}
     template <class S>
     row_layout(stored_heads<S> const& x) : row_layout(x.visit([](auto const& rows) { return row_layout(rows); })) {}
 };
@@ -167,40 +170,87 @@ bool on_sixteen_bytes(attention_problem<float> const& p, std::array<row_layout, 
     for (row_layout const& x : rows) sizes |= x.strides, arrays.push_back(x.data);
     return takes_wide<4>(sizes, arrays);
 }
-/// `run(Form{}, parts)`: the form of rows by where all that a visitor and the policy's programs touch begins, and parts that have `all_warps` warps. Where heads add to
+/// What walks the rows of so many heads.
+template <class Visitor>
+struct of_heads {
+    index_t heads;
+    Visitor visitor;
+};
+/// Kernels in one launch: the blocks of one after those of the other. Nobody knows in which order they run.
+template <class Kernel, class... Others>
+struct side_by_side {
+    static constexpr int warps = Kernel::warps, resident = Kernel::resident;
+    Kernel kernel;
+    index_t blocks;
+    side_by_side<Others...> others;
+
+    int warps_now() const { return kernel.warps_now(); }
+    constexpr index_t shared_bytes() const { return std::max(kernel.shared_bytes(), others.shared_bytes()); }
+    template <class Block>
+    constexpr void operator()(Block& block, index_t id) const {
+        if (id < blocks) kernel(block, id);
+        else others(block, id - blocks);
+    }
+};
+template <class Kernel>
+struct side_by_side<Kernel> : Kernel {};
+
+/// `run(Form{}, parts)`: the form of rows by where all that visitors and the policy's programs touch begins, and parts that have `all_warps` warps. Where heads add to
 /// one gradient by x, a warp walks them.
-template <class Policy, class Visitor, class Run>
-void with_rows_of_tokens(attention_problem<float> const& p, index_t heads, Visitor const& visitor, index_t all_warps, Run run) {
+template <class Policy, class Run, class... Visitor>
+void with_rows_of_tokens(attention_problem<float> const& p, index_t all_warps, Run run, of_heads<Visitor> const&... of) {
     auto const with = [&]<class Form>(Form form) {
-        run(form, token_parts(p.B * p.T, heads, Form::rows, token_kernel<Policy, Visitor, Form>::scratch_of(p.D), Policy::adds_to_input, all_warps));
+        index_t scratch = 0, shared = 0;   // heads that divide those of all
+        ((scratch = std::max(scratch, token_kernel<Policy, Visitor, Form>::scratch_of(p.D)), shared = std::gcd(shared, of.heads)), ...);
+        run(form, token_parts(p.B * p.T, shared, Form::rows, scratch, Policy::adds_to_input, all_warps));
     };
     if constexpr (Policy::adds_to_input) {
         with(one_row{});
     } else {
-        if (heads % 4 != 0 || !on_sixteen_bytes<Policy>(p, visitor.rows())) with(one_row{});
-        else if (p.D == 64) with(four_rows<64>{});
+        auto const are_rounded = [](auto const& rows) { return std::all_of(rows.begin(), rows.end(), [](row_layout const& x) { return x.rounded; }); };
+        bool const four = ((of.heads % 4 == 0 && on_sixteen_bytes<Policy>(p, of.visitor.rows())) && ...);
+        if (!four) with(one_row{});
+        else if (p.D == 64 && (are_rounded(of.visitor.rows()) && ...)) with(four_rows<64>{});
         else with(four_rows<0>{});
     }
 }
-/// Every token's heads on the way forward.
-template <class Policy, class Device, class Visitor>
-void each_token(Device device, attention_problem<float> const& p, index_t heads, attention_saved<float> const& saved, Visitor const& visitor) {
-    with_rows_of_tokens<Policy>(p, heads, visitor, 1 << 15, [&]<class Form>(Form, token_parts const& parts) {
-        launch(device, token_kernel<Policy, Visitor, Form>{portable<Policy>(p), heads, parts, visitor, products_of<Policy>(p, saved), saved.angles.data(), {}, nullptr}, parts.count);
-    });
+template <class Device, class Kernel, class... Others>
+void launch_side_by_side(Device device, index_t blocks, Kernel const& kernel, Others const&... others) {
+    auto const join = [&](auto join, auto const& first, auto const&... rest) {
+        using joined = side_by_side<std::remove_cvref_t<decltype(first)>, std::remove_cvref_t<decltype(rest)>...>;
+        if constexpr (sizeof...(rest) == 0) return joined{first};
+        else return joined{first, blocks, join(join, rest...)};
+    };
+    launch(device, join(join, kernel, others...), blocks * static_cast<index_t>(1 + sizeof...(others)));
 }
-/// Every token's heads on the way back, with gradients of x and of parameters. Parts have gradients of their own, which are written and read once more: they are as
-/// few as an H100 has at once.
-template <class Policy, class Device, class Visitor>
-void each_token_back(Device device, attention_problem<float> const& p, index_t heads, attention_saved<float> const& saved, input_products<Policy> const& products,
-                     attention_gradients<float> const& gradients, Visitor const& visitor) {
-    with_rows_of_tokens<Policy>(p, heads, visitor, multiprocessors * 24, [&]<class Form>(Form, token_parts const& parts) {
-        auto const copies = room_for_copies<Policy, typename Visitor::formula_type>(device, p.sizes(), parts.count);
-        token_kernel<Policy, Visitor, Form> const kernel{portable<Policy>(p), heads, parts, visitor, products, saved.angles.data(), copies, gradients.input};
-        if (!kernel.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
-        launch(device, kernel, parts.count);
-        take_gradients<Policy>(device, copies, p.sizes(), gradients.parameters);
-    });
+/// Every token's heads on the way forward.
+template <class Policy, class Device, class... Visitor>
+void each_token(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, of_heads<Visitor> const&... of) {
+    with_rows_of_tokens<Policy>(p, 1 << 15, [&]<class Form>(Form, token_parts const& parts) {
+        launch_side_by_side(device, parts.count, token_kernel<Policy, Visitor, Form>{portable<Policy>(p), of.heads, parts, of.visitor, products_of<Policy>(p, saved), saved.angles.data(), {}, nullptr}...);
+    }, of...);
+}
+template <class Visitor>
+struct copies_of;
+/// Every token's heads on the way back, with gradients of x and of parameters. Where formulas have such, parts have gradients of their own, which are written and read once more: they are
+/// then as few as an H100 has at once.
+template <class Policy, class Device, class... Visitor>
+void each_token_back(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
+                     attention_gradients<float> const& gradients, of_heads<Visitor> const&... of) {
+    bool const gathers = ((gradient_copies<Policy>::template of<typename Visitor::formula_type>(p.sizes(), 1).numbers > 0) || ...);
+    with_rows_of_tokens<Policy>(p, gathers ? multiprocessors * 24 : 1 << 15, [&]<class Form>(Form, token_parts const& parts) {
+        auto const kernel = [&]<class V>(of_heads<V> const& o) {
+            auto const copies = room_for_copies<Policy, typename V::formula_type, copies_of<V>>(device, p.sizes(), parts.count);
+            token_kernel<Policy, V, Form> const made{portable<Policy>(p), o.heads, parts, o.visitor, products, saved.angles.data(), copies, gradients.input};
+            if (!made.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
+            return made;
+        };
+        std::tuple const kernels{kernel(of)...};
+        std::apply([&](auto const&... k) {
+            launch_side_by_side(device, parts.count, k...);
+            (take_gradients<Policy>(device, k.copies, p.sizes(), gradients.parameters), ...);
+        }, kernels);
+    }, of...);
 }
 
 }  // namespace attnlab::gpu
