@@ -30,41 +30,62 @@ struct input_dot_gradients {
         return needed < most ? needed : most;
     }
     constexpr index_t blocks() const { return count() * slices(); }
-    constexpr index_t shared_bytes() const { return warps * (Most * channels * static_cast<index_t>(sizeof(float)) + rows * stride * static_cast<index_t>(sizeof(element))); }
+    constexpr index_t shared_bytes() const { return (warps + 1) * Most * room * static_cast<index_t>(sizeof(float)) + warps * rows * stride * static_cast<index_t>(sizeof(element)); }
     template <class Block>
     constexpr void operator()(Block& block, index_t id) const {
         using warp = typename Block::warp;
         index_t const part = id / slices(), first = id % slices() * channels, all = count() * warps * rows, length = (n + all - 1) / all * rows;
-        auto const sums = block.template shared<float>(warps * Most * channels);
+        auto const sums = block.template shared<float>(warps * Most * room), of_w = block.template shared<float>(Most * room);
         auto const upstream = block.template shared<element>(warps * rows * stride);
         block.each_warp([&](warp const& w_) {
-            factors<warp> const factor = load_factors(w_, first);
+            for (int o = w_.index(); o < Most; o += warps)
+                unrolled<channels / warp_size>([&](int piece) {
+                    auto const x = load<warp>(w + o * c + first + piece * warp_size, o < outputs ? c - first - piece * warp_size : 0);
+                    of_w.put(w_, warp::each_lane([&](int lane) { return o * room + piece * warp_size + lane; }), x);
+                });
+        });
+        block.each_warp([&](warp const& w_) {
+            factors<warp> const factor = load_factors(w_, of_w);
             by_w<warp> total;
             for (auto& of_channels : total)
                 for (auto& f : of_channels) clear<warp>(f);
-            index_t const begin = (part * warps + w_.index()) * length, end = begin + length < n ? begin + length : n;
-            auto next = read<warp>(begin, end, first);
-            for (index_t t = begin; t < end; t += rows) {
-                auto const now = next;
-                next = read<warp>(t + rows, end, first);   // on its way while this is used
-                use(w_, upstream, now, t, end, first, factor, total);
+            index_t const begin = (part * warps + w_.index()) * length, left = n - begin < length ? n - begin : length;
+            if (left > 0) {
+                rows_of_warp const mine{x + begin * c + first, dy + begin * outputs, dx ? dx + begin * c + first : nullptr, static_cast<int>(left), static_cast<int>(c - first)};
+                auto next = read<warp>(mine, 0);
+                for (int t = 0; t < mine.count; t += rows) {
+                    auto const now = next;
+                    next = read<warp>(mine, t + rows);   // on its way while this is used
+                    use(w_, upstream, now, mine, t, factor, total);
+                }
             }
             unrolled<4 * (Most / 8) * 4>([&](int i) {
                 int const m = i / 4 / (Most / 8), o = i / 4 % (Most / 8), e = i % 4;
-                sums.put(w_, warp::each_lane([&](int lane) { return (w_.index() * Most + 8 * o + column_of(lane, e)) * channels + 8 * (lane / 4) + 2 * m + e / 2; }),
+                sums.put(w_, warp::each_lane([&](int lane) { return (w_.index() * Most + 8 * o + column_of(lane, e)) * room + where(8 * (lane / 4) + 2 * m + e / 2); }),
                          total[static_cast<std::size_t>(m)][static_cast<std::size_t>(o)][static_cast<std::size_t>(e)]);
             });
         });
         block.each_warp([&](warp const& w_) {
-            for (int o = w_.index(); o < outputs; o += warps) {
-                wide<warp, 2> sum(0.0f);
-                for (int k = 0; k < warps; ++k) sum = sum + load<warp, 2>(sums.reads(w_, (k * Most + o) * channels, channels), channels);
-                store<warp, 2>(parts + (part * outputs + o) * c + first, sum, c - first);
-            }
+            for (int o = w_.index(); o < outputs; o += warps)
+                unrolled<channels / warp_size>([&](int piece) {
+                    typename warp::number sum(0.0f);
+                    for (int k = 0; k < warps; ++k) sum += sums.get(w_, warp::each_lane([&](int lane) { return (k * Most + o) * room + where(piece * warp_size + lane); }));
+                    store<warp>(parts + (part * outputs + o) * c + first + piece * warp_size, sum, c - first - piece * warp_size);
+                });
         });
     }
 
 private:
+    /// Channels of an output in shared memory, and where those of a sum are: where lanes put theirs, they meet in no bank.
+    static constexpr int room = channels + 4;
+    static constexpr int where(int channel) { return channel / 8 + 8 * (channel % 8); }
+    /// The rows of a warp, from the block's first channel on; numbers of 32 bits reach them all.
+    struct rows_of_warp {
+        X const* x;
+        float const* dy;
+        D* dx;
+        int count, channels;
+    };
     template <class Warp>
     using factors = std::array<std::array<fragment_b<Warp, products>, steps>, channels / 8>;   ///< of w: fragment j has channels place(n, j)
     template <class Warp>
@@ -72,15 +93,10 @@ private:
     /// Which channel is column n of fragment j: a lane has eight adjacent ones of four fragments.
     static constexpr int place(int n, int j) { return 32 * (j / 4) + 8 * (n / 2) + 2 * (j % 4) + n % 2; }
 
-    template <class Warp>
-    constexpr factors<Warp> load_factors(Warp const& w_, index_t first) const {
+    template <class Warp, class Shared>
+    constexpr factors<Warp> load_factors(Warp const& w_, Shared const& of_w) const {
         factors<Warp> f;
-        auto const at = [&](int j, int o) {   // output o + 2 q
-            return Warp::each_lane([&](int lane) {
-                index_t const output = o + 2 * (lane % 4), channel = first + place(lane / 4, j);
-                return output < outputs && channel < c ? w[output * c + channel] : 0.0f;
-            });
-        };
+        auto const at = [&](int j, int o) { return of_w.get(w_, Warp::each_lane([&](int lane) { return (o + 2 * (lane % 4)) * room + place(lane / 4, j); })); };   // output o + 2 q
         unrolled<channels / 8>([&](int j) {
             unrolled<steps>([&](int s) {
                 unrolled<2>([&](int half) {
@@ -96,20 +112,21 @@ private:
         eight<Warp, X> x[4];                           ///< channels 8 g, ... of rows 2 q, 2 q + 1, 2 q + 8, 2 q + 9
         typename Warp::number d[rows * Most / warp_size];   ///< row by row, an output a lane
     };
-    /// Rows t, ... before `end`; of those beyond x is another row, and d 0.
+    /// Rows t, ...; of those that are not there x is the last one's, and d 0.
     template <class Warp>
-    constexpr rows_of_both<Warp> read(index_t t, index_t end, index_t first) const {
+    constexpr rows_of_both<Warp> read(rows_of_warp const& of, int t) const {
         rows_of_both<Warp> r;
+        int const width = static_cast<int>(c), numbers = static_cast<int>(outputs);
         unrolled<4>([&](int k) {
             r.x[k] = load_eight<Warp, X>([&](int lane) {
-                index_t const row = t + 2 * (lane % 4) + k % 2 + 8 * (k / 2), channel = first + 8 * (lane / 4);
-                return channel < c ? x + (row < end ? row : n - 1) * c + channel : nullptr;
+                int const row = t + 2 * (lane % 4) + k % 2 + 8 * (k / 2), channel = 8 * (lane / 4);
+                return channel < of.channels ? of.x + (row < of.count ? row : of.count - 1) * width + channel : nullptr;
             });
         });
         unrolled<rows * Most / warp_size>([&](int k) {
             r.d[k] = Warp::each_lane([&](int lane) {
-                index_t const row = t + row_of_upstream(lane, k), o = lane % Most;
-                return row < end && o < outputs ? dy[row * outputs + o] : 0.0f;
+                int const row = t + row_of_upstream(lane, k), o = lane % Most;
+                return row < of.count && o < numbers ? of.dy[row * numbers + o] : 0.0f;
             });
         });
         return r;
@@ -117,7 +134,7 @@ private:
     static constexpr int row_of_upstream(int lane, int k) { return (k * warp_size + lane) / Most; }
 
     template <class Warp, class Shared>
-    constexpr void use(Warp const& w_, Shared const& upstream, rows_of_both<Warp> const& of, index_t t, index_t end, index_t first, factors<Warp> const& factor, by_w<Warp>& total) const {
+    constexpr void use(Warp const& w_, Shared const& upstream, rows_of_both<Warp> const& of, rows_of_warp const& to, int t, factors<Warp> const& factor, by_w<Warp>& total) const {
         using pair = typename products::template pair<Warp>;
         int const mine = w_.index() * rows;
         w_.sync();   // who read what lay there has it
@@ -135,7 +152,7 @@ private:
                 unrolled<2>([&](int o) { multiply_add(w_, products{}, total[static_cast<std::size_t>(m)][static_cast<std::size_t>(2 * s + o)], left, by_output[static_cast<std::size_t>(o)]); });
             });
         });
-        if (!dx) return;
+        if (!to.dx) return;
         unrolled<2>([&](int half) {   // dx, 32 channels: rows by channels, the sum over outputs
             fragment_c<Warp> made[4];
             unrolled<4>([&](int j) {
@@ -144,11 +161,11 @@ private:
             });
             unrolled<2>([&](int lower) {
                 Warp::visit([&](int lane, int l) {
-                    index_t const row = t + lane / 4 + 8 * lower, channel = first + 32 * half + 8 * (lane % 4);
-                    if (row >= end || channel >= c) return;
+                    int const row = t + lane / 4 + 8 * lower, channel = 32 * half + 8 * (lane % 4);
+                    if (row >= to.count || channel >= to.channels) return;
                     detail::adjacent<float, 8> a;
                     unrolled<8>([&](int i) { a.v[i] = made[i / 2][static_cast<std::size_t>(2 * lower + i % 2)].v[l]; });
-                    give(dx + row * c + channel, a);
+                    give(to.dx + row * static_cast<int>(c) + channel, a);
                 });
             });
         });

@@ -1,4 +1,7 @@
 #pragma once
+#include <bit>
+#include <cstdint>
+
 #include <attnlab/kernels/cuda/few_columns.hpp>
 
 /// \file
@@ -11,8 +14,8 @@ template <class X, int Most>
 struct input_dots {
     using products = products_of_rows<X>;
     static constexpr int warps = 4, rows = 32, columns = Most / 8;
-    static constexpr int piece = 32, at_once = sizeof(X) > 2 ? 1 : 3;   ///< channels of a warp's product; pieces that are read before they are multiplied
-    static constexpr int parts = sizeof(X) > 2 ? 1 : 2;   ///< of w: rounded, and what is left, rounded: sums of gates along a sequence would show what one loses
+    static constexpr int piece = 32, at_once = sizeof(X) > 2 ? 1 : 2;   ///< channels of a warp's product; pieces that are read before they are multiplied
+    static constexpr int parts = sizeof(X) > 2 ? 1 : 2;   ///< of w: its upper half, and what is left, rounded: sums of gates along a sequence would show what one loses
     X const* x;
     float const* w;
     float* y;
@@ -51,11 +54,12 @@ struct input_dots {
     }
 
 private:
-    /// Adds the products of channels k to k + 31, and of those that the warp has next. Of rows beyond the last, the last one is read again, and of outputs.
+    static constexpr float upper_half(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000u); }
+    /// Adds the products of channels k to k + 31, and of those that the warp has next. Of rows beyond the last, the last one is read again.
     template <class Warp, class Sums>
     constexpr void multiply(Warp const& w_, index_t first, int last, int k, Sums& sum) const {
         using pair = typename products::template pair<Warp>;
-        int const width = static_cast<int>(c), most = static_cast<int>(outputs) - 1;
+        int const width = static_cast<int>(c), most = static_cast<int>(outputs);
         X const* const begin = x + first * c;
         eight<Warp, X> of_rows[at_once][4];   // rows g, g + 8, ...
         unrolled<at_once>([&](int p) {
@@ -71,12 +75,13 @@ private:
             unrolled<columns>([&](int t) {
                 auto factors = load_eight<Warp, float>([&](int lane) {
                     int const o = 8 * t + lane / 4, channel = k + p * piece * warps + 8 * (lane % 4);
-                    return channel < width ? w + (o < most ? o : most) * width + channel : nullptr;
+                    return channel < width && o < most ? w + o * width + channel : nullptr;
                 });
                 unrolled<parts>([&](int part) {
-                    auto const two = [&](int i) -> pair { return pair_of(w_, products{}, number_of<Warp>(factors, i), number_of<Warp>(factors, i + 1)); };
+                    auto const taken = part + 1 < parts ? each(factors, upper_half) : factors;
+                    auto const two = [&](int i) -> pair { return pair_of(w_, products{}, number_of<Warp>(taken, i), number_of<Warp>(taken, i + 1)); };
                     unrolled<2>([&](int s) { right[t][s][part] = {two(4 * s), two(4 * s + 2)}; });
-                    factors = each(factors, [](float e) { return e - static_cast<float>(products::round(e)); });
+                    factors = factors - taken;
                 });
             });
             unrolled<2>([&](int m) {

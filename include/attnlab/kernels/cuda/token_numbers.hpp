@@ -108,7 +108,7 @@ struct token_scan {
     Numbers numbers;
     index_t H, T;
 
-    constexpr index_t shared_bytes() const { return warps * static_cast<index_t>(sizeof(double) + room * sizeof(float)) + 16; }
+    constexpr index_t shared_bytes() const { return warps * static_cast<index_t>(sizeof(double) + room * sizeof(float)); }
     template <class Block>
     constexpr void operator()(Block& block, index_t row) const {
         using warp = typename Block::warp;

@@ -176,7 +176,9 @@ struct of_heads {
     index_t heads;
     Visitor visitor;
 };
-/// Kernels in one launch: the blocks of one after those of the other. Nobody knows in which order they run.
+template <class Visitor>
+of_heads(index_t, Visitor) -> of_heads<Visitor>;
+/// Kernels in one launch: the blocks of one after those of the other.
 template <class Kernel, class... Others>
 struct side_by_side {
     static constexpr int warps = Kernel::warps, resident = Kernel::resident;
@@ -194,6 +196,15 @@ struct side_by_side {
 };
 template <class Kernel>
 struct side_by_side<Kernel> : Kernel {};
+template <class Kernel>
+side_by_side<Kernel> joined(index_t, Kernel const& kernel) {
+    return {kernel};
+}
+/// Each of so many blocks.
+template <class Kernel, class... Others>
+side_by_side<Kernel, Others...> joined(index_t blocks, Kernel const& kernel, Others const&... others) {
+    return {kernel, blocks, joined(blocks, others...)};
+}
 
 /// `run(Form{}, parts)`: the form of rows by where all that visitors and the policy's programs touch begins, and parts that have `all_warps` warps. Where heads add to
 /// one gradient by x, a warp walks them.
@@ -214,20 +225,16 @@ void with_rows_of_tokens(attention_problem<float> const& p, index_t all_warps, R
         else with(four_rows<0>{});
     }
 }
-template <class Device, class Kernel, class... Others>
-void launch_side_by_side(Device device, index_t blocks, Kernel const& kernel, Others const&... others) {
-    auto const join = [&](auto join, auto const& first, auto const&... rest) {
-        using joined = side_by_side<std::remove_cvref_t<decltype(first)>, std::remove_cvref_t<decltype(rest)>...>;
-        if constexpr (sizeof...(rest) == 0) return joined{first};
-        else return joined{first, blocks, join(join, rest...)};
-    };
-    launch(device, join(join, kernel, others...), blocks * static_cast<index_t>(1 + sizeof...(others)));
-}
+/// How many warps walk what nobody sums: some waves of blocks of an H100, of which each has tokens enough to be worth its beginning.
+inline constexpr index_t warps_of_walk = 1 << 14;
 /// Every token's heads on the way forward.
 template <class Policy, class Device, class... Visitor>
 void each_token(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, of_heads<Visitor> const&... of) {
-    with_rows_of_tokens<Policy>(p, 1 << 15, [&]<class Form>(Form, token_parts const& parts) {
-        launch_side_by_side(device, parts.count, token_kernel<Policy, Visitor, Form>{portable<Policy>(p), of.heads, parts, of.visitor, products_of<Policy>(p, saved), saved.angles.data(), {}, nullptr}...);
+    with_rows_of_tokens<Policy>(p, warps_of_walk, [&]<class Form>(Form, token_parts const& parts) {
+        auto const kernel = [&]<class V>(of_heads<V> const& o) {
+            return token_kernel<Policy, V, Form>{portable<Policy>(p), o.heads, parts, o.visitor, products_of<Policy>(p, saved), saved.angles.data(), {}, nullptr};
+        };
+        launch(device, joined(parts.count, kernel(of)...), parts.count * static_cast<index_t>(sizeof...(of)));
     }, of...);
 }
 template <class Visitor>
@@ -238,7 +245,7 @@ template <class Policy, class Device, class... Visitor>
 void each_token_back(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
                      attention_gradients<float> const& gradients, of_heads<Visitor> const&... of) {
     bool const gathers = ((gradient_copies<Policy>::template of<typename Visitor::formula_type>(p.sizes(), 1).numbers > 0) || ...);
-    with_rows_of_tokens<Policy>(p, gathers ? multiprocessors * 24 : 1 << 15, [&]<class Form>(Form, token_parts const& parts) {
+    with_rows_of_tokens<Policy>(p, gathers ? multiprocessors * 24 : warps_of_walk, [&]<class Form>(Form, token_parts const& parts) {
         auto const kernel = [&]<class V>(of_heads<V> const& o) {
             auto const copies = room_for_copies<Policy, typename V::formula_type, copies_of<V>>(device, p.sizes(), parts.count);
             token_kernel<Policy, V, Form> const made{portable<Policy>(p), o.heads, parts, o.visitor, products, saved.angles.data(), copies, gradients.input};
@@ -247,7 +254,7 @@ void each_token_back(Device device, attention_problem<float> const& p, attention
         };
         std::tuple const kernels{kernel(of)...};
         std::apply([&](auto const&... k) {
-            launch_side_by_side(device, parts.count, k...);
+            launch(device, joined(parts.count, k...), parts.count * static_cast<index_t>(sizeof...(of)));
             (take_gradients<Policy>(device, k.copies, p.sizes(), gradients.parameters), ...);
         }, kernels);
     }, of...);
