@@ -78,7 +78,7 @@ private:
                     return channel < width && o < most ? w + o * width + channel : nullptr;
                 });
                 unrolled<parts>([&](int part) {
-                    auto const taken = part + 1 < parts ? each(factors, upper_half) : factors;
+                    auto const taken = part + 1 < parts ? each(factors, [](float e) { return upper_half(e); }) : factors;   // by a lambda: a pointer to a function is the host's
                     auto const two = [&](int i) -> pair { return pair_of(w_, products{}, number_of<Warp>(taken, i), number_of<Warp>(taken, i + 1)); };
                     unrolled<2>([&](int s) { right[t][s][part] = {two(4 * s), two(4 * s + 2)}; });
                     factors = factors - taken;
