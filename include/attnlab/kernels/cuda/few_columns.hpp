@@ -1,6 +1,6 @@
 #pragma once
+#include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include <attnlab/kernels/cuda/tile_products.hpp>
 #include <attnlab/kernels/cuda/wide_rows.hpp>
@@ -51,8 +51,6 @@ constexpr float_products::pair<Warp> stored_pair(Warp const&, typename Warp::num
     return {low, high};
 }
 
-/// Whether rows of c channels in these arrays are read eight channels at once.
-inline bool takes_eight(index_t c, std::vector<void const*> const& arrays) { return takes_wide<8>(c, arrays); }
 /// `run(std::integral_constant<int, Most>{})` of kernels for at most so many outputs, 16 or 32; false where they are more.
 template <class Run>
 bool with_few(index_t outputs, Run run) {

@@ -191,7 +191,7 @@ struct for_dot_gradients;
 /// for more than 16.
 template <class Device, class X, class D>
 bool add_few(Device device, X const* x, float const* w, float const* dy, D* dx, bool add, float* dw, index_t n, index_t c, index_t outputs) {
-    return takes_eight(c, {x, w, dx}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
+    return takes_wide<8>(c, {x, w, dx}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
         if constexpr (Most > 16 && sizeof(X) > 2) {
             return false;
         } else {

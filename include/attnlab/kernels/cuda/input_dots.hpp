@@ -100,7 +100,7 @@ private:
 /// Whether it was few enough columns, of rows that are read eight channels at once: then y is made.
 template <class Device, class X>
 bool multiply_few(Device device, X const* x, float const* w, float* y, index_t n, index_t c, index_t outputs) {
-    return takes_eight(c, {x, w}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
+    return takes_wide<8>(c, {x, w}) && with_few(outputs, [&]<int Most>(std::integral_constant<int, Most>) {
         input_dots<X, Most> const kernel{x, w, y, n, c, outputs};
         launch(device, kernel, kernel.blocks());
         return true;

@@ -4,6 +4,7 @@
 
 #include <attnlab/kernels/cuda/device_block.hpp>
 #endif
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 
@@ -24,14 +25,40 @@ inline constexpr index_t most_shared_bytes = 163 * 1024;
 
 /// Of an H100: by it kernels that may choose share their work; others run as well.
 inline constexpr index_t multiprocessors = 132;
-/// How many blocks of so much shared memory one of them has room for: it has 228 KiB, of which each block costs the system one.
-constexpr index_t blocks_in_shared_memory(index_t bytes) { return 228 * 1024 / (bytes + 1024); }
 
 /// How many warps the blocks of a kernel have: at most `Kernel::warps`, where it knows better when it is started.
 template <class Kernel>
 int warps_of(Kernel const& kernel) {
     if constexpr (requires { kernel.warps_now(); }) return kernel.warps_now();
     else return Kernel::warps;
+}
+
+/// Kernels whose blocks are alike, in one launch: the blocks of one after those of the other.
+template <class Kernel, class... Others>
+struct side_by_side {
+    static constexpr int warps = Kernel::warps, resident = Kernel::resident;
+    Kernel kernel;
+    index_t blocks;
+    side_by_side<Others...> others;
+
+    int warps_now() const { return kernel.warps_now(); }
+    constexpr index_t shared_bytes() const { return std::max(kernel.shared_bytes(), others.shared_bytes()); }
+    template <class Block>
+    constexpr void operator()(Block& block, index_t id) const {
+        if (id < blocks) kernel(block, id);
+        else others(block, id - blocks);
+    }
+};
+template <class Kernel>
+struct side_by_side<Kernel> : Kernel {};
+template <class Kernel>
+side_by_side<Kernel> joined(index_t, Kernel const& kernel) {
+    return {kernel};
+}
+/// Each of so many blocks.
+template <class Kernel, class... Others>
+side_by_side<Kernel, Others...> joined(index_t blocks, Kernel const& kernel, Others const&... others) {
+    return {kernel, blocks, joined(blocks, others...)};
 }
 
 /// Runs blocks 0 .. `blocks` on the host, in an order that no kernel may count on.

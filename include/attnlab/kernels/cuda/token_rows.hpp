@@ -178,34 +178,6 @@ struct of_heads {
 };
 template <class Visitor>
 of_heads(index_t, Visitor) -> of_heads<Visitor>;
-/// Kernels in one launch: the blocks of one after those of the other.
-template <class Kernel, class... Others>
-struct side_by_side {
-    static constexpr int warps = Kernel::warps, resident = Kernel::resident;
-    Kernel kernel;
-    index_t blocks;
-    side_by_side<Others...> others;
-
-    int warps_now() const { return kernel.warps_now(); }
-    constexpr index_t shared_bytes() const { return std::max(kernel.shared_bytes(), others.shared_bytes()); }
-    template <class Block>
-    constexpr void operator()(Block& block, index_t id) const {
-        if (id < blocks) kernel(block, id);
-        else others(block, id - blocks);
-    }
-};
-template <class Kernel>
-struct side_by_side<Kernel> : Kernel {};
-template <class Kernel>
-side_by_side<Kernel> joined(index_t, Kernel const& kernel) {
-    return {kernel};
-}
-/// Each of so many blocks.
-template <class Kernel, class... Others>
-side_by_side<Kernel, Others...> joined(index_t blocks, Kernel const& kernel, Others const&... others) {
-    return {kernel, blocks, joined(blocks, others...)};
-}
-
 /// `run(Form{}, parts)`: the form of rows by where all that visitors and the policy's programs touch begins, and parts that have `all_warps` warps. Where heads add to
 /// one gradient by x, a warp walks them.
 template <class Policy, class Run, class... Visitor>
