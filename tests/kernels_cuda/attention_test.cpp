@@ -1,4 +1,8 @@
 // Attention on cuda: forward, backward and statistics against the reference and the cpu's kernel.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
 #include "kernels_cuda/attention_policies.hpp"
 #include "kernels_cuda/device.hpp"
 
@@ -232,6 +236,55 @@ BOOST_AUTO_TEST_CASE(angles_of_longer_texts) {   // those that are there serve s
         attention_backward<policy>(device{}, c.problem, saved, c.y.part(0), c.dy.part(0), c.gradients);
         auto const y = c.y.take(0), dq = c.d_qkv.take(0);
         BOOST_TEST_CONTEXT("T " << T) check_near("y", *y, *expected.y, float_tolerance, 0.1), check_near("dq", *dq, *expected.dq, float_tolerance, 0.1);
+    }
+}
+/// s + a number of the key that no sum runs over, which a lane makes.
+struct gated_key {
+    struct parameters {
+        head_map<"key.weight"> weight{from_model};
+    };
+    static constexpr auto score(auto s, auto const& at, auto const& p) { return s + per_token(tanh(dot(at.input, p.weight))).at_key(); }
+};
+/// Sums of what reads all of x, and so is made token by token.
+struct forgetting_by_size {
+    struct parameters {
+        head_map<"gate.weight"> weight{from_model};
+        head_scalar<"gate.bias"> bias{constant(1)};
+    };
+    static constexpr auto score(auto s, auto const& at, auto const& p) {
+        auto const c = cumulative_sum(-softplus(-(dot(at.input, p.weight) + p.bias * dot(at.input, at.input) / 64)));
+        return s + c.at_query() - c.at_key();
+    }
+};
+static_assert(gpu::makes_numbers_in_lanes<attention<gated_key, causal, softmax>> && gpu::makes_numbers_in_lanes<attention<forgetting<>, causal, softmax>>);
+static_assert(!gpu::makes_numbers_in_lanes<attention<forgetting_by_size, causal, softmax>>);
+using with_tokens = std::tuple<attention<gated_key, causal, softmax>, attention<forgetting_by_size, causal, softmax>>;
+BOOST_AUTO_TEST_CASE_TEMPLATE(numbers_of_tokens, Policy, with_tokens) { check<Policy, device>(inputs<Policy>(sizes(2, 3, 70, 8), 39), float_tolerance, 1); }
+BOOST_AUTO_TEST_CASE(sums_along_the_sequence) {   // as a block has tokens at once, and some more
+    using policy = attention<forgetting<>, causal, softmax>;
+    for (index_t T : {1, 5, 2048, 5000}) {
+        attention_problem<float> p;
+        p.B = 2, p.H = 3, p.T = T;
+        auto const x = attnlab::testing::random(std::array{p.B, p.H, T}, 40), more = attnlab::testing::random(std::array{p.B, p.H, T}, 41);
+        auto const narrow = [](auto const& from) {
+            tensor<float, 3> to(from.shape());
+            std::transform(from.data(), from.data() + from.size(), to.data(), [](double e) { return static_cast<float>(e); });
+            return to;
+        };
+        auto from_begin = narrow(x), from_end = from_begin;
+        auto const added = narrow(more);
+        gpu::scan_tokens<policy>(device{}, p, gpu::numbers_in_memory<false>{from_begin.data(), nullptr, p.H, T});
+        gpu::scan_tokens<policy>(device{}, p, gpu::numbers_in_memory<true>{from_end.data(), added.data(), p.H, T});
+        double worst = 0;
+        for (index_t row = 0; row < p.B * p.H; ++row) {
+            double up = 0, down = 0;
+            for (index_t i = 0; i < T; ++i) {
+                index_t const t = row * T + i, last = row * T + T - 1 - i;
+                up += x.data()[t], down += x.data()[last] + more.data()[last];
+                worst = std::max({worst, std::abs(from_begin.data()[t] - up) / (1 + std::abs(up)), std::abs(from_end.data()[last] - down) / (1 + std::abs(down))});
+            }
+        }
+        BOOST_TEST(worst <= 1e-4, "T " << T << ": off by " << worst);
     }
 }
 #endif
