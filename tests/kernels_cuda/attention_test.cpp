@@ -9,6 +9,7 @@
 #include <attnlab/kernels/check_policy.hpp>
 
 #include "kernels/attention_checks.hpp"
+#include "kernels/support.hpp"
 
 namespace {
 
@@ -267,13 +268,8 @@ BOOST_AUTO_TEST_CASE(sums_along_the_sequence) {   // as a block has tokens at on
         attention_problem<float> p;
         p.B = 2, p.H = 3, p.T = T;
         auto const x = attnlab::testing::random(std::array{p.B, p.H, T}, 40), more = attnlab::testing::random(std::array{p.B, p.H, T}, 41);
-        auto const narrow = [](auto const& from) {
-            tensor<float, 3> to(from.shape());
-            std::transform(from.data(), from.data() + from.size(), to.data(), [](double e) { return static_cast<float>(e); });
-            return to;
-        };
-        auto from_begin = narrow(x), from_end = from_begin;
-        auto const added = narrow(more);
+        auto from_begin = attnlab::testing::narrow(x), from_end = from_begin;
+        auto const added = attnlab::testing::narrow(more);
         gpu::scan_tokens<policy>(device{}, p, gpu::numbers_in_memory<false>{from_begin.data(), nullptr, p.H, T});
         gpu::scan_tokens<policy>(device{}, p, gpu::numbers_in_memory<true>{from_end.data(), added.data(), p.H, T});
         double worst = 0;

@@ -63,11 +63,11 @@ output_rows<Policy> rows_of_output(attention_problem<float> const& p, attention_
     return {saved.core.rows(p.D), p.q, saved.reference.data(), saved.sum.data(), p.H, p.T};
 }
 
-/// `run(make(which)...)` for the policy's prologues, `which` a std::integral_constant of each.
+/// `run(make(which)...)` for the policy's prologues, each a std::integral_constant.
 template <class Policy, class Run, class Make>
 void each_prologue(Run run, Make make) {
-    auto const one = [&]<prologue Which, bool There>(std::integral_constant<prologue, Which> which, std::bool_constant<There>) {
-        if constexpr (There) return std::tuple(make(which));
+    auto const one = [&]<prologue Which, bool There>(std::integral_constant<prologue, Which> of, std::bool_constant<There>) {
+        if constexpr (There) return std::tuple(make(of));
         else return std::tuple();
     };
     if constexpr (Policy::has_prologue)
@@ -86,12 +86,7 @@ attention_problem<float> before_tiles(Device device, attention_problem<float> co
     each_prologue<Policy>(
         [&](auto const&... of) { each_token<Policy>(device, given, saved, of...); },
         [&]<prologue Which>(std::integral_constant<prologue, Which>) {
-            auto const [from, to, count] = [&] {
-                if constexpr (Which == prologue::query) return std::tuple(given.q, &saved.q, given.H);
-                else if constexpr (Which == prologue::key) return std::tuple(given.k, &saved.k, given.kv_heads());
-                else return std::tuple(given.v, &saved.v, given.kv_heads());
-            }();
-            return of_heads{count, prologue_forward<Policy, Which>{from, to->rows(given.D)}};
+            return of_heads{heads_of<Which>(given), prologue_forward<Policy, Which>{which<Which>(given.q, given.k, given.v), which<Which>(saved.q, saved.k, saved.v).rows(given.D)}};
         });
     auto const p = saved.template after_prologue<Policy>(given);
     if constexpr (Policy::has_tokens) make_token_numbers<Policy>(device, p, saved);
@@ -191,12 +186,7 @@ void back_through_prologue(Device device, attention_problem<float> const& given,
     each_prologue<Policy>(
         [&](auto const&... of) { each_token_back<Policy>(device, given, saved, products, g, of...); },
         [&]<prologue Which>(std::integral_constant<prologue, Which>) {
-            auto const [from, d, count] = [&] {
-                if constexpr (Which == prologue::query) return std::tuple(given.q, g.q, given.H);
-                else if constexpr (Which == prologue::key) return std::tuple(given.k, g.k, given.kv_heads());
-                else return std::tuple(given.v, g.v, given.kv_heads());
-            }();
-            return of_heads{count, prologue_backward<Policy, Which>{from, d}};
+            return of_heads{heads_of<Which>(given), prologue_backward<Policy, Which>{which<Which>(given.q, given.k, given.v), which<Which>(g.q, g.k, g.v)}};
         });
 }
 

@@ -37,6 +37,17 @@ constexpr void pull_row(Lanes, token_row<Lanes>& r, Formula const& formula, stor
 }
 
 enum class prologue { query, key, value };
+/// What is that prologue's, of what belongs to q, k and v.
+template <prologue Which, class T>
+constexpr T& which(T& query, T& key, T& value) {
+    if constexpr (Which == prologue::query) return query;
+    else if constexpr (Which == prologue::key) return key;
+    else return value;
+}
+template <prologue Which>
+index_t heads_of(attention_problem<float> const& p) {
+    return Which == prologue::query ? p.H : p.kv_heads();
+}
 template <class Policy, prologue Which>
 constexpr auto prologue_formula() {
     if constexpr (Which == prologue::query) return Policy::query;
