@@ -29,8 +29,8 @@ main_file = r"""
 %(declared)s
 int main() {
     try {
-        struct { char const* name; call_times (*time)(call_size, double); } const policies[]{%(policies)s};
-        call_size const sizes[]{%(sizes)s};
+        struct { char const* name; call_times (*time)(attnlab::attention_sizes const&, double); } const policies[]{%(policies)s};
+        attnlab::attention_sizes const sizes[]{%(sizes)s};
         std::printf("%%s; bfloat16, causal, H %(heads)d, D %(head_size)d; us forward / with backward, times the first policy's\n\n| |", attnlab::use_gpu().name.c_str());
         for (auto n : sizes) std::printf(" B %%td, T %%td |", n.B, n.T);
         std::printf("\n| --- |");
@@ -39,7 +39,7 @@ int main() {
         call_times first[sizeof sizes / sizeof *sizes]{};
         for (auto const& policy : policies) {
             std::printf("| %%s |", policy.name);
-            for (call_size const& n : sizes) {
+            for (attnlab::attention_sizes const& n : sizes) {
                 call_times const t = policy.time(n, %(seconds)g);
                 call_times& one = first[&n - sizes];
                 if (&policy == policies) one = t;
@@ -109,13 +109,13 @@ def main():
             files.append(folder / f"policy_{i}.cu")
             includes = "".join(f'#include "{pathlib.Path(f).resolve()}"\n' for f in a.include)
             files[-1].write_text(f'#include "policy_on_gpu.cuh"\n{includes}using namespace attnlab;\n'
-                                 f"call_times time_{i}(call_size n, double seconds) {{ return time_policy<attention<causal, {joints}>>(n, seconds); }}\n")
+                                 f"call_times time_{i}(attention_sizes const& n, double seconds) {{ return time_policy<attention<causal, {joints}>>(n, seconds); }}\n")
         files.append(folder / "main.cu")
         numbers = range(len(a.policies))
         files[-1].write_text(main_file % {
-            "declared": "\n".join(f"call_times time_{i}(call_size, double);" for i in numbers),
+            "declared": "\n".join(f"call_times time_{i}(attnlab::attention_sizes const&, double);" for i in numbers),
             "policies": ", ".join(f'{{"{a.policies[i]}", time_{i}}}' for i in numbers),
-            "sizes": ", ".join(f"{{{b}, {t}, {a.heads}, {a.head_size}}}" for b, t in a.sizes),
+            "sizes": ", ".join(f"{{{b}, {a.heads}, {t}, {a.head_size}}}" for b, t in a.sizes),
             "heads": a.heads, "head_size": a.head_size, "seconds": a.seconds})
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(lambda f: run([nvcc, *compiled_for, "-c", str(f), "-o", str(f.with_suffix(".o"))]), files))

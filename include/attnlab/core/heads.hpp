@@ -74,13 +74,13 @@ public:
         if (rounded) rounded_.resize(shape);
         else whole_.resize(shape);
     }
-    stored_heads<S> rows(index_t head_size) {
-        if (is_rounded_) return merged_heads(*rounded_, head_size);
-        return merged_heads(*whole_, head_size);
+    stored_heads<S> rows(index_t head_size, index_t offset = 0) {
+        if (is_rounded_) return merged_heads(*rounded_, head_size, offset);
+        return merged_heads(*whole_, head_size, offset);
     }
-    stored_heads<S const> rows(index_t head_size) const {
-        if (is_rounded_) return merged_heads(*rounded_, head_size);
-        return merged_heads(*whole_, head_size);
+    stored_heads<S const> rows(index_t head_size, index_t offset = 0) const {
+        if (is_rounded_) return merged_heads(*rounded_, head_size, offset);
+        return merged_heads(*whole_, head_size, offset);
     }
 
 private:
