@@ -138,8 +138,22 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(joints_are_the_references, Policy, joints_on_cuda)
 }
 // Four heads of a token are walked at once, four channels a lane, where both are multiples of four; by one warp, or several of a block.
 BOOST_AUTO_TEST_CASE_TEMPLATE(joints_of_many_heads, Policy, joints_on_cuda) {
-    for (auto n : {sizes(2, 4, 21, 64), sizes(1, 12, 18, 64), sizes(1, 4, 70, 64, 2), sizes(1, 8, 18, 36), sizes(1, 1, 18, 64), sizes(1, 5, 18, 8), sizes(1, 4, 18, 10), sizes(3, 16, 9, 32)})
+    for (auto n : {sizes(2, 4, 21, 64), sizes(1, 12, 18, 64), sizes(1, 4, 70, 64, 2), sizes(1, 8, 18, 36), sizes(1, 1, 18, 64), sizes(1, 5, 18, 8), sizes(1, 4, 18, 10), sizes(3, 16, 9, 32), sizes(1, 20, 5, 64)})
         BOOST_TEST_CONTEXT("H " << n.H << ", T " << n.T << ", D " << n.D) check<Policy, device>(inputs<Policy>(n, 31), tolerance_of<Policy>, 0.1);
+}
+BOOST_AUTO_TEST_CASE_TEMPLATE(prologues_that_read_x, Policy, prologues_of_input_on_cuda) {
+    static_assert(Policy::has_input_products && Policy::reads_head_input);
+    for (auto n : {sizes(2, 4, 21, 64), sizes(1, 3, 18, 6), sizes(1, 12, 70, 64)})
+        BOOST_TEST_CONTEXT("H " << n.H << ", T " << n.T << ", D " << n.D) {
+            check<Policy, device>(inputs<Policy>(n, 41), float_tolerance, 0.1);
+            check_rounded_rows<Policy, device>(inputs<Policy>(n, 41));
+        }
+}
+// More tokens than a block sums at once.
+BOOST_AUTO_TEST_CASE(sums_along_long_sequences) {
+    using policy = std::tuple_element_t<1, joints_on_cuda>;
+    static_assert(policy::has_tokens);
+    check<policy, device>(inputs<policy>(sizes(1, 2, 2100, 8), 42), 5e-3, 1);
 }
 #ifndef ATTNLAB_TESTS_ON_GPU
 BOOST_AUTO_TEST_CASE(an_output_joint_after_two_passes) {
@@ -214,7 +228,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_that_lie_rounded, Policy, weightings_on_cuda)
 }
 using with_outputs = std::tuple<std::tuple_element_t<0, joints_on_cuda>, std::tuple_element_t<1, joints_on_cuda>, std::tuple_element_t<3, joints_on_cuda>>;
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_result_that_is_rounded_after_output_joints, Policy, with_outputs) {
-    for (auto n : {sizes(2, 2, 37, 6), sizes(1, 3, 70, 64), sizes(2, 4, 150, 64)})
+    for (auto n : {sizes(2, 2, 37, 6), sizes(1, 3, 70, 64), sizes(2, 4, 150, 64), sizes(1, 20, 18, 64)})
         BOOST_TEST_CONTEXT("T " << n.T << ", D " << n.D << ", H " << n.H) check_rounded_rows<Policy, device>(inputs<Policy>(n, 35));
 }
 #ifndef ATTNLAB_TESTS_ON_GPU
@@ -239,6 +253,13 @@ BOOST_AUTO_TEST_CASE(angles_of_longer_texts) {   // those that are there serve s
         auto const y = c.y.take(0), dq = c.d_qkv.take(0);
         BOOST_TEST_CONTEXT("T " << T) check_near("y", *y, *expected.y, float_tolerance, 0.1), check_near("dq", *dq, *expected.dq, float_tolerance, 0.1);
     }
+    using other = attention<rope<500>, causal, softmax>;   // but not another policy
+    auto const in = inputs<other>(sizes(1, 4, 9, 64), 38);
+    auto const expected = run_attention<other, ref, false>(in);
+    attention_call<float> c(in, attention_layout::packed);
+    attention_forward<other>(device{}, c.problem, saved, c.y.part(0));
+    auto const y = c.y.take(0);
+    check_near("y", *y, *expected.y, float_tolerance, 0.1);
 }
 /// s + a number of the key that no sum runs over, which a lane makes.
 struct gated_key {
@@ -306,14 +327,17 @@ BOOST_AUTO_TEST_CASE(scores_of_ten_thousand) {   // known to 1 / 2000 as floats,
     using policy = attention<causal, softmax>;
     check<policy, device>(random_inputs<policy>(sizes(1, 2, 70, 16), 30, 1.0 / 20, 60), 2e-2, 6);
 }
-BOOST_AUTO_TEST_CASE(the_same_bits_again) {
-    using policy = attention<forgetting<>, document, softmax, context_scale>;
-    auto const in = inputs<policy>(sizes(2, 2, 150, 40), 60);
-    auto const run = [&] { return run_attention<policy, device, false>(in, attention_layout::packed); };
-    auto const a = run(), b = run();
-    using attnlab::testing::same_bits;
-    BOOST_TEST((same_bits(a.y, b.y) && same_bits(a.dq, b.dq) && same_bits(a.dk, b.dk) && same_bits(a.dv, b.dv) && same_bits(a.d_input, b.d_input)));
-    BOOST_TEST((a.d_parameters == b.d_parameters));
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_same_bits_again, Policy, joints_on_cuda) {   // sums in copies: of rows, of tables by distance, of numbers of tokens
+    for (auto products : {precision::float32, precision::bfloat16})
+        for (auto n : {sizes(2, 4, 150, 64), sizes(1, 2, 70, 40)}) {
+            auto in = inputs<Policy>(n, 60);
+            in.products = products;
+            auto const run = [&] { return run_attention<Policy, device, false>(in, attention_layout::packed); };
+            auto const a = run(), b = run();
+            using attnlab::testing::same_bits;
+            BOOST_TEST((same_bits(a.y, b.y) && same_bits(a.dq, b.dq) && same_bits(a.dk, b.dk) && same_bits(a.dv, b.dv) && same_bits(a.d_input, b.d_input)));
+            BOOST_TEST((a.d_parameters == b.d_parameters));
+        }
 }
 BOOST_AUTO_TEST_CASE_TEMPLATE(statistics, Policy, differentiable) { check_statistics<Policy, device>(inputs<Policy>(sizes(2, 2, 150, 40), 70), tolerance_of<Policy>); }
 

@@ -16,11 +16,12 @@ SMALL = ("--n_layer 2 --n_head 2 --n_embd 32 --block_size 32 --batch_size 2 --ev
 STEPS = ("--max_iters", "3")
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 OF_TIME = re.compile(r"tokens/s|MFU|seconds|^device", re.I)
+SPEED = re.compile(r", [\d.]+[kMGT]? tokens/s, MFU [\d.]+ %$", re.M)   # of a GPU, beside an evaluation's losses
 
 
 def lines(text):
     """Those that are not of time; thousands, which a narrow space sets apart, are one number's."""
-    return [line for line in text.replace("\u202f", "").splitlines() if line.strip() and not OF_TIME.search(line)]
+    return [line for line in SPEED.sub("", text.replace("\u202f", "")).splitlines() if line.strip() and not OF_TIME.search(line)]
 
 
 def difference(found, expected):

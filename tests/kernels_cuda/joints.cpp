@@ -4,5 +4,5 @@
 #include "kernels_cuda/attention_policies.hpp"
 
 #ifdef ATTNLAB_DEVICE_PASS
-void compile_joints() { attnlab::testing::compile(attnlab::testing::joints_on_cuda{}); }
+void compile_joints() { attnlab::testing::compile(attnlab::testing::joints_on_cuda{}), attnlab::testing::compile(attnlab::testing::prologues_of_input_on_cuda{}); }
 #endif

@@ -16,6 +16,15 @@
 #include "kernels/support.hpp"
 #include "kernels_cuda/device.hpp"
 
+#ifdef ATTNLAB_TESTS_ON_GPU
+namespace attnlab::gpu {   // policies call them: compiled by kernels/cuda/instances.hpp
+template <class Device, class X>
+bool multiply_few(Device, X const* x, float const* w, float* y, index_t n, index_t c, index_t outputs);
+template <class Device, class X, class D>
+bool add_few(Device, X const* x, float const* w, float const* dy, D* dx, bool add, float* dw, index_t n, index_t c, index_t outputs);
+}  // namespace attnlab::gpu
+#endif
+
 BOOST_AUTO_TEST_SUITE(products)
 
 namespace {
@@ -211,7 +220,6 @@ BOOST_AUTO_TEST_CASE(linear_with_gelu) {
 // What tensor cores do with a float's lower bits is theirs.
 BOOST_AUTO_TEST_CASE(linear_of_tfloat32) { check_linear<attnlab::tfloat32>(2e-3); }
 
-#ifndef ATTNLAB_TESTS_ON_GPU   // on a GPU policies that read x have it
 BOOST_AUTO_TEST_CASE(products_of_few_columns) {
     using attnlab::gpu::add_few, attnlab::gpu::multiply_few;
     for (index_t outputs : {1, 12, 13, 32})
@@ -223,10 +231,12 @@ BOOST_AUTO_TEST_CASE(products_of_few_columns) {
                 auto const xf = narrow(x), wf = narrow(w);
                 tensor<float, 2> found({n, outputs}, std::numeric_limits<float>::quiet_NaN());
                 BOOST_TEST(multiply_few(device{}, xf.data(), wf.data(), found.data(), n, c, outputs));
+                wait();
                 check_close(found, expected, 1e-4);
                 held<bfloat16, 2> const rounded(x);
                 attnlab::gemm(ref{}, false, true, n, outputs, c, 1, rounded.value.data(), c, w.data(), c, 0, expected.data(), outputs);
                 BOOST_TEST(multiply_few(device{}, rounded.bits.data(), wf.data(), found.data(), n, c, outputs));
+                wait();
                 check_close(found, expected, 1e-4);
             }
     for (index_t outputs : {1, 12, 16, 17, 32})
@@ -239,7 +249,9 @@ BOOST_AUTO_TEST_CASE(products_of_few_columns) {
                     auto dxf = narrow(dx), dwf = narrow(dw);
                     bool const few = outputs <= 16;   // of floats
                     BOOST_TEST(add_few(device{}, xf.data(), wf.data(), dyf.data(), dxf.data(), add, dwf.data(), n, c, outputs) == few);
+                    wait();
                     BOOST_TEST(add_few(device{}, xf.data(), wf.data(), dyf.data(), static_cast<float*>(nullptr), add, dwf.data(), n, c, outputs) == few);
+                    wait();
                     if (few) {
                         attnlab::gemm(ref{}, false, false, n, c, outputs, 1, dy.data(), outputs, w.data(), c, add, dx.data(), c);
                         attnlab::gemm(ref{}, true, false, outputs, c, n, 2, dy.data(), outputs, x.data(), c, 1, dw.data(), c);   // with dx, and without
@@ -253,10 +265,12 @@ BOOST_AUTO_TEST_CASE(products_of_few_columns) {
                     };
                     expect(dx, 1);
                     BOOST_TEST(add_few(device{}, rounded.bits.data(), wf.data(), dyf.data(), dxf.data(), true, dwf.data(), n, c, outputs));
+                    wait();
                     check_close(dxf, dx, 1e-4), check_close(dwf, dw, 1e-4);
                     held<bfloat16, 2> to(dx);
                     expect(to.value, add);
                     BOOST_TEST(add_few(device{}, rounded.bits.data(), wf.data(), dyf.data(), to.bits.data(), add, dwf.data(), n, c, outputs));
+                    wait();
                     for (index_t i = 0; i < dxf.size(); ++i) dxf.data()[i] = static_cast<float>(to.bits.data()[i]);
                     check_close(dxf, to.value, 1.0 / 128), check_close(dwf, dw, 1e-4);
                 }
@@ -266,7 +280,6 @@ BOOST_AUTO_TEST_CASE(products_of_few_columns) {
     BOOST_TEST(!multiply_few(device{}, x.data(), w.data(), y.data(), 3, 4, 2));   // rows that do not begin on sixteen bytes
     BOOST_TEST(!add_few(device{}, x.data(), w.data(), y.data(), static_cast<float*>(nullptr), false, nullptr, 3, 8, 33));
 }
-#endif
 
 BOOST_AUTO_TEST_CASE(rounds_as_the_type_does) {
     for (index_t n : {1, 4, 103}) {

@@ -17,9 +17,10 @@ device_memory& memory_of_device() {
 namespace {
 
 /// One block: its warps go from barrier to barrier, in another order each time.
-void run_block(launch const& l, std::array<int, 3> index, shared_memory& shared, counts& c) {
+void run_block(launch const& l, std::uint32_t launch_number, std::array<int, 3> index, shared_memory& shared, counts& c) {
     shared.begin_block(l.program->static_shared + l.shared);
-    block_state block{l.program, l.threads, l.blocks, index, &l.arguments, &shared, &c};
+    auto const linear = static_cast<std::uint32_t>((index[2] * l.blocks[1] + index[1]) * l.blocks[0] + index[0]);
+    block_state block{l.program, {launch_number, linear}, l.threads, l.blocks, index, &l.arguments, &shared, &c};
     int const threads = l.threads[0] * l.threads[1] * l.threads[2];
     std::vector<warp> warps;
     for (int first = 0; first < threads; first += lanes) warps.emplace_back(block, first);
@@ -50,6 +51,8 @@ std::string demangled(std::string const& name) {
 }  // namespace
 
 counts run(launch const& l) {
+    static std::uint32_t launches = 0;
+    std::uint32_t const launch_number = ++launches;
     counts total;
     total.launches = 1;
     std::exception_ptr problem;
@@ -62,7 +65,7 @@ counts run(launch const& l) {
 #pragma omp for schedule(dynamic)
         for (long b = 0; b < blocks; ++b) {
             try {
-                run_block(l, {static_cast<int>(b % l.blocks[0]), static_cast<int>(b / l.blocks[0] % l.blocks[1]), static_cast<int>(b / l.blocks[0] / l.blocks[1])}, shared, mine);
+                run_block(l, launch_number, {static_cast<int>(b % l.blocks[0]), static_cast<int>(b / l.blocks[0] % l.blocks[1]), static_cast<int>(b / l.blocks[0] / l.blocks[1])}, shared, mine);
             } catch (...) {
 #pragma omp critical
                 problem = std::current_exception();

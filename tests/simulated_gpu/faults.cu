@@ -13,6 +13,9 @@ __global__ void two_warps_write(float* x) {
     __syncthreads();
     x[threadIdx.x] = s;
 }
+__global__ void blocks_add(float* x) {
+    if (threadIdx.x == 0) x[0] += 1;
+}
 __global__ void nobody_wrote(float* x) {
     __shared__ float s[32];
     if (threadIdx.x < 16) s[threadIdx.x] = 1;
@@ -51,6 +54,7 @@ int main(int argc, char** argv) {
         {"early", [&] { one_writes<<<1, 32, 0, stream>>>(x), std::printf("before it was waited for: %g\n", static_cast<double>(x[0])); }},
         {"host_memory", [&] { one_writes<<<1, 32, 0, stream>>>(of_host); }},
         {"race", [&] { two_warps_write<<<1, 64, 0, stream>>>(x); }},
+        {"blocks", [&] { blocks_add<<<64, 32, 0, stream>>>(x); }},
         {"unwritten", [&] { nobody_wrote<<<1, 32, 0, stream>>>(x); }},
         {"neighbours", [&] { neighbours_without_sync<<<1, 32, 0, stream>>>(x); }},
         {"copy", [&] { nobody_waits<<<1, 32, 0, stream>>>(x); }},

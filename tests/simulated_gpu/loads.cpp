@@ -82,7 +82,7 @@ void load(warp& w, instruction const& i) {
     w.each([&](int l) {
         auto const [where, a] = placed<S>(at[static_cast<std::size_t>(l)]);
         unsigned char const* p = nullptr;
-        if (where == space::global) p = w.global(a, bytes);
+        if (where == space::global) p = w.global(a, bytes, false);
         if (where == space::local) p = w.local(a, l, bytes);
         if (where == space::parameter) {
             if (a + bytes > w.block().arguments->size()) throw fault("reads beyond the kernel's arguments");
@@ -105,7 +105,7 @@ void store(warp& w, instruction const& i) {
     w.each([&](int l) {
         auto const [where, a] = placed<S>(at[static_cast<std::size_t>(l)]);
         unsigned char* p = nullptr;
-        if (where == space::global) p = w.global(a, bytes);
+        if (where == space::global) p = w.global(a, bytes, true);
         if (where == space::local) p = w.local(a, l, bytes);
         if (where == space::shared && a % bytes != 0) throw fault("the address is no multiple of " + std::to_string(bytes));
         for (int e = 0; e < n; ++e) {
@@ -139,7 +139,7 @@ void copy_async(warp& w, instruction const& i) {
         word const to = all_to[static_cast<std::size_t>(l)], from = all_from[static_cast<std::size_t>(l)];
         int const bytes = static_cast<int>(w.reg(i, 2)[l]);
         if (to % static_cast<word>(bytes) != 0) throw fault("the address is no multiple of " + std::to_string(bytes));
-        auto const* const p = w.global(from, static_cast<std::size_t>(bytes));
+        auto const* const p = w.global(from, static_cast<std::size_t>(bytes), false);
         w.block().shared->note_write(to, static_cast<std::size_t>(bytes), w.now(l), true);
         w.block().count->global_sectors += from % 32 == 0 || bytes > 16 ? 1 : 0;   // two pieces of 16 bytes a sector
         w.copies.push_back({l, bytes, w.groups[static_cast<std::size_t>(l)], to, p});

@@ -1,6 +1,9 @@
 #pragma once
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -14,16 +17,57 @@
 
 namespace simulated {
 
+/// A block among all that ever ran: its launch, then its number in it.
+struct block_of_launch {
+    std::uint32_t launch = 0, block = 0;
+    bool operator==(block_of_launch const&) const = default;
+};
+/// Who of a launch has touched an element of two bytes of global memory: blocks run in any order, so that one may not touch what another writes. Two threads of the host that
+/// touch one element at the same moment may miss each other's mark; neither sees one that was not made.
+class touched_by_blocks {
+public:
+    void read(block_of_launch now) {
+        check(write_, now, "reads", "writes");
+        auto const before = read_.load(std::memory_order_relaxed);
+        if (before != now) read_.store(before.launch == now.launch ? block_of_launch{now.launch, several} : now, std::memory_order_relaxed);
+    }
+    void write(block_of_launch now) {
+        check(write_, now, "writes", "writes");
+        check(read_, now, "writes", "reads");
+        write_.store(now, std::memory_order_relaxed);
+    }
+
+private:
+    static constexpr std::uint32_t several = ~std::uint32_t{0};
+    static void check(std::atomic<block_of_launch> const& mark, block_of_launch now, char const* what, char const* other) {
+        auto const before = mark.load(std::memory_order_relaxed);
+        if (before.launch != now.launch || before.block == now.block) return;
+        throw fault(std::string(what) + " what " + (before.block == several ? "several blocks" : "block " + std::to_string(before.block)) + " of this launch " + other + ", in global memory");
+    }
+    std::atomic<block_of_launch> write_, read_;
+};
+
 /// Where kernels may look: an address elsewhere is a fault, as on a GPU that does not see the host's own memory.
 class device_memory {
 public:
     struct range {
         word begin = 0, end = 0;
+        touched_by_blocks* marks = nullptr;   ///< of each two bytes
     };
-    void add(void const* p, std::size_t bytes) { add({reinterpret_cast<word>(p), reinterpret_cast<word>(p) + bytes}); }
+    void add(void const* p, std::size_t bytes) {
+        // Pages that nobody marks take no memory.
+        void* const marks = ::mmap(nullptr, size_of_marks(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (marks == MAP_FAILED) throw fault("no memory for marks");
+        word const begin = reinterpret_cast<word>(p);
+        std::lock_guard const lock(mutex_);
+        ranges_[begin] = {begin, begin + bytes, static_cast<touched_by_blocks*>(marks)};
+    }
     void remove(void const* p) {
         std::lock_guard const lock(mutex_);
-        ranges_.erase(reinterpret_cast<word>(p));
+        auto const at = ranges_.find(reinterpret_cast<word>(p));
+        if (at == ranges_.end()) return;
+        ::munmap(at->second.marks, size_of_marks(at->second.end - at->second.begin));
+        ranges_.erase(at);
     }
     /// The allocation that holds an address; an empty one where none does.
     range around(word address) const {
@@ -31,16 +75,13 @@ public:
         auto at = ranges_.upper_bound(address);
         if (at == ranges_.begin()) return {};
         --at;
-        return address < at->second ? range{at->first, at->second} : range{};
+        return address < at->second.end ? at->second : range{};
     }
 
 private:
-    void add(range r) {
-        std::lock_guard const lock(mutex_);
-        ranges_[r.begin] = r.end;
-    }
+    static std::size_t size_of_marks(std::size_t bytes) { return (bytes / 2 + 1) * sizeof(touched_by_blocks); }
     mutable std::mutex mutex_;
-    std::map<word, word> ranges_;
+    std::map<word, range> ranges_;
 };
 device_memory& memory_of_device();
 

@@ -139,11 +139,15 @@ void warp::vote(instruction const& i, bool all) {
     });
 }
 
-unsigned char* warp::global(word address, std::size_t bytes) {
+unsigned char* warp::global(word address, std::size_t bytes, bool writes) {
     if (address % bytes != 0) throw fault("the address is no multiple of " + std::to_string(bytes));
-    auto const holds = [&](device_memory::range r) { return address >= r.begin && address + bytes <= r.end; };
+    auto const holds = [&](device_memory::range const& r) { return address >= r.begin && address + bytes <= r.end; };
+    auto const touched = [&](device_memory::range const& r) {
+        for (word at = (address - r.begin) / 2; at <= (address - r.begin + bytes - 1) / 2; ++at) writes ? r.marks[at].write(block_->number) : r.marks[at].read(block_->number);
+        return reinterpret_cast<unsigned char*>(address);
+    };
     for (auto const& r : known_)
-        if (holds(r)) return reinterpret_cast<unsigned char*>(address);
+        if (holds(r)) return touched(r);
     auto const r = memory_of_device().around(address);
     if (!holds(r)) {
         char text[40];
@@ -151,7 +155,7 @@ unsigned char* warp::global(word address, std::size_t bytes) {
         throw fault(std::string("the address ") + text + " is in no memory of the device");
     }
     known_[oldest_known_++ % 4] = r;
-    return reinterpret_cast<unsigned char*>(address);
+    return touched(r);
 }
 
 unsigned char* warp::local(word offset, int lane, std::size_t bytes) {

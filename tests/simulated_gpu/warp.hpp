@@ -48,6 +48,7 @@ inline constexpr word shared_window = word{0xa} << 60, local_window = word{0xb} 
 
 struct block_state {
     kernel const* program;
+    block_of_launch number;
     std::array<int, 3> threads, blocks, index;
     std::vector<unsigned char> const* arguments;
     shared_memory* shared;
@@ -78,8 +79,8 @@ public:
             for (lane_mask m = active_; m != 0; m &= m - 1) f(std::countr_zero(m));
     }
     moment now(int lane) const { return {block_->shared->phase(), meetings_, static_cast<std::uint16_t>(first_thread_ + lane)}; }
-    /// The host's address of a lane's. \throws fault
-    unsigned char* global(word address, std::size_t bytes);
+    /// The host's address of a lane's, which it reads or writes. \throws fault
+    unsigned char* global(word address, std::size_t bytes, bool writes);
     unsigned char* local(word offset, int lane, std::size_t bytes);
     void meet() { ++meetings_; }
     void vote(instruction const& i, bool all);

@@ -130,6 +130,7 @@ struct attention_saved {
     tensor<S, 3> tokens;             ///< (B, H, T): the token numbers of a score joint
     std::vector<tensor<S, 3>> projections;   ///< per parameter (B, T, H D): products of a head_matrix with x
     tensor<S, 2> angles;             ///< of a GPU's rotations (T, rotations D): cosines, then sines, of each position; else empty
+    void const* angles_of = nullptr;   ///< which rotations, by an address that is theirs alone
     tensor<std::byte, 1> packed;     ///< q, k, v as the tensor cores of a GPU read them (kernels/cuda/pack.hpp); else empty
 
     /// Makes room. `Policy` says for what.

@@ -83,13 +83,13 @@ public:
         told_ = now;
         std::cout << "progress " << iteration + 1 << ' ' << loss << std::endl;
     }
-    /// \param losses  of an evaluation, by name; the first stays in the progress line until the next step
-    void evaluated(std::int64_t step, std::vector<std::pair<char const*, double>> const& losses) {
+    /// \param losses  of an evaluation, by name; the first stays in the progress line until the next step \param speed  of a GPU, or empty
+    void evaluated(std::int64_t step, std::vector<std::pair<char const*, double>> const& losses, std::string const& speed) {
         std::vector<std::string> all;
         for (auto const& [name, loss] : losses) all.push_back(text(name, " loss ", number(loss, 4)));
-        if (all.empty()) return;
-        line_.note(all.front());
-        if (tells_) line_.say(text("step ", step, ": ", joined(all)));
+        if (!all.empty()) line_.note(all.front());
+        if (!speed.empty()) all.push_back(speed);
+        if (tells_ && !all.empty()) line_.say(text("step ", step, ": ", joined(all)));
     }
 
 private:
@@ -168,17 +168,18 @@ inline void train_command(experiment const& e, run_settings s, data_source const
             row("train_loss", loss_sum / static_cast<double>(looks));
             row("gradient_norm", norm_sum / static_cast<double>(looks));
         }
-        shown.evaluated(step, losses);
         loss_sum = norm_sum = 0, looks = 0;
         auto const tokens = static_cast<double>(run.state().tokens_seen);
         row("tokens_seen", tokens);
         row("train_seconds", clock.seconds());
         if (clock.seconds() > 0) row("tokens_per_second", tokens / clock.seconds());
-        if (double const peak = peak_of(s.device); peak > 0 && clock.seconds() > 0) {
-            double const mfu = s.model.training_flop(m.parameters().count()) * tokens / clock.seconds() / peak;
+        std::string speed;
+        if (double const peak = peak_of(s.device); peak > 0 && tokens > 0 && clock.seconds() > 0) {
+            double const rate = tokens / clock.seconds(), mfu = s.model.training_flop(m.parameters().count()) * rate / peak;
             row("mfu", mfu);
-            if (s.progress == "none" && !s.quiet) std::cout << "step " << step << ": " << std::lround(tokens / clock.seconds()) << " tokens/s, MFU " << 100 * mfu << " %" << std::endl;
+            speed = text(progress::short_number(rate), " tokens/s, MFU ", number(100 * mfu, 3), " %");
         }
+        shown.evaluated(step, losses, speed);
         row("parameters", static_cast<double>(m.parameters().count()));
         if (!s.train.eval_only) write_results_csv(table, rows);
         clock.pause();

@@ -180,11 +180,20 @@ bool tiles_make_rows(attention_problem<float> const& p, std::vector<stored_heads
     }
 }
 
+/// Whether several prologues read x: to its gradient, or to those of its products, they then add in turn, and not side by side.
+template <class Policy>
+inline constexpr bool prologues_share_input = [] {
+    constexpr auto reads = []<class E>(std::type_identity<E>) { return expr::mentions<expr::input_tag, E> || expr::mentions<expr::head_input_tag, E> ? 1 : 0; };
+    return reads(std::type_identity<decltype(Policy::query)>{}) + reads(std::type_identity<decltype(Policy::key)>{}) + reads(std::type_identity<decltype(Policy::value)>{}) > 1;
+}();
 /// Gradients by what a prologue made become gradients by what it was given.
 template <class Policy, class Device>
 void back_through_prologue(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, input_products<Policy> const& products, attention_gradients<float> const& g) {
     each_prologue<Policy>(
-        [&](auto const&... of) { each_token_back<Policy>(device, given, saved, products, g, of...); },
+        [&](auto const&... of) {
+            if constexpr (prologues_share_input<Policy>) (each_token_back<Policy>(device, given, saved, products, g, of), ...);
+            else each_token_back<Policy>(device, given, saved, products, g, of...);
+        },
         [&]<prologue Which>(std::integral_constant<prologue, Which>) {
             return of_heads{heads_of<Which>(given), prologue_backward<Policy, Which>{which<Which>(given.q, given.k, given.v), which<Which>(g.q, g.k, g.v)}};
         });
@@ -243,9 +252,10 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         gpu::backward_inputs<Policy, Products> const in{gpu::portable<Policy>(p), of.q.source, of.k.source, of.v.source, upstream.source, of.own_scale,
                                                         records, saved.tokens.data(), {}};
         using element = typename Products::element;
-        gpu::rows_back<Policy, Products, D> const before{gpu::rows_of<element>(weighted), gpu::rows_of<element>(p.q), gpu::rows_of<element>(dy), gpu::rows_of<element>(to_weighted),
+        using rows_before = gpu::rows_back<Policy, Products, D>;
+        rows_before const before{gpu::rows_of<element>(weighted), gpu::rows_of<element>(p.q), gpu::rows_of<element>(dy), gpu::rows_of<element>(to_weighted),
                                                          gpu::rows_of<element>(gradients.q), saved.reference.data(), saved.sum.data(), records, products, {}, gradients.input,
-                                                         Policy::has_output ? gpu::scratch<gpu::for_nobody, float>(device, std::max(p.H * p.D, p.width)) : nullptr};
+                                                         Policy::has_output ? gpu::scratch<gpu::for_nobody, float>(device, p.B * p.H * rows_before::nobodys_size(p)) : nullptr};
         queries by_queries{in, gradients.q, nullptr, before, by_tiles};
         if constexpr (Policy::has_output)
             if (by_tiles) {

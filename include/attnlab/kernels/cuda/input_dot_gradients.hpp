@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include <attnlab/kernels/cuda/column_sums.hpp>
 #include <attnlab/kernels/cuda/few_columns.hpp>
 #include <attnlab/kernels/cuda/scratch.hpp>
@@ -24,10 +26,10 @@ struct input_dot_gradients {
     index_t n, c, outputs;
 
     constexpr index_t slices() const { return (c + channels - 1) / channels; }
-    /// Parts, as many as an H100 has blocks of at once, or fewer.
+    /// Parts: as many as an H100 has blocks of at once; fewer, where rows are few; more, where numbers of 32 bits would not reach all that a warp has.
     constexpr index_t count() const {
-        index_t const at_once = resident * multiprocessors / slices(), most = at_once > 0 ? at_once : 1, needed = (n + warps * rows - 1) / (warps * rows);
-        return needed < most ? needed : most;
+        index_t const at_once = resident * multiprocessors / slices(), reached = n * c / (index_t{warps} << 30) + 1, needed = (n + warps * rows - 1) / (warps * rows);
+        return std::min(needed, std::max(at_once, reached));
     }
     constexpr index_t blocks() const { return count() * slices(); }
     constexpr index_t shared_bytes() const { return (warps + 1) * Most * room * static_cast<index_t>(sizeof(float)) + warps * rows * stride * static_cast<index_t>(sizeof(element)); }

@@ -33,14 +33,19 @@ struct angle_rows {
             });
     }
 };
+/// An address for each type.
+template <class T>
+inline constexpr char address_of{};
 /// The angles of a policy's rotations, of q and of k, forward and back; those that are there from a call before, of no fewer positions, stay.
 template <class Policy, class Device>
 void make_angles(Device device, attention_problem<float> const& p, attention_saved<float>& saved) {
     using rotations = expr::rotations_of<Policy>;
     if constexpr (rotations::count > 0) {
         index_t const width = rotations::count * p.D;
-        if (saved.angles.shape(0) >= p.T && saved.angles.shape(1) == width) return;
+        void const* const these = &address_of<rotations>;
+        if (saved.angles_of == these && saved.angles.shape(0) >= p.T && saved.angles.shape(1) == width) return;
         saved.angles.resize({p.T, width});
+        saved.angles_of = these;
         rotations::each([&]<class Rotation>(Rotation, index_t i) { launch_rows(device, p.T, angle_rows<Rotation>{saved.angles.data() + i * p.D, p.D, width}); });
     }
 }

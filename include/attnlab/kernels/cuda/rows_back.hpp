@@ -78,7 +78,10 @@ struct rows_back {
     input_products<Policy> products;
     gradient_copies<Policy> copies;             ///< of each warp of queries, assigned
     float* d_input;                             ///< (B, T, C), or null
-    float* nobodys;                             ///< (max(H D, C)): where rows that are not there leave what others add to memory: to the last row's they would add at the same time
+    float* nobodys;                             ///< (B, H, nobodys_size): where rows that are not there leave what others add to memory: to the last row's they would add at the same time
+
+    template <class Problem>
+    static constexpr index_t nobodys_size(Problem const& p) { return p.D > p.width ? p.D : p.width; }
 
     /// Whether a policy's rows can be walked so: none turns, and heads add to no gradient by x together. Where they lie is asked when it is known (attention.hpp, tiles_make_rows).
     static constexpr bool can = [] {
@@ -197,7 +200,10 @@ private:
             typename input_products<Policy>::of_row own;
             products.look(r, own, b * p.T + t, h);
             r.d_input = d_input ? d_input + (b * p.T + t) * p.width : nullptr;
-            if (!there) own.gradients.fill(nobodys), r.d_input = nobodys;
+            if (!there) {
+                float* const nowhere = nobodys + (b * p.H + h) * nobodys_size(p);
+                own.gradients.fill(nowhere), r.d_input = nowhere;
+            }
             expr::as_row<L, Policy, formula_type> root(formula);
             root.forward(r);
             expr::each_chunk<L>(D, [&]<class V>(index_t c, V) { root.template back<V>(r, c, there ? r.given.dy.at(c) : V(0.0f)); });

@@ -31,6 +31,13 @@ inline int rank_on_machine() {
         if (char const* const value = std::getenv(name)) return std::max(0, std::atoi(value));
     return 0;
 }
+/// Of bfloat16, with sums in float, by the tensor cores of a multiprocessor (NVIDIA's architecture whitepapers: A100 312, H100 989, B200 2250 and RTX PRO 6000 500 TFLOP/s without sparsity,
+/// workstations' Ampere and Ada half of what the A100 has a clock; their GeForce cards do half of that again, and no number of a device says which it is).
+constexpr double multiply_adds_a_clock(int major, int minor) {
+    if (major == 8) return minor == 0 ? 1024 : 512;
+    if (major == 9) return 2048;
+    return major == 10 || major == 11 ? 4096 : 512;
+}
 /// The GPU of this process. \throws error where there is none that serves
 inline gpu_facts find_gpu() {
     int driver = 0, toolkit = 0, count = 0;
@@ -48,9 +55,7 @@ inline gpu_facts find_gpu() {
     if (!p.concurrentManagedAccess) fail("device: 'cuda': ", p.name, " shares no memory with the host while kernels run: expected Linux and a driver that does");
     int kilohertz = 0;
     check(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, which), "a device's clock");
-    // Multiply-adds a clock of a multiprocessor's tensor cores: of sm_80 and, as they count for these kernels, others; of sm_90, 4 times 512.
-    double const a_clock = p.major == 9 ? 2048 : 1024;
-    double const peak = 2 * a_clock * p.multiProcessorCount * 1e3 * kilohertz;
+    double const peak = 2 * multiply_adds_a_clock(p.major, p.minor) * p.multiProcessorCount * 1e3 * kilohertz;
     gpu_facts facts{p.name, 10 * p.major + p.minor, p.multiProcessorCount, p.totalGlobalMem, peak, version_text(driver), version_text(toolkit)};
     std::copy_n(p.uuid.bytes, facts.id.size(), facts.id.begin());
     return facts;

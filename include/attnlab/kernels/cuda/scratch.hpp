@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include <attnlab/core/buffer.hpp>
 #include <attnlab/kernels/cuda/launch.hpp>
@@ -49,9 +50,10 @@ struct device_piece {
 
     void* room(std::size_t bytes) {
         if (size < bytes) {
-            if (data) check(cudaFreeAsync(data, stream()), "giving memory back");
+            if (data) check(cudaFreeAsync(std::exchange(data, nullptr), stream()), "giving memory back");
+            size = 0;   // where there is no room, a smaller call may come
+            check(cudaMallocAsync(&data, with_room(bytes), stream()), "memory to work in");
             size = with_room(bytes);
-            check(cudaMallocAsync(&data, size, stream()), "memory to work in");
         }
         return data;
     }
@@ -68,9 +70,10 @@ struct pinned_piece {
         else
             check(cudaEventCreateWithFlags(&copied, cudaEventDisableTiming), "an event");
         if (size < bytes) {
-            if (data) check(cudaFreeHost(data), "giving pinned memory back");
+            if (data) check(cudaFreeHost(std::exchange(data, nullptr)), "giving pinned memory back");
+            size = 0;
+            check(cudaMallocHost(&data, with_room(bytes)), "pinned memory");
             size = with_room(bytes);
-            check(cudaMallocHost(&data, size), "pinned memory");
         }
         return data;
     }
