@@ -20,9 +20,9 @@ struct gated_by_input {
     struct parameters {
         head_map<"gated_by_input.weight"> weight{from_model};
     };
-    static constexpr auto query(auto const& row, auto const& p) { return (1 + tanh(dot(row.input, p.weight))) * row.query + row.head_input / 4; }
-    static constexpr auto key(auto const& row, auto const& p) { return (1 + tanh(dot(row.input, p.weight))) * row.key; }
-    static constexpr auto value(auto const& row, auto const&) { return row.value * row.head_input; }
+    static constexpr auto query(auto const& row, auto const& p) { return (1 + tanh(dot(row.input, p.weight) / 16)) * row.query + row.head_input / 4; }
+    static constexpr auto key(auto const& row, auto const& p) { return (1 + tanh(dot(row.input, p.weight) / 16)) * row.key; }
+    static constexpr auto value(auto const& row, auto const&) { return row.value * tanh(row.head_input); }
 };
 using prologues_of_input_on_cuda = std::tuple<attention<rope<10000, 32, true>, gated_by_input, causal, softmax>>;
 

@@ -14,7 +14,7 @@
 namespace {
 
 using namespace attnlab;
-using attnlab::testing::device, attnlab::testing::random_inputs, attnlab::testing::check_near, attnlab::testing::head_sizes_on_cuda, attnlab::testing::joints_on_cuda, attnlab::testing::weightings_on_cuda;
+using attnlab::testing::device, attnlab::testing::random_inputs, attnlab::testing::check_near, attnlab::testing::head_sizes_on_cuda, attnlab::testing::joints_on_cuda, attnlab::testing::prologues_of_input_on_cuda, attnlab::testing::weightings_on_cuda;
 
 call_sizes sizes(index_t B, index_t H, index_t T, index_t D, index_t H_kv = 0) {
     call_sizes n{B, H, T, D, H * D, 1 / std::sqrt(static_cast<double>(D))};
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(joints_of_many_heads, Policy, joints_on_cuda) {
 }
 BOOST_AUTO_TEST_CASE_TEMPLATE(prologues_that_read_x, Policy, prologues_of_input_on_cuda) {
     static_assert(Policy::has_input_products && Policy::reads_head_input);
-    for (auto n : {sizes(2, 4, 21, 64), sizes(1, 3, 18, 6), sizes(1, 12, 70, 64)})
+    for (auto n : {sizes(2, 4, 21, 64), sizes(1, 3, 18, 34), sizes(1, 12, 70, 64)})
         BOOST_TEST_CONTEXT("H " << n.H << ", T " << n.T << ", D " << n.D) {
             check<Policy, device>(inputs<Policy>(n, 41), float_tolerance, 0.1);
             check_rounded_rows<Policy, device>(inputs<Policy>(n, 41));
@@ -260,6 +260,12 @@ BOOST_AUTO_TEST_CASE(angles_of_longer_texts) {   // those that are there serve s
     attention_forward<other>(device{}, c.problem, saved, c.y.part(0));
     auto const y = c.y.take(0);
     check_near("y", *y, *expected.y, float_tolerance, 0.1);
+}
+BOOST_AUTO_TEST_CASE(heads_of_fewer_channels_than_turn) {
+    using policy = std::tuple_element_t<1, turned>;
+    auto const in = inputs<policy>(sizes(1, 2, 3, 6), 38);
+    BOOST_CHECK_THROW((run_attention<policy, device, false>(in)), error);
+    BOOST_CHECK_THROW((run_attention<policy, ref, false>(in)), error);
 }
 /// s + a number of the key that no sum runs over, which a lane makes.
 struct gated_key {

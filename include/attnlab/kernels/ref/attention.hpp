@@ -39,6 +39,7 @@ void save_projections(attention_problem<double> const& p, row_values const& fact
 /// y (B, H, T, D) by the policy; keeps in `saved` what the pattern and the backward pass of layers read.
 template <class Policy>
 void attention_forward(ref, attention_problem<double> const& p, attention_saved<double>& saved, heads<double> y) {
+    expr::check_rotations_of<Policy>(p.D);
     saved.template resize<Policy>(p);
     for (index_t b = 0; b < p.B; ++b)
         for (index_t h = 0; h < p.H; ++h) {
