@@ -2,13 +2,18 @@
 # A day with a GPU, in one command of less than ten minutes: the tests of the CUDA kernels on it, and the benchmarks.
 #   sh benchmarks/gpu.sh             # tests and benchmarks, to build/gpu/results (or the folder in $OUT)
 #   sh benchmarks/gpu.sh pack        # on a machine with the toolkit and no GPU: builds, and gathers programs and libraries in build/gpu/carried.tar.xz
-#                                    # (30 MB), which runs where there is neither compiler nor package, only a driver, cuBLASLt, a C++ library and xz
+#                                    # (40 MB), which runs where there is neither compiler nor package, only a driver, cuBLASLt, a C++ library and xz
 # Without that archive the preset cuda is built first. Where python3 has PyTorch, its attentions are timed beside; with REF_HOME (benchmarks/torch_on_gpu.py) nanoGPT's step too.
 set -eu
 cd "$(dirname "$0")/.."
 carried=build/gpu/carried
 archive=build/gpu/carried.tar.xz
 programs="custom_policy test_gpu"
+# The attentions whose kernels are timed alone, beside softmax: what the paper has, and each kind of joint.
+time_policies() { # OPTION...
+  python3 benchmarks/policy_on_gpu.py softmax "softmax, value_bias" "softmax, context_bias" "softmax, attention_bias" "softmax, context_scale" sigmoid_attention "softmax, head_gate" \
+    "alibi, softmax" "soft_cap<50>, softmax" "temperature, softmax" "scalable_softmax<>, softmax" "forgetting<4>, softmax" "rope<>, softmax" "$@"
+}
 
 if [ "${1-}" = pack ]; then
   # For a Hopper GPU and any recent x86 processor.
@@ -17,6 +22,7 @@ if [ "${1-}" = pack ]; then
   cmake --build build/gpu/build --parallel --target $programs
   rm -rf "$carried"
   mkdir -p "$carried/lib"
+  time_policies --build "$carried/policies"
   for p in $programs; do
     strip -o "$carried/$p" "build/gpu/build/bin/$p"
     # All but the C and C++ libraries, which are the machine's own, and cuBLASLt, which is half a gigabyte.
@@ -57,8 +63,13 @@ attnlab="$folder/custom_policy"   # the six policies of the paper and one of a u
     timeout 30 "$attnlab" benchmark attention --device cuda --dtype bfloat16 --seconds 0.1 --B "${size% *}" --T "${size#* }" || echo "gpu.sh: exit $?"
   done
   timeout 20 "$attnlab" benchmark attention --device cuda --dtype float32 --seconds 0.2 --B 4 --T 2048 --policies softmax || echo "gpu.sh: exit $?"
+  echo "== policies, their kernels alone"
+  if [ -x "$folder/policies" ]; then timeout 90 "$folder/policies" || echo "gpu.sh: policies: exit $?"
+  else time_policies || echo "gpu.sh: policies: exit $?"; fi
   echo "== a training step"
-  timeout 40 "$attnlab" benchmark step --device cuda --dtype bfloat16 --seconds 1 --sizes gpt2-124m --B 1,12 --policies softmax,attention_bias || echo "gpu.sh: exit $?"
+  timeout 60 "$attnlab" benchmark step --device cuda --dtype bfloat16 --seconds 1 --sizes gpt2-124m --B 1,12 --policies softmax,attention_bias,context_scale || echo "gpu.sh: exit $?"
+  echo "== what looking costs"
+  timeout 40 "$attnlab" benchmark analysis --device cuda --policies softmax --T 2048 || echo "gpu.sh: exit $?"
   if env -u LD_LIBRARY_PATH python3 -c "import torch" 2>/dev/null; then
     echo "== PyTorch"
     timeout 120 env -u LD_LIBRARY_PATH python3 benchmarks/torch_on_gpu.py attention 16,1024 8,2048 4,4096 2,8192 || echo "gpu.sh: exit $?"
