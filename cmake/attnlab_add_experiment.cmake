@@ -54,8 +54,22 @@ function(attnlab_add_experiment name)
   attnlab_add_compiled()
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE attnlab::compiled)
+  cmake_language(EVAL CODE "cmake_language(DEFER CALL attnlab_expect_one_processor [[${name}]])")  # when the file has said all flags
   get_property(with_cuda GLOBAL PROPERTY ATTNLAB_CUDA_FOUND)
   if(with_cuda)
     attnlab_add_device_pass(${name} ${ARGN})
+  endif()
+endfunction()
+
+# What a program and attnlab::compiled both instantiate the linker takes from one of them: compiled for two processors, a program would be slow without a
+# word, or end by an unknown instruction.
+function(attnlab_expect_one_processor name)
+  foreach(target ${name} attnlab_compiled)
+    get_target_property(flags_of_${target} ${target} COMPILE_OPTIONS)
+    list(FILTER flags_of_${target} INCLUDE REGEX "^-m(arch|tune|cpu|avx|fma|sse)")
+  endforeach()
+  if(NOT "${flags_of_${name}}" STREQUAL "${flags_of_attnlab_compiled}")
+    message(FATAL_ERROR "${name} is compiled with '${flags_of_${name}}' and attnlab::compiled with '${flags_of_attnlab_compiled}': expected one processor, "
+      "by add_compile_options(-march=native) before attnlab_add_experiment or attnlab_add_compiled, and none for the target alone")
   endif()
 endfunction()

@@ -9,8 +9,11 @@ struct slot {
         head_vector<"key"> key{normal(0.02)};
         head_vector<"value"> value{normal(0.02)};
     };
+    static constexpr auto slot_share(auto const& row, auto const& p) {   // what analysis is told that the tokens do not get
+        return sigmoid(row.scale * dot(row.query, p.key) - row.log_normalizer);
+    }
     static constexpr auto output(auto const& row, auto const& p) {
-        auto w = sigmoid(row.scale * dot(row.query, p.key) - row.log_normalizer);
+        auto w = slot_share(row, p);
         return (1 - w) * row.output + w * p.value;
     }
 };

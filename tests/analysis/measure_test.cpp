@@ -89,6 +89,15 @@ BOOST_AUTO_TEST_CASE(heads_layers_and_the_whole_model) {
     BOOST_TEST(value(r, "length") == 3);
     BOOST_TEST(value(r, "not_finite") == 0);
     BOOST_TEST(!has(r, "bos_mass_trigger"));  // nobody said which queries are triggers
+    BOOST_TEST(!has(r, "negative_weights"));
+}
+
+BOOST_AUTO_TEST_CASE(weights_with_a_sign_are_counted) {
+    small_model x;
+    x.p(0, 0, 1, 0) = -.8, x.p(0, 1, 2, 1) = -.3;
+    lab::measure<double> m;
+    x.forward(m);
+    BOOST_TEST(value(rows(m), "negative_weights") == 2 / 12.0, tt::tolerance(1e-12));   // of those that are not 0
 }
 
 // Under grouped queries a head of values counts for every query head that reads it.

@@ -83,6 +83,7 @@ BOOST_AUTO_TEST_CASE(wrong_command_lines_are_named) {
     BOOST_TEST(line({"--seed", "1", "--seed", "1"}) == "--seed: given twice");
     BOOST_TEST(line({"--batch-size=1", "--batch_size=2"}) == "--batch_size: given twice");
     BOOST_TEST(line({"--eval_only", "--eval_only"}) == "--eval_only: given twice");
+    BOOST_TEST(line({"--eval_only", "maybe"}) == "--eval_only: 'maybe': expected true or false");
     BOOST_TEST(line({"model"}) == "'model': expected no argument without a name; options are --name value");
     BOOST_TEST(line({"-x"}) == "'-x': expected no argument without a name; options are --name value");
     BOOST_TEST(names(line({"--=3"}), "--: unknown option"));

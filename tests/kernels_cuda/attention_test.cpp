@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_that_lie_rounded, Policy, weightings_on_cuda)
 }
 using with_outputs = std::tuple<std::tuple_element_t<0, joints_on_cuda>, std::tuple_element_t<1, joints_on_cuda>, std::tuple_element_t<3, joints_on_cuda>>;
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_result_that_is_rounded_after_output_joints, Policy, with_outputs) {
-    for (auto n : {sizes(2, 2, 37, 6), sizes(1, 3, 70, 64), sizes(2, 4, 150, 64), sizes(1, 20, 18, 64)})
+    for (auto n : {sizes(2, 2, 37, 6), sizes(1, 3, 70, 64), sizes(2, 4, 150, 64), sizes(1, 20, 18, 8)})
         BOOST_TEST_CONTEXT("T " << n.T << ", D " << n.D << ", H " << n.H) check_rounded_rows<Policy, device>(inputs<Policy>(n, 35));
 }
 #ifndef ATTNLAB_TESTS_ON_GPU

@@ -248,9 +248,16 @@ BOOST_AUTO_TEST_CASE(a_signal_ends_the_run_in_order) {
             if (!always) BOOST_TEST(read_training_state(safetensors_reader(s.checkpoint)).iteration == 5);
             attnlab::trainer b(again, s);
             b.resume(saved);
-            b.run(rule_batches{});
-            attnlab::trainer(whole, s).run(rule_batches{});
+            std::vector<attnlab::step_sums> parts, all;   // before each evaluation: of the steps since the one before, though the run was stopped among them
+            attnlab::trainer w(whole, s);
+            b.run(rule_batches{}, {[&](std::int64_t, bigram<float>&, loss_estimate) { parts.push_back(b.state().since_evaluation); }});
+            w.run(rule_batches{}, {[&](std::int64_t, bigram<float>&, loss_estimate) { all.push_back(w.state().since_evaluation); }});
             BOOST_TEST((values(again.parameters()) == values(whole.parameters())));
+            BOOST_TEST_REQUIRE((parts.size() == 3 && all.size() == 5));   // after 10, 15, 20 steps; before the first and after 5 too
+            for (std::size_t i = 0; i < parts.size(); ++i) {
+                auto const &x = parts[i], &y = all[i + 2];
+                BOOST_TEST((x.steps == 5 && y.steps == 5 && x.loss == y.loss && x.gradient_norm == y.gradient_norm));
+            }
         }
     bigram<float> model;
     train_hooks<bigram<float>> hooks;

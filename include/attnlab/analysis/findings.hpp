@@ -70,6 +70,8 @@ inline std::string sink_sentence(policy_summary const& s) {
     }
     if (s.first_slot_mass.count > 0 && s.first_slot_mass.mean > 0.05)
         out += "Its learned key takes " + number(s.first_slot_mass.mean) + " of layer 0's weight. ";
+    if (s.negative_weights.count > 0)
+        out += "Of its weights " + number(100 * s.negative_weights.mean, 0) + " % are negative: its masses are sums of signed weights, which cancel, and no shares. ";
     if (s.gate.count > 0 && std::abs(s.gate.mean - 1) > 0.05) out += "Its mean gate is " + number(s.gate.mean) + ". ";
     return out;
 }

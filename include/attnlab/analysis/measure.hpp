@@ -80,6 +80,7 @@ public:
                     if (split) (triggers_[static_cast<std::size_t>(b * queries + i)] ? head.bos_trigger : head.bos_ordinary).add(p);
                 }
                 if (alpha.count() > 0) head.sink.add(alpha.mean() > sink_threshold);
+                for (T const p : x[b][h]) negative_ += p < 0, weights_ += p != 0;   // what a mask hides is 0
             }
     }
 
@@ -212,6 +213,7 @@ private:
             row("sinks_and_drains", static_cast<double>(both));
             row("value_ratio_min", smallest);
         }
+        if (negative_ > 0) row("negative_weights", static_cast<double>(negative_) / static_cast<double>(weights_));
         row("sequences", static_cast<double>(sequences_));
         row("length", static_cast<double>(length_));
         row("outlier_factor", outlier_factor_);
@@ -236,7 +238,7 @@ private:
     std::vector<std::uint8_t> triggers_;
     tensor<double, 3> first_column_;  // P[., ., i, 0] of the layer just passed
     index_t sequences_ = 0, length_ = 0;
-    std::int64_t not_finite_ = 0;
+    std::int64_t not_finite_ = 0, negative_ = 0, weights_ = 0;
 };
 
 }  // namespace attnlab

@@ -77,7 +77,7 @@ inline std::vector<metric> make_metrics() {
     std::vector<metric> all = {
         // what was learned
         {"loss", "nats/token", "mean cross-entropy over the evaluation sequences", ""},
-        {"train_loss", "nats/token", "mean cross-entropy over the training batches since the last row", ""},
+        {"train_loss", "nats/token", "mean cross-entropy over training batches: those of every log_interval steps since the last row, or eval_iters others", ""},
         {"bits_per_byte", "bits", "evaluation loss in bits, divided by the bytes the tokens stand for", ""},
         {"floor", "nats/token", "entropy rate of the Bigram-Backcopy source: the least expected loss", "2410.13835 (task)"},
         {"excess", "nats/token",
@@ -94,7 +94,7 @@ inline std::vector<metric> make_metrics() {
         {"tokens_per_second", "tokens/s", "training tokens over training seconds, evaluations excluded", ""},
         {"mfu", "share", "of a GPU's bfloat16 products at its highest clock: (6 N + 6 L C T) tokens per second, the causal half of attention counted", "2204.02311, appendix B"},
         {"train_seconds", "s", "seconds spent on training steps", ""},
-        {"gradient_norm", "", "norm of the whole gradient before clipping", ""},
+        {"gradient_norm", "", "norm of the whole gradient before clipping, mean over every log_interval steps since the last row", ""},
         {"parameters", "", "number of learned values", ""},
         // where attention goes
         {"bos_mass", "weight", "mean attention weight on key 0 over queries 1..T-1; the mean over heads or layers where no head or layer is named",
@@ -104,6 +104,7 @@ inline std::vector<metric> make_metrics() {
         {"bos_mass_gated", "weight", "mean over queries 1..T-1 of weight on key 0 times the head's gate: BOS mass that reaches the stream", ""},
         {"bos_mass_max", "weight", "largest BOS mass of a head", ""},
         {"bos_mass_uniform", "weight", "BOS mass of attention that spreads evenly over the keys it sees", ""},
+        {"negative_weights", "share", "share of the weights that are not 0 which are below it; there only where some are: masses are then sums of signed weights", ""},
         {"first_token_share", "weight", "mean of P[i,0] over layers, heads and queries i > 0", "2505.06708 (F-Attn)"},
         {"sink_rate", "share", "share of (head, sequence) pairs with alpha_0 = mean_{i>=0} P[i,0] > 0.3", "2410.10781"},
         {"sink_heads", "share", "share of heads with BOS mass > 0.3", "2410.13835"},

@@ -26,7 +26,7 @@ struct policy_summary {
     std::size_t seeds = 0;        ///< seeds with any row
     estimate loss;                ///< excess over the floor, or the validation loss
     estimate copy_accuracy;
-    estimate heads, sink_heads, sinks_and_drains, value_ratio_min, bos_mass, bos_mass_max, bos_mass_gated, uniform, gate;
+    estimate heads, sink_heads, sinks_and_drains, value_ratio_min, bos_mass, bos_mass_max, bos_mass_gated, negative_weights, uniform, gate;
     estimate first_bos_mass, first_bos_trigger, first_bos_ordinary, first_value_ratio, first_slot_mass, first_kurtosis;  ///< layer 0
     estimate largest_output;      ///< largest max/mean of a layer output
     estimate outliers_50x, outliers_1000x;  ///< tokens of all layer outputs
@@ -71,6 +71,7 @@ inline policy_summary summarise(results const& rows, manifest const& m, std::str
     s.bos_mass = last("bos_mass");
     s.bos_mass_max = last("bos_mass_max");
     s.bos_mass_gated = last("bos_mass_gated");
+    s.negative_weights = last("negative_weights");
     s.uniform = last("bos_mass_uniform");
     s.gate = last("gate");
     s.first_bos_mass = last("bos_mass", 0);

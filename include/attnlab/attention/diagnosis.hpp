@@ -23,6 +23,7 @@ enum class fault {
     parameter_shape,
     no_weighting,
     two_weightings,
+    weighting_parameters,
     two_masks,
     same_name,
     mask_result,
@@ -66,6 +67,8 @@ struct mistake : policy<any_weighting<Where>> {
                   "head_scalar, head_table or head_matrix, each with its name on disk, as head_scalar<\"sink\"> sink{zeros}");
     static_assert(F != fault::no_weighting, "weighting: this policy has none: add one, as softmax");
     static_assert(F != fault::two_weightings, "weighting: this policy has two: keep one");
+    static_assert(F != fault::weighting_parameters,
+                  "weighting: has no parameters: what is learned belongs in a score joint, as temperature, or in an output joint, as value_bias");
     static_assert(F != fault::two_masks, "mask: this policy has two: keep one, or join them as both<A, B>");
     static_assert(F != fault::same_name, "parameters: two of this policy have the same name on disk: rename one");
     static_assert(F != fault::mask_result,
@@ -110,6 +113,9 @@ struct mistake : policy<any_weighting<Where>> {
 using head_row = expr::symbol<expr::source_tag, expr::length::head>;
 using threshold_difference = expr::binary<expr::subtract_op, expr::score_symbol, expr::threshold_symbol>;
 
+/// What a weighting is called with; one with parameters would read them in `row`, and is told so below instead.
+template <class P>
+inline constexpr bool learns_nothing = std::is_same_v<P, no_parameters>;
 template <class Member, class J, class E>
 inline constexpr bool taken = Member::template takes<J, arguments_t<Member, J, E>>;
 /// Calls every member of a joint once, directly and before anything else does: a mistake inside is reported with the shortest history.
@@ -128,9 +134,9 @@ inline constexpr bool tried =
       requires(expr::score_row const& s) { J::score(s); })) ||
     (taken<summand_member, J, expr::score_symbol> && requires(expr::score_symbol const& s) { J::summand(s); }) ||
     (taken<weight_member, J, expr::score_symbol> &&
-     (requires(expr::score_symbol const& s, sum_of<J> const& z, row_facts const& row) { J::weight(s, z, row); } ||
-      requires(expr::score_symbol const& s, sum_of<J> const& z) { J::weight(s, z); } ||
-      requires(expr::score_symbol const& s) { J::weight(s); })) ||
+     (requires(expr::score_symbol const& s, sum_of<J> const& z, row_facts const& row) { requires learns_nothing<P>; J::weight(s, z, row); } ||
+      requires(expr::score_symbol const& s, sum_of<J> const& z) { requires learns_nothing<P>; J::weight(s, z); } ||
+      requires(expr::score_symbol const& s) { requires learns_nothing<P>; J::weight(s); })) ||
     (taken<share_member, J, threshold_difference> && requires(threshold_difference const& u) { J::share(u); }) ||
     (taken<slot_share_member, J, head_row> &&
      (requires(row<> const& row, P const& p) { J::slot_share(row, p); } || requires(row<> const& row) { J::slot_share(row); })) ||
@@ -232,7 +238,9 @@ consteval fault fault_of_weight() {
 template <class J>
 consteval fault fault_of_weighting() {
     using s = expr::score_symbol;
-    if constexpr (names_summand<J> && !names_weight<J>) {
+    if constexpr (!learns_nothing<parameters_t<J>>) {
+        return fault::weighting_parameters;
+    } else if constexpr (names_summand<J> && !names_weight<J>) {
         return fault::summand_alone;
     } else {
         constexpr fault call =

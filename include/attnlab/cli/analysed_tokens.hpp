@@ -194,7 +194,7 @@ inline token_sequences read_sequences(sequence_options const& o, language_model 
     } else if (own) {
         detail::read_own(x, o, own->run());
     } else {
-        if (!has_words) fail<usage_error>(o.text.empty() ? "--tokens" : "--text", ": ", facts.path.string(), " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokens with a file of tokens");
+        if (!has_words) fail<usage_error>(o.text.empty() ? "--tokens" : "--text", ": ", facts.path.string(), " has no tokeniser (tokenizer.json, tokenizer.model): expected --tokenizer with a folder that has one, or --tokens with a file of tokens");
         detail::read_foreign(x, o, facts, open_tokenizer(where));
     }
     detail::check_ids(x, model.facts().vocabulary);

@@ -32,7 +32,7 @@ public:
         run_.settings.device = device;
         settle(run_.settings);
         auto const& c = run_.settings.model;
-        model_ = make_model(policies.find(run_.settings.policy), run_.settings, path);
+        model_ = make_model(policies.find_trained(run_.settings.policy, path), run_.settings, path);
         load_weights(safetensors_reader(path), model_->parameters());
         facts_.name = std::filesystem::absolute(path).lexically_normal().parent_path().filename().string();
         facts_.attention = run_.settings.policy, facts_.stored = "float32";

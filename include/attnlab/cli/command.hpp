@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,10 +32,17 @@ public:
         for (auto const& e : all_) {
             names.push_back(e.card.name);
             names.insert(names.end(), e.card.aliases.begin(), e.card.aliases.end());
-            if (e.card.name == name || std::find(e.card.aliases.begin(), e.card.aliases.end(), name) != e.card.aliases.end()) return e;
+            if (is_called(e, name)) return e;
         }
         auto const near = nearest_names(name, names);
         fail<usage_error>("policy '", name, "': unknown; ", near.empty() ? "" : "nearest: " + joined(near) + "; ", "`policies` lists them all");
+    }
+
+    /// The policy of a checkpoint. \throws error naming the file
+    experiment const& find_trained(std::string const& name, std::filesystem::path const& checkpoint) const {
+        for (auto const& e : all_)
+            if (is_called(e, name)) return e;
+        fail(checkpoint.string(), ": was trained under the policy '", name, "', which this program does not have: expected the program that trained it, or one with that policy");
     }
 
     /// Several, each once. \throws usage_error for one that is named twice
@@ -49,6 +57,9 @@ public:
     }
 
 private:
+    static bool is_called(experiment const& e, std::string const& name) {
+        return e.card.name == name || std::find(e.card.aliases.begin(), e.card.aliases.end(), name) != e.card.aliases.end();
+    }
     void add(std::vector<experiment> more) {
         for (auto& e : more)
             if (std::none_of(all_.begin(), all_.end(), [&](auto const& other) { return other.card.name == e.card.name; })) all_.push_back(std::move(e));
@@ -57,6 +68,12 @@ private:
     std::vector<experiment> all_;
     std::size_t compared_ = 0;
 };
+
+/// What this program is called, in lines that somebody may copy: set by run_program.
+inline std::string& program_name() {
+    static std::string name = "attnlab";
+    return name;
+}
 
 /// What follows the command's name.
 using command_words = std::vector<std::string>;

@@ -12,6 +12,7 @@
 #include <attnlab/analysis/format.hpp>
 #include <attnlab/analysis/interventions/sink_cache.hpp>
 #include <attnlab/analysis/position_losses.hpp>
+#include <attnlab/cli/command.hpp>
 #include <attnlab/cli/evaluation_batches.hpp>
 #include <attnlab/cli/open_checkpoint.hpp>
 #include <attnlab/io/new_folder.hpp>
@@ -148,7 +149,7 @@ inline void convert_command(experiment const& from, experiment const& to, checkp
     std::cout << to_text(t) << "largest difference of a logit " << cell(check.logits, 2) << "; k', v' stand for keys and values that differ from them by "
               << cell(100 * key_error, 3) << " % and " << cell(100 * value_error, 3) << " % (rms over sequences, the worst head)\n"
               << out.string() << ": sequences from their second token on, " << converted.model.block_size << " at most; `evaluate` and `generate` do that by themselves. To train on:\n"
-              << "  attnlab train --config " << (out / "train.cfg").string() << " --resume true --out_dir " << out.string() << " --max_iters " << 2 * std::max<std::int64_t>(1, state.iteration) << '\n';
+              << "  " << program_name() << " train --config " << (out / "train.cfg").string() << " --resume true --out_dir " << out.string() << " --max_iters " << 2 * std::max<std::int64_t>(1, state.iteration) << '\n';
 }
 
 }  // namespace attnlab

@@ -23,7 +23,7 @@ struct forward_settings {
 
 inline void declare(option_table& o, forward_settings& s) {
     o.positional("MODEL", s.model, "a Hugging Face folder, a run's folder or its checkpoint");
-    o.add("dump", s.dump, "a .safetensors to write: `logits`, and each site under the name it was asked by");
+    o.add("dump", s.dump, "needed: a .safetensors to write: `logits`, and each site under the name it was asked by");
     o.add("sites", s.sites, "what else: layers.3.down_out, down_out (of every layer), hidden_states.4, blocks.0.attn.hook_q; all");
     declare_sequences(o, s.tokens);
     declare_device(o, s.device);
@@ -31,6 +31,7 @@ inline void declare(option_table& o, forward_settings& s) {
 
 /// Writes `s.dump`. \throws error, usage_error
 inline void forward_command(forward_settings const& s, language_model& model) {
+    if (s.dump.empty()) fail<usage_error>("--dump: missing: expected a .safetensors to write");
     if (s.dump.extension() != ".safetensors") fail<usage_error>("--dump: '", s.dump.string(), "': expected a .safetensors to write");
     auto names = s.sites;
     names.insert(names.begin(), "logits");

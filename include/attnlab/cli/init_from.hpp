@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -129,6 +130,7 @@ inline std::filesystem::path weights_of(run_settings const& s) {
 
 /// Fills the parameters that the model at `s.init_from` has; names and shapes must agree. Says on standard error what starts anew
 /// and what was left behind: the parameters of either attention.
+/// \throws error naming a parameter that is not finite
 inline void take_weights(run_settings const& s, any_model& model) {
     auto& parameters = model.parameters();
     auto const learned = model.learned_by_policy();
@@ -148,6 +150,9 @@ inline void take_weights(run_settings const& s, any_model& model) {
     } else {
         taken.fresh = load_hf_gpt2_weights(s.init_from, parameters);
     }
+    for (auto const& p : parameters)
+        if (auto const odd = std::count_if(p->value.begin(), p->value.end(), [](float x) { return !std::isfinite(x); }); odd > 0)
+            fail(s.init_from.string(), ": '", p->name, "' holds ", odd, odd == 1 ? " number that is" : " numbers that are", " not finite: expected weights to train on");
     if (s.progress == "none") return;
     auto const say = [&](std::vector<std::string> const& names, char const* what) {
         if (!names.empty()) std::cerr << s.init_from.string() << ": " << what << ": " << detail::first_few(names) << '\n';

@@ -73,7 +73,7 @@ inline int run_inspect(policy_catalogue const& policies, command_words const& ar
     declare(table, s);
     if (!read_options(table, arguments, std::cout)) return 0;
     inspect_command(s, [&](checkpoint_run const& run, safetensors_reader const& file) {
-        load_weights(file, make_model(policies.find(run.settings.policy), run.settings, file.path())->parameters());
+        load_weights(file, make_model(policies.find_trained(run.settings.policy, file.path()), run.settings, file.path())->parameters());
     });
     return 0;
 }

@@ -71,7 +71,7 @@ struct nobody final : any_observer {
 
 /// \throws error, usage_error
 inline void perplexity_command(perplexity_settings const& s, language_model& model) {
-    if (is_model_folder(s.model) && s.tokens.text.empty() && s.tokens.tokens.empty()) fail<usage_error>("--text: expected a text, or --tokens with a file of tokens");
+    if (is_model_folder(s.model) && s.tokens.text.empty() && s.tokens.tokens.empty()) fail<usage_error>("--text: missing: expected a text, or --tokens with a file of tokens");
     auto const x = read_sequences(s.tokens, model);
     require(x.length() > 1, x.from, ": windows of ", x.length(), " token: expected at least 2");
     if (s.layer >= model.facts().layers) fail<usage_error>("--layer: ", s.layer, ": expected 0 to ", model.facts().layers - 1);

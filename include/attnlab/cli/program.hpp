@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <new>
@@ -110,7 +111,7 @@ inline int run_command(policy_catalogue const& policies, std::vector<std::string
     std::string const name = words.empty() ? "--help" : words.front();
     if (name == "--help" || name == "-h" || name == "help") {
         be_first_alone(name);
-        std::cout << "usage: attnlab COMMAND [--option value ...]\n\n";
+        std::cout << "usage: " << program_name() << " COMMAND [--option value ...]\n\n";
         for (auto const& c : commands) std::cout << "  " << std::left << std::setw(12) << c.name << c.help << '\n';
         std::cout << "\nCOMMAND --help lists its options.\n";
         return 0;
@@ -134,6 +135,7 @@ inline int run_command(policy_catalogue const& policies, std::vector<std::string
 /// Runs the command that the arguments name. Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by a signal.
 int run_program(int argc, char** argv, std::vector<experiment> experiments, std::vector<experiment> others) {
     try {
+        if (argc > 0) program_name() = std::filesystem::path(argv[0]).filename().string();
         int const status = detail::run_command(policy_catalogue(std::move(experiments), std::move(others)), {argv + std::min(1, argc), argv + argc});
         require(std::cout.flush().good(), "standard output: cannot be written to the end");
         return status;

@@ -128,6 +128,8 @@ inline bool read_options(option_table& table, std::vector<std::string> const& ar
                 !left.empty() && (is_flag ? option_type<bool>::read(left.front()).has_value() : !left.front().starts_with("--"));
             if (!follows && !is_flag)
                 fail<usage_error>("--", key, ": expected a value: ", o != nullptr ? o->expected : "a configuration file");
+            if (!follows && table.positionals().empty() && !left.empty() && !left.front().starts_with("--"))
+                fail<usage_error>("--", key, ": '", left.front(), "': expected ", o->expected);
             value = follows ? take() : "true";
         }
         found.emplace_back(key, std::vector{value});

@@ -40,7 +40,7 @@ struct reproduce_settings {
 
 inline void declare(option_table& o, reproduce_settings& s) {
     o.group("Experiment");
-    o.add("policies", s.policies, "which attentions; nothing: all of them");
+    o.add("policies", s.policies, "which attentions; nothing: the paper's six, after those of this program itself");
     o.add("seeds", s.seeds, "runs of each policy; 0: 3, or 1 on a text", at_least{0});
     o.add("steps", s.steps, "training steps; 0: the preset's", at_least{0});
     o.add("out", s.out, "folder of runs and report; nothing: attnlab-PRESET");

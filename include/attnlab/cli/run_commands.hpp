@@ -63,7 +63,7 @@ inline std::string resume_line(std::filesystem::path const& out_dir) {
     bool const plain = path.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-=:,@%") == path.npos;
     std::string quoted;
     for (char const c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return "attnlab train --resume --out_dir " + (plain ? path : "'" + quoted + "'");
+    return program_name() + " train --resume --out_dir " + (plain ? path : "'" + quoted + "'");
 }
 
 inline int run_train(policy_catalogue const& policies, command_words const& arguments) {
@@ -79,7 +79,7 @@ inline int run_train(policy_catalogue const& policies, command_words const& argu
         return resumed->run.settings;
     };
     if (!read_over(s, self, [](option_table& o, run_settings& r) { declare(o, r); }, table, arguments, base)) return 0;
-    auto const& e = policies.find(s.policy);
+    auto const& e = resumed && !table.given("policy") ? policies.find_trained(s.policy, resumed->checkpoint) : policies.find(s.policy);
     s.policy = e.card.name;
     if (resumed) {
         auto const changes = changes_of_resumed(table, *resumed);
@@ -143,7 +143,7 @@ inline int run_reproduce(policy_catalogue const& policies, command_words const& 
     settle(checked);
     use_device(checked.device);
     take_vocabulary(s.run, table, data_source(checked));   // a text that cannot be read is found before anything is trained
-    std::string command = "attnlab reproduce";
+    std::string command = program_name() + " reproduce";
     for (auto const& w : arguments) command += " " + w;
     reproduce_command(s, effective_values(table), command);
     std::cout << "report: " << (s.out / "report.html").string() << std::endl;
@@ -179,7 +179,7 @@ int measured(policy_catalogue const& policies, command_words const& arguments, o
     s.length = m.length, s.device = m.device, s.train.batch_size = 1;
     if (m.sequences > 0) s.eval_sequences = m.sequences;
     settle(s);
-    command(policies.find(s.policy), std::as_const(run), path);
+    command(policies.find_trained(s.policy, path), std::as_const(run), path);
     return 0;
 }
 
@@ -230,11 +230,11 @@ inline int run_convert(policy_catalogue const& policies, command_words const& ar
     auto run = read_checkpoint_run(path);
     use_data(run, data);
     if (!run.settings.family.empty()) {
-        convert_to_folder(policies.find(run.settings.policy), run, path, out);
+        convert_to_folder(policies.find_trained(run.settings.policy, path), run, path, out);
         return 0;
     }
     run.settings.device = device;
-    convert_command(policies.find(run.settings.policy), policies.find("attention_bias"), run, path, out, sequences);
+    convert_command(policies.find_trained(run.settings.policy, path), policies.find("attention_bias"), run, path, out, sequences);
     return 0;
 }
 
@@ -255,7 +255,7 @@ inline int run_generate(policy_catalogue const& policies, command_words const& a
     use_data(run, data);
     run.settings.length = length, run.settings.device = device;
     settle(run.settings);
-    generate_command(policies.find(run.settings.policy), run, path, g);
+    generate_command(policies.find_trained(run.settings.policy, path), run, path, g);
     return 0;
 }
 

@@ -119,7 +119,8 @@ inline void declare_experiment(option_table& o, run_settings& s) {
     auto& m = s.model;
     auto& t = s.train;
     o.group("Preset");
-    o.add("preset", s.preset, "fills in all that is not given", one_of{{"smoke", "default", "long", "text", "paper"}});
+    o.add("preset", s.preset, "fills in all that is not given; the defaults below are default's. smoke: one layer, seconds; default: Bigram-Backcopy, three layers of 64, 1500 steps; long: 4000 steps at a constant rate; "
+          "text: four layers of 128 on characters or tokens of --text; paper: GPT-2 124M on data/openwebtext", one_of{{"smoke", "default", "long", "text", "paper"}});
     o.group("Measurement");
     o.add("eval_sequences", s.eval_sequences, "evaluation sequences of a measurement", at_least{1});
     o.add("outlier_factor", s.outlier_factor, "factor of the third count of outliers, beside 1000 and 50 times the mean", at_least{1});

@@ -147,13 +147,11 @@ inline void train_command(experiment const& e, run_settings s, data_source const
     }
 
     int const seed = static_cast<int>(s.seed);
-    double loss_sum = 0, norm_sum = 0;
-    index_t looks = 0;
     detail::run_progress shown(s, run.state().iteration);
     train_hooks<any_model> hooks;
+    if (!s.quiet && s.progress != "lines") hooks.on_signal = "\nends after this step or evaluation; a second signal ends it at once, unsaved\n";
     hooks.on_step = [&](step_record const& r) {
         clock.step();
-        if (r.log) loss_sum += r.loss, norm_sum += r.gradient_norm, ++looks;
         shown.step(r.iteration, r.loss);
     };
     hooks.on_evaluate = [&](std::int64_t step, any_model& m, loss_estimate estimate) {
@@ -164,11 +162,10 @@ inline void train_command(experiment const& e, run_settings s, data_source const
             losses.insert(losses.end(), {{"val", estimate.validation}, {"train", estimate.train}});
             if (!s.measure) row("loss", estimate.validation);
             row("train_loss", estimate.train);
-        } else if (looks > 0) {
-            row("train_loss", loss_sum / static_cast<double>(looks));
-            row("gradient_norm", norm_sum / static_cast<double>(looks));
+        } else if (auto const& sums = run.state().since_evaluation; sums.steps > 0) {
+            row("train_loss", sums.loss / static_cast<double>(sums.steps));
+            row("gradient_norm", sums.gradient_norm / static_cast<double>(sums.steps));
         }
-        loss_sum = norm_sum = 0, looks = 0;
         auto const tokens = static_cast<double>(run.state().tokens_seen);
         row("tokens_seen", tokens);
         row("train_seconds", clock.seconds());

@@ -24,6 +24,11 @@ namespace attnlab {
 /// attnlab's version, written into every checkpoint.
 inline constexpr std::string_view version = "0.1.0";
 
+/// Sums over the steps that were looked at (`step_record::log`) since the last evaluation.
+struct step_sums {
+    std::int64_t steps = 0;
+    double loss = 0, gradient_norm = 0;
+};
 /// Where a run stands.
 struct training_state {
     std::string config = "{}";   ///< JSON text: what is needed to build the model again
@@ -31,6 +36,7 @@ struct training_state {
     std::int64_t tokens_seen = 0;
     double best_val_loss = std::numeric_limits<double>::infinity();  ///< nats
     std::string written_by = std::string(version);                   ///< attnlab's version
+    step_sums since_evaluation = {};
 };
 
 namespace detail {
@@ -112,6 +118,9 @@ void save_checkpoint(std::filesystem::path const& path, parameter_list<T> const&
                     {"iteration", detail::digits(state.iteration)},
                     {"tokens_seen", detail::digits(state.tokens_seen)},
                     {"best_val_loss", detail::digits(state.best_val_loss)},
+                    {"steps_since_evaluation", detail::digits(state.since_evaluation.steps)},
+                    {"loss_since_evaluation", detail::digits(state.since_evaluation.loss)},
+                    {"gradient_norm_since_evaluation", detail::digits(state.since_evaluation.gradient_norm)},
                     {"optimizer", opt.settings().optim_name},
                     {"optimizer_steps", detail::digits(opt.steps())}};
     out.write(path);
@@ -119,9 +128,13 @@ void save_checkpoint(std::filesystem::path const& path, parameter_list<T> const&
 
 /// What a checkpoint says about its run: enough to build the model it belongs to. \throws error when it is no attnlab checkpoint
 inline training_state read_training_state(safetensors_reader const& file) {
-    return {detail::metadata_text(file, "config"), detail::metadata_number<std::int64_t>(file, "iteration"),
-            detail::metadata_number<std::int64_t>(file, "tokens_seen"), detail::metadata_number<double>(file, "best_val_loss"),
-            detail::metadata_text(file, "attnlab_version")};
+    training_state out{detail::metadata_text(file, "config"), detail::metadata_number<std::int64_t>(file, "iteration"),
+                       detail::metadata_number<std::int64_t>(file, "tokens_seen"), detail::metadata_number<double>(file, "best_val_loss"),
+                       detail::metadata_text(file, "attnlab_version")};
+    if (file.metadata().contains("steps_since_evaluation"))   // earlier files have none
+        out.since_evaluation = {detail::metadata_number<std::int64_t>(file, "steps_since_evaluation"), detail::metadata_number<double>(file, "loss_since_evaluation"),
+                                detail::metadata_number<double>(file, "gradient_norm_since_evaluation")};
+    return out;
 }
 
 /// Fills parameters from any .safetensors file that has exactly them; optimizer state, if any, is passed over. Numbers of another

@@ -1,5 +1,9 @@
 #pragma once
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
+#include <string_view>
 #include <vector>
 
 #include <attnlab/core/error.hpp>
@@ -20,14 +24,20 @@ public:
 /// The handler has a stack of its own: oneDNN's generated products keep numbers below the stack pointer, where a handler's frame would go.
 class signal_watch {
 public:
-    signal_watch() : stack_(1 << 16) {
-        noted_ = 0;
+    /// \param answer  written to standard error when a signal was noted, so that nobody takes it for lost; it must live as long
+    explicit signal_watch(std::string_view answer = {}) : stack_(1 << 16) {
+        noted_ = 0, answer_ = answer;
         stack_t own{};
         own.ss_sp = stack_.data();
         own.ss_size = stack_.size();
         sigaltstack(&own, &stack_before_);
         struct sigaction act {};
-        act.sa_handler = [](int signal) { noted_ = signal; };
+        act.sa_handler = [](int signal) {
+            int const before = errno;
+            noted_ = signal;
+            [[maybe_unused]] auto const written = ::write(STDERR_FILENO, answer_.data(), answer_.size());   // a handler may do that
+            errno = before;
+        };
         act.sa_flags = static_cast<int>(SA_RESETHAND) | SA_ONSTACK;
         sigaction(SIGINT, &act, &before_int_);
         sigaction(SIGTERM, &act, &before_term_);
@@ -47,6 +57,7 @@ public:
 
 private:
     static inline volatile std::sig_atomic_t noted_ = 0;
+    static inline std::string_view answer_;
     std::vector<char> stack_;   // of the thread that watches: the system hands it the signals that are sent to the program
     stack_t stack_before_;
     struct sigaction before_int_, before_term_, before_user_;  // filled by sigaction

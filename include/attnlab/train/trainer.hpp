@@ -122,6 +122,7 @@ template <class Model>
 struct train_hooks {
     std::function<void(std::int64_t iteration, Model&, loss_estimate)> on_evaluate = {};
     std::function<void(step_record const&)> on_step = {};
+    std::string_view on_signal = {};   ///< what is written to standard error when a signal has asked for the end
 };
 
 /// A run: a model, its optimizer, and where they stand. The model must outlive it.
@@ -183,7 +184,7 @@ public:
             if (auto const folder = settings_.checkpoint.parent_path(); !folder.empty()) make_folder(folder);
             observers_.begin(state_.iteration);
         });
-        signal_watch const signals;
+        signal_watch const signals(is_first() ? hooks.on_signal : std::string_view{});
         begin_alike();
         for (;;) {
             stop_if_asked(signals);
@@ -245,8 +246,12 @@ private:
         optimizer_.step(rate, clip_factor(norm, settings_.grad_clip));
         ++state_.iteration;
         state_.tokens_seen += micro_batches * x.size();
+        bool const log = it % settings_.log_interval == 0;
+        auto& sums_of_steps = state_.since_evaluation;
+        if (it % settings_.eval_interval == 0) sums_of_steps = {};   // here, and not in the evaluation, which a resumed run repeats
+        if (log) ++sums_of_steps.steps, sums_of_steps.loss += loss, sums_of_steps.gradient_norm += norm;
         tell_where();
-        if (is_first() && hooks.on_step) hooks.on_step({it, loss, norm, rate, it % settings_.log_interval == 0});
+        if (is_first() && hooks.on_step) hooks.on_step({it, loss, norm, rate, log});
     }
 
     template <class Source>

@@ -13,7 +13,7 @@ inline constexpr std::string_view words(scale_obstacle o) {
         case scale_obstacle::slot: return "a learned slot takes a share of its weights: a scale of its own, not an implicit one";
         case scale_obstacle::output: return "its output joint is not known to be a factor and a summand";
         case scale_obstacle::grouped: return "several query heads share a value";
-        case scale_obstacle::family: return "in a family of Hugging Face it is compiled for those who look alone";
+        case scale_obstacle::family: return "scale changes a value while the model runs, and in families of Hugging Face this policy is compiled without that";
         default: return "";
     }
 }

@@ -45,6 +45,10 @@ public:
     }
 
     bool empty() const { return layers_.empty(); }
+    /// Whether a key's sum is negative somewhere: then weights have a sign, and a part of their sum is no share.
+    bool has_negative_sums() const {
+        return std::any_of(layers_.begin(), layers_.end(), [](auto const& l) { return std::any_of(l.second.sums.data(), l.second.sums.data() + l.second.sums.size(), [](float s) { return s < 0; }); });
+    }
     std::map<index_t, layer> const& layers() const { return layers_; }
     layer const& at(index_t l) const { return layers_.at(l); }
     attention_column const& rule() const { return rule_; }

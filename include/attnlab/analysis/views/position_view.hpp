@@ -104,6 +104,7 @@ inline view_section position_of_attention(attention_survey const& a, token_seque
     out.tables.push_back(std::move(t));
     summary.push_back(text("Most attention to ", words, ": ", number(100 * most, 0), " %, mean over the heads of layer ",
                            most_layer, outliers.empty() ? "; no key is an attention outlier." : "."));
+    if (a.has_negative_sums()) summary.push_back("Some keys get less than nothing: these weights have a sign, and parts of their sum are no shares.");
     return out;
 }
 

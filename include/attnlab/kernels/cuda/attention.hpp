@@ -254,8 +254,8 @@ void attention_backward(Device device, attention_problem<float> const& given, at
         using element = typename Products::element;
         using rows_before = gpu::rows_back<Policy, Products, D>;
         rows_before const before{gpu::rows_of<element>(weighted), gpu::rows_of<element>(p.q), gpu::rows_of<element>(dy), gpu::rows_of<element>(to_weighted),
-                                                         gpu::rows_of<element>(gradients.q), saved.reference.data(), saved.sum.data(), records, products, {}, gradients.input,
-                                                         Policy::has_output ? gpu::scratch<gpu::for_nobody, float>(device, p.B * p.H * rows_before::nobodys_size(p)) : nullptr};
+                                 gpu::rows_of<element>(gradients.q), saved.reference.data(), saved.sum.data(), records, products, {}, gradients.input,
+                                 Policy::has_output ? gpu::scratch<gpu::for_nobody, float>(device, p.B * p.H * rows_before::nobodys_size(p)) : nullptr};
         queries by_queries{in, gradients.q, nullptr, before, by_tiles};
         if constexpr (Policy::has_output)
             if (by_tiles) {

@@ -22,7 +22,7 @@ struct weight_matrix {
 
 /// Where entry (i, j) of a head stands, for the formulas of the weighting.
 template <class Policy>
-expr::scalar_point<double> entry(matrix const& scores, weight_matrix const& w, expr::row_lengths n, index_t i, index_t j) {
+expr::scalar_point<double> point_of(matrix const& scores, weight_matrix const& w, expr::row_lengths n, index_t i, index_t j) {
     double const m = w.reference(i, 0), score = Policy::has_threshold ? scores(i, j) - m : scores(i, j);
     return {score, w.sum(i, 0), m, std::exp(-m), n.length, n.visible};
 }
@@ -72,10 +72,10 @@ weight_matrix weights_of(attention_problem<double> const& p, index_t b, matrix c
             keys.each([&](index_t j) { m = std::max(m, scores(i, j)); });
         }
         if constexpr (Policy::has_sum) {
-            keys.each([&](index_t j) { sum += expr::evaluate<void>(Policy::summand, entry<Policy>(scores, out, n, i, j)).value; });
+            keys.each([&](index_t j) { sum += expr::evaluate<void>(Policy::summand, point_of<Policy>(scores, out, n, i, j)).value; });
             out.log_normalizer(i, 0) = std::log(sum) + (expr::degree_of<summand_formula> == 1 ? m : 0);
         }
-        auto const weight = [&](index_t j) { return expr::evaluate<void>(Policy::weight, entry<Policy>(scores, out, n, i, j)).value; };
+        auto const weight = [&](index_t j) { return expr::evaluate<void>(Policy::weight, point_of<Policy>(scores, out, n, i, j)).value; };
         [[maybe_unused]] auto const total_at = [&](double threshold) {
             sum = threshold;
             double total = 0;
@@ -98,7 +98,7 @@ matrix pull_weights(attention_problem<double> const& p, index_t b, matrix const&
         auto const keys = p.visible<Policy>(b, i);
         if (keys.none()) continue;
         auto const n = p.lengths(keys.count());
-        auto const at = [&](index_t j) { return entry<Policy>(scores, w, n, i, j); };
+        auto const at = [&](index_t j) { return point_of<Policy>(scores, w, n, i, j); };
 
         // At fixed Z, or fixed threshold.
         keys.each([&](index_t j) {
