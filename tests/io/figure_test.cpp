@@ -171,6 +171,27 @@ BOOST_AUTO_TEST_CASE(texts_cannot_leave_their_quotes) {
     BOOST_TEST(names(script, "'''; system(''false'') #'", "'50%%' 0"));
 }
 
+BOOST_AUTO_TEST_CASE(a_long_row_title_breaks_at_plus) {
+    panel p;
+    p.map = heat_map{2, 2, {1, 2, 3, 4}};
+    figure const f{.panels = {p, p, p, p, p, p}, .columns = 6, .row_titles = {"tanh_attention+gated_bias"}};
+    auto const l = detail::make_layout(f);
+    BOOST_TEST(l.row_titles[0] == (std::vector<std::string>{"tanh_attention+", "gated_bias"}), boost::test_tools::per_element());
+    BOOST_TEST(detail::title_lines("softmax+x", 200).size() == 1u);
+    BOOST_TEST(detail::title_lines("a_name_with_no_place_to_break+", 10).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(legend_and_axes_say_what_is_drawn) {
+    auto f = two_curves();
+    f.panels[0].curves[1].y = {gap, gap};
+    f.panels[0].y.log = true;
+    f.panels[0].references = {{1, "one"}, {2, "two"}};
+    auto const l = detail::make_layout(f);
+    BOOST_TEST(l.legend[1].band);
+    BOOST_TEST(!l.legend[1].line);
+    BOOST_TEST(names(detail::figure_script(f, "f").drawing(), "'loss (log)'", "dt (4,4)", "dt (10,4)"));
+}
+
 BOOST_AUTO_TEST_CASE(the_same_index_is_the_same_colour) {
     BOOST_TEST(colour_of(0) == 0x0072B2u);
     BOOST_TEST(colour_of(9) == colour_of(1));

@@ -45,6 +45,7 @@ BOOST_AUTO_TEST_CASE(one_process_draws_all_kinds_in_all_formats, *boost::unit_te
     auto const svg = read_text(f / "a.svg");
     BOOST_TEST(names(svg, "<title>kinds &amp; &lt;more&gt; \xc2\xb1</title>", ">value_bias<", ">100% 'a' `touch pwned`<", "sans-serif", "</svg>", "<image style"));
     BOOST_TEST(!std::filesystem::exists("pwned"));
+    BOOST_TEST(svg.find("<title>", svg.find("<title>") + 1) == svg.npos);   // names of groups would be shown as tooltips
     auto const maps = read_text(f / "b.svg");
     BOOST_TEST(names(maps, "<title>b</title>", ">w_eight<"));
     int pictures = 0;

@@ -115,7 +115,7 @@ inline figure sink_figure(std::vector<drawn_policy> const& policies, double unif
     f.panels = {detail::training_panel(policies, "BOS mass, layer 0", {"bos_mass", 0}, false, even),
                 detail::training_panel(policies, "value ratio, layer 0", {"value_ratio", 0}, false, {{drain_threshold, "drained below"}}),
                 detail::training_panel(policies, "sink-and-drain heads", {"sinks_and_drains"}, false, {}),
-                detail::training_panel(policies, "kurtosis entering layer 0", {"resid_pre.kurtosis", 0}, true, {{3, "Gaussian"}})};
+                detail::training_panel(policies, "kurtosis entering layer 0 (log)", {"resid_pre.kurtosis", 0}, true, {{3, "Gaussian"}})};
     return f;
 }
 

@@ -25,12 +25,15 @@ inline double width_of(std::string const& text, double font) {
     return width_of(static_cast<double>(points), font);
 }
 
+inline double bold_width(std::string const& text) { return 1.1 * width_of(text, label_font); }
+
 /// What the legend says once for all panels that have it.
 struct legend_entry {
     std::string label;
     std::size_t colour;
     bool box, dashed, line, points;
     bool reference = false;  ///< a reference line, which has no colour of its own
+    bool band = false;       ///< a band without a line in it
     double x = 0, y = 0;  ///< left end of its sample, middle of its line
 };
 
@@ -48,6 +51,8 @@ struct figure_layout {
     bool has_map = false;
     double grid_left = 0, grid_top = 0, grid_right = 0, grid_bottom = 0;  ///< around all plotting areas
     double title_y = 0, column_title_y = 0;
+    std::vector<std::vector<std::string>> row_titles{};                   ///< in lines
+    double row_title_font = label_font;
     double row_title_x = 0, y_label_offset = 0;                           ///< the label's distance left of a plotting area
     double x_label_offset = 0, names_angle = 0;                           ///< the label's distance below one
 };
@@ -105,8 +110,12 @@ inline double place_legend(figure const& f, double left, double right, double to
         if (!entry.label.empty() && !known) out.push_back(std::move(entry));
     };
     for (auto const& p : f.panels) {
-        for (auto const& c : p.curves)
-            add({c.label, c.colour, false, c.dashed, c.style != draw::points, c.style != draw::line});
+        for (auto const& c : p.curves) {
+            if (!c.low.empty() && !c.bars && std::all_of(c.y.begin(), c.y.end(), [](double y) { return std::isnan(y); }))
+                add({c.label, c.colour, false, false, false, false, false, true});
+            else
+                add({c.label, c.colour, false, c.dashed, c.style != draw::points, c.style != draw::line});
+        }
         for (auto const& b : p.groups) add({b.label, b.colours[0], true, false, false, false});
         for (auto const& r : p.references) add({r.label, 0, false, true, true, false, true});
     }
@@ -123,6 +132,18 @@ inline double place_legend(figure const& f, double left, double right, double to
         x += width + gap;
     }
     return out.empty() ? 0 : y + line / 2 - top + 6;
+}
+
+/// A name in lines, broken after each '+' where it is longer than `room`.
+inline std::vector<std::string> title_lines(std::string const& title, double room) {
+    std::vector<std::string> out{title};
+    if (bold_width(title) <= room) return out;
+    for (std::size_t at; (at = out.back().find('+')) + 1 < out.back().size() && at != title.npos;) {
+        auto rest = out.back().substr(at + 1);
+        out.back().resize(at + 1);
+        out.push_back(std::move(rest));
+    }
+    return out;
 }
 
 /// Height of a panel over its width.
@@ -182,7 +203,15 @@ inline figure_layout make_layout(figure const& f) {
     double const gap_x = f.shared_axes ? 14 : left_room + 16;
     double const bar_room = 40 + width_of(out.colour.widest(), tick_font) + (f.colour.label.empty() ? 0 : 20);
     out.row_title_x = 13;
-    out.grid_left = left_room + (f.row_titles.empty() ? 4 : 26);
+    std::size_t lines = 1;
+    double const title_room = rough * aspect_of(f);
+    for (auto const& title : f.row_titles) {
+        out.row_titles.push_back(title_lines(title, title_room));
+        lines = std::max(lines, out.row_titles.back().size());
+        for (auto const& line : out.row_titles.back())
+            out.row_title_font = std::min(out.row_title_font, std::max(8.0, label_font * title_room / bold_width(line)));
+    }
+    out.grid_left = left_room + (f.row_titles.empty() ? 4 : 26) + 15 * static_cast<double>(lines - 1);
     out.grid_right = f.width - (out.has_map ? bar_room : 14);
     double const width = (out.grid_right - out.grid_left - gap_x * (columns - 1)) / columns, height = width * aspect_of(f);
     require(width >= 20, "figure '", f.title, "': width: expected more than ", f.width, " pixels for ", f.columns, " columns");

@@ -89,6 +89,18 @@ public:
     }
 
 private:
+    /// Each labelled reference line has dashes of its own, by which the legend tells them apart.
+    std::string dash_of(std::string const& of) const {
+        static constexpr char const* dashes[] = {" dt (4,4)", " dt (10,4)", " dt (1.5,3)", " dt (10,3,2,3)"};
+        std::size_t k = 0;
+        for (auto const& e : layout_.legend) {
+            if (e.label == of) break;
+            k += e.reference;
+        }
+        return dashes[of.empty() ? 0 : k % 4];
+    }
+    static std::string axis_label(figure_axis const& a) { return a.log && !a.label.empty() ? a.label + " (log)" : a.label; }
+
     std::string name(std::size_t panel, std::size_t item) const { return text("$", prefix_, "_", panel, "_", item); }
     static double bar_width(panel const& p) { return 0.8 / static_cast<double>(p.groups.size()); }
 
@@ -120,27 +132,30 @@ private:
             out += label(e.label, e.x + legend_sample, e.y, "left", label_font);
             auto const colour = e.reference ? text("'", faint, "'") : gp_colour(colour_of(e.colour));
             if (e.box) out += text("set object rectangle from ", at(e.x + 9, e.y - 6), " to ", at(e.x + 22, e.y + 6), " fc rgb ", colour, " fs solid noborder\n");
-            if (e.line) out += text("set arrow from ", at(e.x, e.y), " to ", at(e.x + 22, e.y), " nohead lw ", e.reference ? 1.2 : 2, " lc rgb ", colour, e.dashed ? " dt (6,4)\n" : "\n");
+            if (e.band) out += text("set object rectangle from ", at(e.x, e.y - 6), " to ", at(e.x + 22, e.y + 6), " fc rgb ", colour, " fs transparent solid 0.18 noborder\n");
+            if (e.line) out += text("set arrow from ", at(e.x, e.y), " to ", at(e.x + 22, e.y), " nohead lw ", e.reference ? 1.2 : 2, " lc rgb ", colour, e.reference ? dash_of(e.label) : e.dashed ? " dt (6,4)" : "", "\n");
             if (e.points) out += text("set label '' at ", at(e.x + 11, e.y), " point pt 7 ps 0.55 lc rgb ", colour, "\n");
         }
         for (std::size_t c = 0; c < f_.column_titles.size(); ++c)
             out += label(f_.column_titles[c], middle(l.panels[c]), l.column_title_y, "center", label_font, true);
         for (std::size_t r = 0; r < f_.row_titles.size(); ++r) {
             auto const& p = l.panels[r * f_.columns];
-            out += label(f_.row_titles[r], l.row_title_x, p.top + p.height / 2, "center", label_font, true, true);
+            auto const& lines = l.row_titles[r];
+            for (std::size_t k = 0; k < lines.size(); ++k)
+                out += label(lines[k], l.row_title_x + 15 * static_cast<double>(k), p.top + p.height / 2, "center", l.row_title_font, true, true);
         }
         for (std::size_t i = 0; i < l.panels.size(); ++i) {
             auto const& p = l.panels[i];
             out += label(f_.panels[i].title, middle(p), p.top - 11, "center", label_font);
             if (f_.shared_axes || f_.panels[i].heights) continue;
-            out += label(f_.panels[i].x.label, middle(p), p.top + p.height + l.x_label_offset, "center", label_font);
-            out += label(f_.panels[i].y.label, p.left - l.y_label_offset, p.top + p.height / 2, "center", label_font, false, true);
+            out += label(axis_label(f_.panels[i].x), middle(p), p.top + p.height + l.x_label_offset, "center", label_font);
+            out += label(axis_label(f_.panels[i].y), p.left - l.y_label_offset, p.top + p.height / 2, "center", label_font, false, true);
         }
         if (f_.shared_axes && !f_.panels[0].heights) {
-            out += label(f_.panels[0].x.label, (l.grid_left + l.grid_right) / 2, l.grid_bottom + l.x_label_offset, "center", label_font);
-            out += label(f_.panels[0].y.label, l.grid_left - l.y_label_offset, (l.grid_top + l.grid_bottom) / 2, "center", label_font, false, true);
+            out += label(axis_label(f_.panels[0].x), (l.grid_left + l.grid_right) / 2, l.grid_bottom + l.x_label_offset, "center", label_font);
+            out += label(axis_label(f_.panels[0].y), l.grid_left - l.y_label_offset, (l.grid_top + l.grid_bottom) / 2, "center", label_font, false, true);
         }
-        if (l.has_map) out += label(f_.colour.label, l.width - 12, (l.grid_top + l.grid_bottom) / 2, "center", label_font, false, true);
+        if (l.has_map) out += label(axis_label(f_.colour), l.width - 12, (l.grid_top + l.grid_bottom) / 2, "center", label_font, false, true);
         return out + "plot [0:1][0:1] NaN notitle\nunset label\nunset arrow\nunset object\n";
     }
 
@@ -226,13 +241,13 @@ private:
         return out + "set xrange [-0.5:1.5]\nset yrange [-0.5:255.5]\nplot $" + prefix_ + "_bar matrix with image\nunset label\n";
     }
 
-    static std::string reference(reference_line const& r, panel_layout const& l) {
+    std::string reference(reference_line const& r, panel_layout const& l) const {
         auto const at = gp_number(r.at);
         auto const& s = r.vertical ? l.x : l.y;
         if (!(r.at >= s.range.low && r.at <= s.range.high)) return {};
         return text(r.vertical ? text("set arrow from first ", at, ", graph 0 to first ", at, ", graph 1")
                                : text("set arrow from graph 0, first ", at, " to graph 1, first ", at),
-                    " nohead lw 1.2 dt (4,4) lc rgb '", faint, "' back\n");
+                    " nohead lw 1.2", dash_of(r.label), " lc rgb '", faint, "' back\n");
     }
 
     figure const& f_;

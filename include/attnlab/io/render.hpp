@@ -88,12 +88,18 @@ inline std::string terminal_of(std::string_view format, double width, double hei
     fail("figure: format '", format, "': expected svg, pdf or png");
 }
 
-/// gnuplot's SVG made fit for pages: its title, a row of common fonts, and squares that stay squares when a map is enlarged.
+/// gnuplot's SVG made fit for pages: its title and no other, a row of common fonts, and squares that stay squares when a map is enlarged.
 inline std::string polished_svg(std::string svg, std::string const& title) {
     auto const replace = [&](std::string_view from, std::string_view to) {
         for (std::size_t at = 0; (at = svg.find(from, at)) != svg.npos; at += to.size()) svg.replace(at, from.size(), to);
     };
     replace("<title>Gnuplot</title>", "<title>" + html_escaped(title) + "</title>");
+    // A browser would show the names of gnuplot's groups beside the mouse.
+    for (auto at = svg.find("</title>"); at != svg.npos && (at = svg.find("<title>", at)) != svg.npos;) {
+        auto const end = svg.find("</title>", at);
+        if (end == svg.npos) break;
+        svg.erase(at, end + 8 - at);
+    }
     replace("font-family=\"Liberation Sans:Bold\"", "font-weight=\"bold\" font-family=\"Liberation Sans\"");
     replace("font-family=\"Liberation Sans\"", "font-family=\"Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif\"");
     replace("<image ", "<image style='image-rendering:pixelated' ");
