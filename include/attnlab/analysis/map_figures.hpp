@@ -92,7 +92,7 @@ inline figure map_figure(std::vector<sample> const& samples) {
     f.columns = 2 * layers.size();
     for (index_t l : layers) {
         f.column_titles.push_back("L" + std::to_string(l) + " mean");
-        f.column_titles.push_back("L" + std::to_string(l) + " sink head");
+        f.column_titles.push_back("L" + std::to_string(l) + " most on BOS");
     }
     for (auto const& s : samples) {
         require(s.layers() == samples[0].layers() && s.length() == samples[0].length(), "attention maps: ", s.policy, ": expected ",
