@@ -42,7 +42,7 @@ inline void compress_command(experiment const& e, checkpoint_run const& run, std
         std::cout << out.dump(2) << '\n';
         return;
     }
-    table t{text(s.policy, ", step ", run.state.iteration, ", ", s.eval_sequences, " sequences of ", s.model.block_size, "; loss in nats per token"),
+    table t{text(s.policy, ", step ", run.state.iteration, ", ", plural(s.eval_sequences, "sequence"), " of ", s.model.block_size, "; loss in nats per token"),
             {"Linears of the blocks", "loss", "standard error", "change"}};
     t.add({"as trained", number(before.mean, 4), number(before.standard_error, 4), ""});
     for (auto const& [c, found] : after) t.add({c.name, number(found.mean, 4), number(found.standard_error, 4), number(found.mean - before.mean, 4)});

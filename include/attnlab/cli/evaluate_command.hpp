@@ -29,7 +29,7 @@ inline void evaluate_command(experiment const& e, checkpoint_run const& run, std
         std::cout << all.dump(2) << '\n';
         return;
     }
-    std::cout << s.policy << ", step " << run.state.iteration << ", " << s.eval_sequences << " sequences of " << s.model.block_size
+    std::cout << s.policy << ", step " << run.state.iteration << ", " << plural(s.eval_sequences, "sequence") << " of " << s.model.block_size
               << ", T of formulas: " << s.length << "\nloss " << found.loss.mean << " nats per token, standard error " << found.loss.standard_error << " over sequences\n";
     if (found.score) std::cout << "excess over the entropy floor " << found.score->excess() << " nats per token\n";
     for (auto const* name : {"bos_mass", "sink_rate", "value_ratio", "sinks_and_drains"})

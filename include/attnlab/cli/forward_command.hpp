@@ -44,7 +44,7 @@ inline void forward_command(forward_settings const& s, language_model& model) {
     for (auto const& [name, r] : seen) out.add(name, r.shape, r.values);
     out.write(s.dump);
     for (auto const& w : model.warnings()) std::cerr << "warning: " << w << '\n';
-    std::cout << s.dump.string() << ": " << seen.size() << " tensors of " << x.count() << " x " << x.length() << " tokens\n";
+    std::cout << s.dump.string() << ": " << plural(seen.size(), "tensor") << " of " << x.count() << " x " << plural(x.length(), "token") << '\n';
 }
 
 }  // namespace attnlab

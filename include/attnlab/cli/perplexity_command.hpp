@@ -111,7 +111,7 @@ inline void perplexity_command(perplexity_settings const& s, language_model& mod
         std::cout << out.dump(2) << '\n';
         return;
     }
-    table t{text(model.facts().name, ", ", x.count(), " windows of ", x.length(), " tokens, ", x.from, "; loss in nats per token"),
+    table t{text(model.facts().name, ", ", plural(x.count(), "window"), " of ", x.length(), " tokens, ", x.from, "; loss in nats per token"),
             {"", "loss", "standard error", "perplexity"}};
     auto const line = [&](std::string const& what, estimate const& e) { t.add({what, number(e.mean, 4), number(e.standard_error, 4), number(std::exp(e.mean), 3)}); };
     line("as it is", loss);

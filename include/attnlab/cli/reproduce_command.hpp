@@ -8,6 +8,7 @@
 #include <iostream>
 #include <map>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -108,7 +109,7 @@ inline void train_all(std::vector<planned_run> const& all, index_t jobs, bool qu
     std::reverse(waiting.begin(), waiting.end());
 
     auto const steps = all.front().settings.train.max_iters;
-    progress shown(text("training ", waiting.size(), " models, ", jobs, " at a time"), waiting.size() * static_cast<std::uint64_t>(steps), "steps",
+    progress shown(text("training ", plural(waiting.size(), "model"), ", ", jobs, " at a time"), waiting.size() * static_cast<std::uint64_t>(steps), "steps",
                    {.quiet = quiet});
     auto const program = std::filesystem::read_symlink("/proc/self/exe").string();
     signal_watch const signals;
@@ -153,6 +154,8 @@ inline void train_all(std::vector<planned_run> const& all, index_t jobs, bool qu
                 active.erase(active.begin() + static_cast<std::ptrdiff_t>(i));
                 if (status != 0 && !signals.caught())
                     fail("run ", plan->name(), " failed: ", last_line(plan->folder / "log.txt"), " (", (plan->folder / "log.txt").string(), ")");
+                std::error_code ignored;   // a run that went well has mostly said nothing
+                if (auto const log = plan->folder / "log.txt"; status == 0 && std::filesystem::is_empty(log, ignored)) std::filesystem::remove(log, ignored);
             }
         }
         std::string note;

@@ -49,7 +49,7 @@ inline void scale_command(experiment const& e, checkpoint_run const& run, std::f
         std::cout << out.dump(2) << '\n';
         return;
     }
-    table heads{text(s.policy, ", step ", run.state.iteration, ", ", r.sequences, " sequences of ", s.model.block_size, "; S = 1 - P[i, 0]"),
+    table heads{text(s.policy, ", step ", run.state.iteration, ", ", plural(r.sequences, "sequence"), " of ", s.model.block_size, "; S = 1 - P[i, 0]"),
                 {"layer.head", "sink", "mean of S", "variance", "5 %", "median", "95 %", "|a v_sink|/|o|", "excess risk"}};
     for (auto const& h : r.heads)
         heads.add({text(h.layer, ".", h.head), h.sink ? "yes" : "", number(h.mean(), 3), number(h.variance(), 3), number(h.quantile(0.05), 3), number(h.quantile(0.5), 3),
@@ -59,7 +59,7 @@ inline void scale_command(experiment const& e, checkpoint_run const& run, std::f
         std::cout << "No head gives the first key more than " << sink_threshold << " of its weight: there is nothing to read as a scale.\n";
         return;
     }
-    table losses{text(r.sinks(), " sink heads at once; loss in nats per token"), {"", "loss", "change", "95 % interval"}};
+    table losses{text(plural(r.sinks(), "sink head"), " at once; loss in nats per token"), {"", "loss", "change", "95 % interval"}};
     losses.add({"as trained", number(r.loss, 4), "", ""});
     auto const line = [&](char const* what, loss_change c) { losses.add({what, number(r.loss + c.mean, 4), number(c.mean, 4), "± " + number(c.half_width, 4)}); };
     line("(i) v_sink at zero", r.without_value);

@@ -30,6 +30,12 @@ std::string text(Pieces const&... pieces) {
     return out.str();
 }
 
+/// "1 model", "3 models".
+template <class Number>
+std::string plural(Number n, std::string_view what) {
+    return text(n, ' ', what, n == 1 ? "" : "s");
+}
+
 /// Throws `Error` with the pieces as its one line.
 template <class Error = error, class... Pieces>
 [[noreturn]] void fail(Pieces const&... pieces) {
