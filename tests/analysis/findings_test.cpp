@@ -123,7 +123,19 @@ BOOST_AUTO_TEST_CASE(a_users_own_policy) {
     auto const rows = synthetic::runs(m);
     BOOST_TEST(says(found(rows, "mine", m), "No head of 12"));
     BOOST_TEST(!says(found(rows, "mine", m), "The paper"));
-    BOOST_TEST(says(top(rows, m), "One attention policy was trained"));
+    BOOST_TEST(says(top(rows, m), "One attention policy was trained on Bigram-Backcopy, 1500 steps and three seeds, and ends "));
+}
+
+BOOST_AUTO_TEST_CASE(the_median_of_two_seeds_is_a_mean) {
+    auto m = synthetic::plan();
+    m.seeds = {1, 2};
+    lab::results rows;
+    for (lab::result r : synthetic::runs(m)) {
+        if (r.policy == "softmax" && r.metric == "sinks_and_drains") r.value = r.seed == 1 ? 4 : 5;
+        rows.add(r);
+    }
+    BOOST_TEST(says(found(rows, "softmax", m), "Sinks that drain: 4.5 of 12 heads in the mean of two seeds (seeds: 4, 5)"));
+    BOOST_TEST(says(top(rows, m), "(4.5, 8 and 8 of 12 heads in the mean of two seeds)"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -51,17 +51,20 @@ inline std::string first_layer_sentence(policy_summary const& s) {
     return out + "BOS mass is " + active + " at triggers and " + dormant + " elsewhere: no clear switch between active and dormant. ";
 }
 
+/// A count, or the mean of two.
+inline std::string seed_count(double x) { return number(x, x == std::floor(x) ? 0 : 1); }
+
 inline std::string sink_sentence(policy_summary const& s) {
     if (!s.measured()) return "Its heads were not measured, so nothing is said of sinks. ";
     auto const heads = s.heads.count > 0 ? " of " + number(s.heads.median) : std::string();
     auto const seeds = by_seed(s.sinks_and_drains_by_seed);
     std::string out;
     if (s.sinks())
-        out = "Sinks that drain: " + number(s.sinks_and_drains.median) + heads + " heads in the median seed" + seeds + ". ";
+        out = "Sinks that drain: " + seed_count(s.sinks_and_drains.median) + heads + " heads in " + median_of(s.sinks_and_drains.count) + seeds + ". ";
     else if (s.sinks_and_drains.max == 0)
         out = "No head" + heads + " is a sink that drains its value" + (s.sinks_and_drains.count > 1 ? ", in any seed. " : ". ");
     else
-        out = "No sink that drains its value in the median seed" + seeds + ". ";
+        out = "No sink that drains its value in " + median_of(s.sinks_and_drains.count) + seeds + ". ";
     out += first_layer_sentence(s);
     if (!s.sinks() && s.sink_heads.count > 0 && s.sink_heads.mean > 0) {
         out += "Some heads (" + number(100 * s.sink_heads.mean, 0) + " %) pass " + cell(sink_threshold) + " of BOS mass all the same, mostly with their value kept";
@@ -80,7 +83,7 @@ inline std::string stream_sentence(policy_summary const& s) {
     std::string out;
     if (s.first_kurtosis.count > 0)
         out = "The stream entering layer 0 is " + std::string(s.heavy() ? "" : "not ") + "heavy-tailed (kurtosis " + number(s.first_kurtosis.median) +
-              " in the median seed; our line " + cell(heavy_tail) + "). ";
+              " in " + median_of(s.first_kurtosis.count) + "; our line " + cell(heavy_tail) + "). ";
     if (s.outliers_1000x.count == 0 || s.outliers_50x.count == 0 || s.largest_output.count == 0) return out;
     auto const many = number(s.outliers_1000x.max), some = number(s.outliers_50x.max), largest = number(s.largest_output.max);
     if (s.outliers_1000x.max > 0) return out + "Massive activations: up to " + many + " tokens of a seed pass 1000 times the mean in a layer output. ";
@@ -110,7 +113,7 @@ inline std::string sink_counts(std::vector<policy_summary> const& all) {
     std::vector<std::string> counts;
     estimate heads;
     for (auto const& s : all)
-        if (s.sinks()) counts.push_back(number(s.sinks_and_drains.median)), heads = s.heads;
+        if (s.sinks()) counts.push_back(seed_count(s.sinks_and_drains.median)), heads = s.heads;
     return listed(counts) + (heads.count > 0 ? " of " + number(heads.median) : "") + " heads";
 }
 
@@ -137,9 +140,9 @@ inline std::string finding(manifest const& m, policy_summary const& s) {
 /// What was trained, and how well.
 inline std::string training_sentence(manifest const& m, std::vector<policy_summary> const& all) {
     std::size_t const present = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](auto const& s) { return s.seeds > 0; }));
-    std::string out = count_word(present) + (present == 1 ? " attention policy was" : " attention policies were") + " trained side by side on " +
+    std::string out = count_word(present) + (present == 1 ? " attention policy was trained on " : " attention policies were trained side by side on ") +
                       (m.has_floor() ? "Bigram-Backcopy" : m.task) + ", " + number(static_cast<double>(m.steps)) + " steps and " +
-                      count_word(m.seeds.size()) + (m.seeds.size() == 1 ? " seed each" : " seeds each");
+                      count_word(m.seeds.size()) + (m.seeds.size() == 1 ? " seed" : " seeds") + (present == 1 ? "" : " each");
     out[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(out[0])));
     double low = std::numeric_limits<double>::infinity(), high = -low;
     bool learned = true;
@@ -148,7 +151,8 @@ inline std::string training_sentence(manifest const& m, std::vector<policy_summa
         learned = learned && (!m.has_floor() || (s.copy_accuracy.count > 0 && s.copy_accuracy.median >= learned_accuracy));
     }
     if (low > high) return out + "; their loss was not measured.";
-    out += m.has_floor() ? ", and end " + range_text(low, high) + " nats above the entropy floor" : ", and end at a validation loss of " + range_text(low, high) + " nats";
+    out += present == 1 ? ", and ends " : ", and end ";
+    out += m.has_floor() ? range_text(low, high) + " nats above the entropy floor" : "at a validation loss of " + range_text(low, high) + " nats";
     if (present < 2) return out + ".";
     if (!learned) return out + "; not all have learned the task, so the contrast below is partly one of skill.";
     return out + (high - low <= equal_loss ? ": they are equally good, so the contrast below is not one of skill."
@@ -164,10 +168,10 @@ inline std::string sinks_sentence(manifest const& m, std::vector<policy_summary>
         double largest = 0;
         for (auto const& s : all)
             if (s.bos_mass_max.count > 0) largest = std::max(largest, s.bos_mass_max.max);
-        return out + "no policy grew attention sinks with drained values in its median seed; the largest BOS mass of a head is " + number(largest) +
+        return out + "no policy grew attention sinks with drained values in " + median_of(m.seeds.size()) + "; the largest BOS mass of a head is " + number(largest) +
                " (a sink passes " + cell(sink_threshold) + ").";
     }
-    out += "attention sinks with a drained value grew in " + listed(with) + " (" + detail::sink_counts(all) + " in the median seed)";
+    out += "attention sinks with a drained value grew in " + listed(with) + " (" + detail::sink_counts(all) + " in " + median_of(m.seeds.size()) + ")";
     return out + (without.empty() ? ", that is in every policy." : " and not in " + listed(without) + ".");
 }
 

@@ -79,4 +79,11 @@ inline std::string count_word(std::size_t n) {
     return n < 10 ? words[n] : std::to_string(n);
 }
 
+/// Of how many seeds a median is, as "in ..." goes on: of two it is their mean.
+inline std::string median_of(std::size_t seeds) {
+    if (seeds < 2) return "the one seed";
+    if (seeds % 2 == 1) return "the median seed";
+    return (seeds == 2 ? "the mean of " : "the median of ") + count_word(seeds) + " seeds";
+}
+
 }  // namespace attnlab

@@ -94,7 +94,7 @@ inline std::vector<report_figure> attention_figures(std::vector<sample> const& s
 }
 
 inline std::string thresholds_text(manifest const& m) {
-    std::string out = "Verdicts go by the median seed. A head is a sink above " + cell(sink_threshold) + " of BOS mass, its value is drained below a ratio of " +
+    std::string out = "Verdicts go by " + median_of(m.seeds.size()) + ". A head is a sink above " + cell(sink_threshold) + " of BOS mass, its value is drained below a ratio of " +
                       cell(drain_threshold) + "; a stream is heavy-tailed above a kurtosis of " + cell(heavy_tail) + " (ours)";
     if (m.has_floor()) out += "; the task is learned from a copy accuracy of " + cell(learned_accuracy) + " on";
     return out + "; losses within " + cell(equal_loss) + " nats count as equal.";

@@ -117,7 +117,7 @@ inline std::string scale_text(results const& all, std::vector<policy_summary> co
         if (o.max > 0) refused[static_cast<scale_obstacle>(static_cast<int>(o.max))].push_back(p.label);
         else out += scale_finding(all, p) + " ";
     }
-    for (auto const& [o, labels] : refused) out += "Not asked of " + listed(labels) + ": " + std::string(words(o)) + ". ";
+    for (auto const& [o, labels] : refused) out += "Not asked of " + listed(labels) + (labels.size() > 1 ? "; of each: " : ": ") + std::string(words(o)) + ". ";
     return out;
 }
 

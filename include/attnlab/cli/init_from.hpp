@@ -157,8 +157,8 @@ inline void take_weights(run_settings const& s, any_model& model) {
     auto const say = [&](std::vector<std::string> const& names, char const* what) {
         if (!names.empty()) std::cerr << s.init_from.string() << ": " << what << ": " << detail::first_few(names) << '\n';
     };
-    say(taken.fresh, "has none of, so they start anew");
-    say(taken.left, "has besides, which this model does not");
+    say(taken.fresh, "start anew, since it does not have them");
+    say(taken.left, "left behind, since this model does not have them");
 }
 
 }  // namespace attnlab

@@ -15,12 +15,12 @@ namespace attnlab {
 inline view_section how_it_was_run(model_facts const& f, survey const& s, token_sequences const& x) {
     table t{"", {"", ""}, {}, {align::left, align::left}};
     auto const heads =
-        f.kv_heads < f.heads ? text(f.heads, " heads, ", f.kv_heads, " of keys and values") : text(f.heads, " heads");
+        f.kv_heads < f.heads ? text(plural(f.heads, "head"), ", ", f.kv_heads, " of keys and values") : plural(f.heads, "head");
     t.add({"model", text(f.name, " (", f.family, "), attention ", f.attention, ", weights ", f.stored)});
-    t.add({"size", text(f.layers, " layers, width ", f.width, ", ", heads,
-                        f.experts > 0 ? text(", ", f.experts, " experts") : text(", MLP ", f.mlp_width), ", ",
+    t.add({"size", text(plural(f.layers, "layer"), ", width ", f.width, ", ", heads,
+                        f.experts > 0 ? text(", ", plural(f.experts, "expert")) : text(", MLP ", f.mlp_width), ", ",
                         number(static_cast<double>(f.parameters)), " parameters")});
-    t.add({"sequences", text(x.count(), " of ", x.length(), " tokens, from ", x.from,
+    t.add({"sequences", text(x.count(), " of ", plural(x.length(), "token"), ", from ", x.from,
                              x.bos ? *x.bos ? ", each after BOS" : ", without BOS" : "")});
     t.add({"activation outlier",
            text("|x| above ", number(s.layer_out().factor()), " times the mean |x| of its layer and sequence")});

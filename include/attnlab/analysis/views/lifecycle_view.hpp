@@ -81,8 +81,10 @@ inline std::vector<std::string> lifecycle_summary(lifecycle const& c, survey con
     else
         out.push_back("End: none, they leave the last layer.");
     if (c.test.size() == 3)
-        out.push_back(text("Test: with ", named("neuron", c.makers), " of layer ", life.birth, " at zero, ", c.test[1].outliers,
-                           " of ", c.test[0].outliers, " outliers are left; the largest |x| goes from ",
+        out.push_back(text("Test, on the first sequence: with ", named("neuron", c.makers), " of layer ", life.birth, " at zero, ",
+                           c.test[0].outliers > 0 ? text(c.test[1].outliers, " of ", plural(c.test[0].outliers, "outlier"), " left; ")
+                                                  : std::string(),
+                           "the largest |x| goes from ",
                            number(c.test[0].largest), " to ", number(c.test[1].largest), ", the tokens' share of attention from ",
                            number(c.test[0].share), " to ", number(c.test[1].share), ", the loss from ",
                            number(c.test[0].loss, 3), " to ", number(c.test[1].loss, 3), " nats a token (to ",

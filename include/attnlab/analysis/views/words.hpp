@@ -35,7 +35,7 @@ std::string outliers_sentence(rows_survey<Site> const& s, token_sequences const&
     if (!layers.empty())
         return text(where, ": outliers (above ", rule, ") in ",
                     named("layer", std::vector<index_t>(layers.begin(), layers.end())), "; ", set.size(), " values of ",
-                    x.count(), x.count() == 1 ? " sequence." : " sequences.");
+                    plural(x.count(), "sequence"), ".");
     index_t best = s.layers().begin()->first;
     for (auto const& [l, seen] : s.layers())
         if (seen.first.max_over_mean() > s.at(best).first.max_over_mean()) best = l;
