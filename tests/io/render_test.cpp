@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(one_process_draws_all_kinds_in_all_formats, *boost::unit_te
     BOOST_TEST(!std::filesystem::exists("pwned"));
     BOOST_TEST(svg.find("<title>", svg.find("<title>") + 1) == svg.npos);   // names of groups would be shown as tooltips
     auto const maps = read_text(f / "b.svg");
-    BOOST_TEST(names(maps, "<title>b</title>", ">w_eight<"));
+    BOOST_TEST(names(maps, "<title>b</title>", ">w_eight (log)<"));
     int pictures = 0;
     for (std::size_t at = 0; (at = maps.find("<image", at)) != maps.npos; ++at) ++pictures;
     BOOST_TEST(pictures == 4);  // a lone row, a lone column, a lone cell, and the colour bar
