@@ -180,20 +180,11 @@ bool tiles_make_rows(attention_problem<float> const& p, std::vector<stored_heads
     }
 }
 
-/// Whether several prologues read x: to its gradient, or to those of its products, they then add in turn, and not side by side.
-template <class Policy>
-inline constexpr bool prologues_share_input = [] {
-    constexpr auto reads = []<class E>(std::type_identity<E>) { return expr::mentions<expr::input_tag, E> || expr::mentions<expr::head_input_tag, E> ? 1 : 0; };
-    return reads(std::type_identity<decltype(Policy::query)>{}) + reads(std::type_identity<decltype(Policy::key)>{}) + reads(std::type_identity<decltype(Policy::value)>{}) > 1;
-}();
 /// Gradients by what a prologue made become gradients by what it was given.
 template <class Policy, class Device>
 void back_through_prologue(Device device, attention_problem<float> const& given, attention_saved<float> const& saved, input_products<Policy> const& products, attention_gradients<float> const& g) {
     each_prologue<Policy>(
-        [&](auto const&... of) {
-            if constexpr (prologues_share_input<Policy>) (each_token_back<Policy>(device, given, saved, products, g, of), ...);
-            else each_token_back<Policy>(device, given, saved, products, g, of...);
-        },
+        [&](auto const&... of) { each_token_back<Policy>(device, given, saved, products, g, of...); },
         [&]<prologue Which>(std::integral_constant<prologue, Which>) {
             return of_heads{heads_of<Which>(given), prologue_backward<Policy, Which>{which<Which>(given.q, given.k, given.v), which<Which>(g.q, g.k, g.v)}};
         });

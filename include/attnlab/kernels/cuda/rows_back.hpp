@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <type_traits>
@@ -81,7 +82,7 @@ struct rows_back {
     float* nobodys;                             ///< (B, H, nobodys_size): where rows that are not there leave what others add to memory: to the last row's they would add at the same time
 
     template <class Problem>
-    static constexpr index_t nobodys_size(Problem const& p) { return p.D > p.width ? p.D : p.width; }
+    static constexpr index_t nobodys_size(Problem const& p) { return std::max(p.D, p.width); }
 
     /// Whether a policy's rows can be walked so: none turns, and heads add to no gradient by x together. Where they lie is asked when it is known (attention.hpp, tiles_make_rows).
     static constexpr bool can = [] {

@@ -211,25 +211,32 @@ void each_token(Device device, attention_problem<float> const& p, attention_save
 }
 template <class Visitor>
 struct copies_of;
+/// Whether several formulas read x: to its gradient, or to those of its products, they then add in turn, and not side by side.
+template <class... Formula>
+inline constexpr bool share_input = ((expr::mentions<expr::input_tag, Formula> || expr::mentions<expr::head_input_tag, Formula> ? 1 : 0) + ... + 0) > 1;
 /// Every token's heads on the way back, with gradients of x and of parameters. Where formulas have such, parts have gradients of their own, which are written and read once more: they are
 /// then as few as an H100 has at once.
 template <class Policy, class Device, class... Visitor>
 void each_token_back(Device device, attention_problem<float> const& p, attention_saved<float> const& saved, input_products<Policy> const& products,
                      attention_gradients<float> const& gradients, of_heads<Visitor> const&... of) {
-    bool const gathers = ((gradient_copies<Policy>::template of<typename Visitor::formula_type>(p.sizes(), 1).numbers > 0) || ...);
-    with_rows_of_tokens<Policy>(p, gathers ? multiprocessors * 24 : warps_of_walk, [&]<class Form>(Form, token_parts const& parts) {
-        auto const kernel = [&]<class V>(of_heads<V> const& o) {
-            auto const copies = room_for_copies<Policy, typename V::formula_type, copies_of<V>>(device, p.sizes(), parts.count);
-            token_kernel<Policy, V, Form> const made{portable<Policy>(p), o.heads, parts, o.visitor, products, saved.angles.data(), copies, gradients.input};
-            if (!made.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
-            return made;
-        };
-        std::tuple const kernels{kernel(of)...};
-        std::apply([&](auto const&... k) {
-            launch(device, joined(parts.count, k...), parts.count * static_cast<index_t>(sizeof...(of)));
-            (take_gradients<Policy>(device, k.copies, p.sizes(), gradients.parameters), ...);
-        }, kernels);
-    }, of...);
+    if constexpr (share_input<typename Visitor::formula_type...>) {
+        (each_token_back<Policy>(device, p, saved, products, gradients, of), ...);
+    } else {
+        bool const gathers = ((gradient_copies<Policy>::template of<typename Visitor::formula_type>(p.sizes(), 1).numbers > 0) || ...);
+        with_rows_of_tokens<Policy>(p, gathers ? multiprocessors * 24 : warps_of_walk, [&]<class Form>(Form, token_parts const& parts) {
+            auto const kernel = [&]<class V>(of_heads<V> const& o) {
+                auto const copies = room_for_copies<Policy, typename V::formula_type, copies_of<V>>(device, p.sizes(), parts.count);
+                token_kernel<Policy, V, Form> const made{portable<Policy>(p), o.heads, parts, o.visitor, products, saved.angles.data(), copies, gradients.input};
+                if (!made.near() && copies.size() > 0) fill_zero(device, copies.all, copies.size());
+                return made;
+            };
+            std::tuple const kernels{kernel(of)...};
+            std::apply([&](auto const&... k) {
+                launch(device, joined(parts.count, k...), parts.count * static_cast<index_t>(sizeof...(of)));
+                (take_gradients<Policy>(device, k.copies, p.sizes(), gradients.parameters), ...);
+            }, kernels);
+        }, of...);
+    }
 }
 
 }  // namespace attnlab::gpu
